@@ -1,0 +1,74 @@
+"""Nothing is left out: every primitive and every public function has its row and its docstring. No ignore list."""
+
+import importlib
+import pkgutil
+import types
+
+import pytest
+
+from tests.frame import fl, load_rows
+
+ROWS = load_rows()
+NAMES = {name for row in ROWS for name in (row.name, *row.alias)}
+COVERED = {name.rpartition(".")[2] for name in NAMES} | {name for row in ROWS for name in row.covers}
+# Where ops are public: the functions found there need rows.
+NAMESPACES = ("", "nn.functional", "linalg", "fft", "special")
+
+
+def public_functions(namespace):
+    """Names in `__all__` that are ops: functions defined in flambeau/ops or in the namespace's own module."""
+    try:
+        module = importlib.import_module(f"flambeau.{namespace}".rstrip("."))
+    except ModuleNotFoundError:
+        return
+    for name in module.__all__:
+        value = getattr(module, name)
+        home = getattr(value, "__module__", None) or ""
+        own = home == module.__name__ if namespace else home == "flambeau._C" and not isinstance(value, type)
+        if isinstance(value, types.FunctionType) or callable(value):
+            if isinstance(value, type):
+                continue
+            if home.startswith("flambeau.ops") or own:
+                yield f"{namespace}.{name}".lstrip(".")
+
+
+def test_every_primitive_has_a_row():
+    missing = sorted(set(importlib.import_module("flambeau._C").op_names()) - COVERED)
+    assert not missing, f"primitives without a row in tests/ops: {missing}"
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_every_public_function_has_a_row(namespace):
+    missing = sorted(set(public_functions(namespace)) - NAMES)
+    assert not missing, f"public functions without a row in tests/ops: {missing}"
+
+
+def test_rows_are_unique():
+    seen = set()
+    twice = {row.name for row in ROWS if row.name in seen or seen.add(row.name)}
+    assert not twice, f"rows written twice: {sorted(twice)}"
+
+
+def test_rows_say_something():
+    """Each row has samples, a reference or a check, and pointwise and reducing rows have 0-dim and empty inputs."""
+    bad = [row.name for row in ROWS if not row.list_samples() or (row.ref is None) == (row.check is None)]
+    assert not bad, f"rows need samples and either ref or check: {bad}"
+
+
+def public_modules():
+    yield importlib.import_module("flambeau")
+    for info in pkgutil.walk_packages(fl.__path__, "flambeau."):
+        if not info.name.rpartition(".")[2].startswith("_"):
+            yield importlib.import_module(info.name)
+
+
+def test_every_public_name_is_documented():
+    missing = []
+    for module in public_modules():
+        for name in getattr(module, "__all__", ()):
+            value = getattr(module, name)
+            home = getattr(value, "__module__", "") or ""
+            documented = isinstance(value, type) or isinstance(value, types.FunctionType | types.BuiltinFunctionType)
+            if documented and home.startswith("flambeau") and not (value.__doc__ or "").strip():
+                missing.append(f"{module.__name__}.{name}")
+    assert not missing, f"public names without a docstring: {sorted(set(missing))}"

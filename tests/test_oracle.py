@@ -1,0 +1,62 @@
+"""Where torch is installed: dtype, shape, strides and value of every row's calls are torch's."""
+
+import importlib
+
+import numpy as np
+import pytest
+
+from tests.frame import call, dtype_name, fl, is_tensor, kind, load_rows, make, outputs, to_numpy, walk
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.oracle
+ROWS = [row for row in load_rows() if not row.random]
+LOOSE = {"float32": (1e-5, 1e-5), "complex64": (1e-5, 1e-5), "float16": (4e-3, 4e-3), "bfloat16": (3e-2, 3e-2)}
+
+
+def torch_function(name):
+    value = torch
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
+def to_torch(value):
+    if is_tensor(value):
+        made = torch.from_numpy(to_numpy(value)).to(getattr(torch, dtype_name(value)))
+        return made.as_strided(value.shape, value.stride()) if made.numel() and value.is_contiguous() else made
+    if isinstance(value, fl.dtype):
+        return getattr(torch, dtype_name(value))
+    return value
+
+
+def torch_numpy(value):
+    value = value.detach()
+    return (value.float() if value.dtype in (torch.bfloat16, torch.float16) else value.resolve_conj()).numpy()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_like_torch(row):
+    function = torch_function(row.name)
+    if function is None:
+        return
+    for sample in row.list_samples():
+        for dtype in row.dtypes:
+            args, kwargs = make(sample, dtype)
+            context = f"{row.name}{sample} {dtype}"
+            expected = outputs(function(*walk(args, to_torch), **walk(kwargs, to_torch)))
+            for value, want in zip(outputs(call(row, args, kwargs)), expected, strict=True):
+                if not is_tensor(value):
+                    continue
+                assert (dtype_name(value), tuple(value.shape)) == (dtype_name(want), tuple(want.shape)), context
+                if want.numel():
+                    assert value.stride() == want.stride(), f"{context}: strides"
+                if "empty" in row.name:
+                    continue
+                name = dtype_name(value)
+                relative, absolute = LOOSE.get(name, (1e-8, 1e-8) if kind(name) >= 2 else (0, 0))
+                relative, absolute = np.maximum((relative, absolute), row.tol.get(name, (0, 0)))
+                np.testing.assert_allclose(to_numpy(value), torch_numpy(want), relative, absolute, err_msg=context)
+
+
+def test_oracle_version():
+    assert importlib.import_module("torch").__version__.startswith("2.13")

@@ -1,0 +1,41 @@
+"""Results are the same bits for one thread and for two, over the whole table and for calls large enough to be split."""
+
+import numpy as np
+import pytest
+
+from tests.frame import call, fl, is_tensor, load_rows, make, outputs, to_numpy
+
+ROWS = load_rows()
+
+
+@pytest.fixture
+def threads():
+    before = fl.get_num_threads()
+    yield fl.set_num_threads
+    fl.set_num_threads(before)
+
+
+def results(row, sample, dtype):
+    """Values and gradients of one call."""
+    args, kwargs = make(sample, dtype, requires_grad=bool(row.differentiable))
+    found = [t for t in outputs(call(row, args, kwargs)) if is_tensor(t)]
+    grads = []
+    leaves = [a for a in args if is_tensor(a) and a.requires_grad]
+    values = [v for v in found if v.requires_grad]
+    if leaves and values:
+        weights = [fl.ones_like(v) for v in values]
+        grads = [g for g in fl.autograd.grad(values, leaves, weights, allow_unused=True) if g is not None]
+    return [to_numpy(t) for t in found + grads]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_same_bits(row, threads):
+    samples = row.list_samples() + ([row.large] if row.large is not None else [])
+    dtype = "float32" if "float32" in row.dtypes else row.dtypes[0]
+    for sample in samples:
+        threads(1)
+        one = results(row, sample, dtype)
+        threads(2)
+        two = results(row, sample, dtype)
+        for a, b in zip(one, two, strict=True):
+            np.testing.assert_array_equal(a.view(np.uint8), b.view(np.uint8), err_msg=f"{row.name}{sample}")
