@@ -1,7 +1,7 @@
 """The test table's format: one Row per op says everything that the generic suite (test_ops.py) needs to test it.
 
-`FLAMBEAU_IMPL=torch python -m pytest tests/test_ops.py -k NAME` runs a row against torch instead: do that first when you
-write a row, so that what the row expects is what torch does.
+`FLAMBEAU_IMPL=torch python -m pytest tests/test_ops.py -k NAME` runs a row against torch instead: do that first when
+you write a row, so that what the row expects is what torch does.
 """
 
 import dataclasses

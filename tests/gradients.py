@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.frame import fl, is_tensor, kind, dtype_name, from_numpy, make, outputs, resolve, tensors, to_numpy, walk
+from tests.frame import dtype_name, fl, from_numpy, is_tensor, kind, make, outputs, resolve, tensors, to_numpy, walk
 
 STEP = 1e-6
 FULL = 40  # inputs of at most this many elements are checked element by element, larger ones along random directions
