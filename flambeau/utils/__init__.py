@@ -1,0 +1,1 @@
+"""Helpers: data loading, checkpointed activations, DLPack, hooks."""
