@@ -105,6 +105,7 @@ class Row:
     large: Sample | None = None  # a call big enough for several threads
     alias: tuple = ()  # other public names of the same function
     covers: tuple = ()  # primitives of the op table that this row tests; its own name is always one
+    contiguous_only: bool = False  # what it does depends on the layout of its argument
     random: bool = False  # draws random numbers: seeded before every call
 
     def list_samples(self):

@@ -82,7 +82,7 @@ def test_values(row):
             check_call(row, sample, dtype)
 
 
-@rows()
+@rows(lambda row: not row.contiguous_only)
 def test_noncontiguous(row):
     for sample in row.list_samples():
         check_call(row, sample, first_dtype(row), transform=strided)
@@ -181,7 +181,7 @@ def test_out_refuses(row):
     sample = row.list_samples()[0]
     args, kwargs = make(sample, "float32")
     result = outputs(call(row, args, kwargs))[0]
-    if kind(dtype_name(result)) < 2 or len(outputs(call(row, args, kwargs))) > 1:
+    if not tensors(args, kwargs) or kind(dtype_name(result)) < 2 or len(outputs(call(row, args, kwargs))) > 1:
         return
     with pytest.raises((RuntimeError, TypeError)):
         call(row, args, {**kwargs, "out": fl.zeros(list(result.shape), dtype=fl.int64)})
@@ -261,13 +261,13 @@ def test_gradient(row):
         assert any(checked), f"{row.name} is said to be differentiable in {dtype}, but no result needs a gradient"
 
 
-@rows(lambda row: row.differentiable)
+@rows(lambda row: row.differentiable and not row.contiguous_only)
 def test_gradient_noncontiguous(row):
     """Gradients do not depend on the layout of the arguments."""
     for sample in row.list_samples()[:6]:
         found = []
         for transform in (None, strided):
-            args, kwargs = make(sample, "float64", transform=transform, requires_grad=True)
+            args, kwargs = make(sample, row.differentiable[0], transform=transform, requires_grad=True)
             inputs = gradients.differentiable_inputs(args, kwargs)
             values = gradients.floating_outputs(call(row, args, kwargs)) if inputs else []
             if values:
@@ -300,8 +300,10 @@ def test_second_gradient(row):
 def test_errors(row):
     for error in row.errors:
         args, kwargs = make(error.sample, error.dtype)
-        with pytest.raises(error.raises, match=error.match or None):
+        with pytest.raises(error.raises) as caught:
             call(row, args, kwargs)
+        if fl.__name__ == "flambeau":
+            caught.match(error.match)
 
 
 @rows(lambda row: row.extremes and row.differentiable)

@@ -1,11 +1,10 @@
 """Results are the same bits for one thread and for two, over the whole table and for calls large enough to be split."""
 
-import numpy as np
 import pytest
 
 from tests.frame import call, fl, is_tensor, load_rows, make, outputs, to_numpy
 
-ROWS = load_rows()
+ROWS = [row for row in load_rows() if "empty" not in row.name]  # whose values are whatever was there
 
 
 @pytest.fixture
@@ -38,4 +37,4 @@ def test_same_bits(row, threads):
         threads(2)
         two = results(row, sample, dtype)
         for a, b in zip(one, two, strict=True):
-            np.testing.assert_array_equal(a.view(np.uint8), b.view(np.uint8), err_msg=f"{row.name}{sample}")
+            assert a.shape == b.shape and a.tobytes() == b.tobytes(), f"{row.name}{sample}"
