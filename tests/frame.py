@@ -257,8 +257,14 @@ def result_type(operands):
         if found is None:
             found = merged
         elif kind(merged) > kind(found):
-            # A complex scalar beside a floating tensor takes the tensor's precision.
-            found = promote_types(found, merged) if rank or kind(merged) == 3 else merged
+            # What is complex only because of a lower rank keeps the precision of the higher one.
+            complex_of = {
+                "float64": "complex128",
+                "float32": "complex64",
+                "bfloat16": "complex64",
+                "float16": "complex32",
+            }
+            found = complex_of.get(found, merged) if kind(merged) == 3 else merged
     return found
 
 

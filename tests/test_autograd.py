@@ -1,0 +1,543 @@
+"""The engine: accumulation, hooks, modes, versions, views, custom functions. Every test passes on torch as well."""
+
+import gc
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+
+from tests.frame import fl
+
+
+def leaf(*values, **options):
+    return fl.tensor(list(values), requires_grad=True, **options)
+
+
+def close(tensor, values):
+    np.testing.assert_allclose(tensor.detach().numpy(), values, 1e-6)
+
+
+def test_accumulates_into_leaves():
+    x = leaf(1.0, 2.0)
+    (x * 3).sum().backward()
+    (x * x).sum().backward()
+    close(x.grad, [5, 7])
+
+
+def test_same_input_twice():
+    x = leaf(3.0)
+    (x * x + x).backward()
+    close(x.grad, [7])
+
+
+def test_diamond():
+    x = leaf(2.0)
+    a = x * 2
+    (a * a + a.exp()).backward()
+    close(x.grad, [16 + 2 * np.exp(4)])
+
+
+def test_broadcast_is_undone():
+    x, y = leaf(1.0, 2.0), fl.ones(3, 1, requires_grad=True)
+    (x * y).sum().backward()
+    close(x.grad, [3, 3])
+    close(y.grad, [[3], [3], [3]])
+
+
+def test_given_gradient():
+    x = leaf(1.0, 2.0)
+    (x * 2).backward(fl.tensor([1.0, 10.0]))
+    close(x.grad, [2, 20])
+
+
+def test_grad_function_leaves_grad_alone():
+    x, y = leaf(2.0), leaf(3.0)
+    gx, gy = fl.autograd.grad(x * y, [x, y])
+    assert x.grad is None and y.grad is None
+    close(gx, [3])
+    close(gy, [2])
+
+
+def test_grad_of_inner_tensor():
+    x = leaf(2.0)
+    y = x * 3
+    (g,) = fl.autograd.grad((y * y).sum(), y)
+    close(g, [12])
+
+
+def test_unused():
+    x, y = leaf(1.0), leaf(1.0)
+    g = fl.autograd.grad(x * 2, [x, y], allow_unused=True)
+    assert g[1] is None
+    g = fl.autograd.grad(x * 2, [x, y], allow_unused=True, materialize_grads=True)
+    close(g[1], [0])
+
+
+def test_third_derivative():
+    x = leaf(2.0)
+    y = x**4
+    for expected in (32, 48, 48):
+        (y,) = fl.autograd.grad(y, x, create_graph=True)
+        close(y, [expected])
+
+
+def test_create_graph_in_backward():
+    x = leaf(3.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (x**3).backward(create_graph=True)
+    assert x.grad.requires_grad
+    (second,) = fl.autograd.grad(x.grad, x)
+    close(second, [18])
+    x.grad = None
+
+
+def test_retain_graph():
+    x = leaf(3.0)
+    y = x * x
+    y.backward(retain_graph=True)
+    y.backward()
+    close(x.grad, [12])
+    with pytest.raises(RuntimeError):
+        y.backward()
+
+
+def test_backward_with_inputs():
+    x, y = leaf(2.0), leaf(3.0)
+    (x * y).backward(inputs=[x])
+    close(x.grad, [3])
+    assert y.grad is None
+
+
+def test_several_roots():
+    x = leaf(1.0, 2.0)
+    fl.autograd.backward([x * 2, x * 3], [fl.ones(2), fl.ones(2)])
+    close(x.grad, [5, 5])
+
+
+# ---- modes
+
+
+def test_no_grad():
+    x = leaf(1.0)
+    with fl.no_grad():
+        assert not fl.is_grad_enabled()
+        y = x * 2
+        with fl.enable_grad():
+            assert (x * 2).requires_grad
+    assert not y.requires_grad and y.grad_fn is None and fl.is_grad_enabled()
+
+
+def test_no_grad_decorates():
+    @fl.no_grad()
+    def double(x):
+        return x * 2
+
+    assert not double(leaf(1.0)).requires_grad
+    assert double.__name__ == "double"
+
+
+def test_set_grad_enabled():
+    x = leaf(1.0)
+    with fl.set_grad_enabled(False):
+        assert not (x * 2).requires_grad
+    fl.set_grad_enabled(False)
+    assert not (x * 2).requires_grad
+    fl.set_grad_enabled(True)
+    assert (x * 2).requires_grad
+
+
+def test_mode_survives_exceptions():
+    with pytest.raises(KeyError), fl.no_grad():
+        raise KeyError
+    assert fl.is_grad_enabled()
+
+
+def test_inference_mode():
+    with fl.inference_mode():
+        y = leaf(1.0) * 2
+    assert y.is_inference() and not y.requires_grad
+    assert not fl.is_inference_mode_enabled()
+
+
+def test_in_place_under_no_grad():
+    x = leaf(1.0, 2.0)
+    with fl.no_grad():
+        x.add_(1)
+    close(x, [2, 3])
+    assert x.is_leaf and x.requires_grad
+
+
+# ---- leaves, detach, properties
+
+
+def test_leaf_properties():
+    x = leaf(1.0)
+    y = x * 2
+    assert x.is_leaf and not y.is_leaf and x.grad_fn is None and y.grad_fn is not None
+    assert y.requires_grad and fl.ones(1).is_leaf
+    assert "Mul" in type(y.grad_fn).__name__ or "Mul" in y.grad_fn.name()
+
+
+def test_detach_shares_memory():
+    x = leaf(1.0, 2.0)
+    y = x.detach()
+    y[0] = 9
+    assert not y.requires_grad and x[0].item() == 9 and y._version == x._version
+
+
+def test_detach_in_place():
+    y = leaf(1.0) * 2
+    y.detach_()
+    assert y.is_leaf and not y.requires_grad
+
+
+def test_data_has_its_own_version():
+    x = leaf(1.0, 2.0)
+    before = x._version
+    x.data.mul_(2)
+    close(x, [2, 4])
+    assert x._version == before
+
+
+def test_retain_grad():
+    x = leaf(2.0)
+    y = x * 3
+    y.retain_grad()
+    (y * y).backward()
+    close(y.grad, [12])
+    assert y.retains_grad
+
+
+def test_grad_can_be_set_and_is_checked():
+    x = leaf(1.0, 2.0)
+    x.grad = fl.ones(2)
+    (x * 2).sum().backward()
+    close(x.grad, [3, 3])
+    with pytest.raises(RuntimeError):
+        x.grad = fl.ones(3)
+    x.grad = None
+    assert x.grad is None
+
+
+def test_requires_grad_follows_inputs():
+    x, y = leaf(1.0), fl.ones(1)
+    assert (x + y).requires_grad and not (y + y).requires_grad
+    assert not (x > 0).requires_grad and not x.argmax().requires_grad
+
+
+# ---- hooks
+
+
+def test_tensor_hook_changes_the_gradient():
+    x = leaf(1.0)
+    y = x * 2
+    handle = y.register_hook(lambda g: g * 10)
+    (y * 3).backward(retain_graph=True)
+    close(x.grad, [60])
+    handle.remove()
+    x.grad = None
+    (y * 3).backward()
+    close(x.grad, [6])
+
+
+def test_leaf_hook():
+    x, seen = leaf(1.0), []
+    x.register_hook(lambda g: seen.append(g.item()))
+    (x * 2).backward()
+    assert seen == [2.0]
+
+
+def test_hooks_run_in_order():
+    x, seen = leaf(1.0), []
+    y = x * 2
+    y.register_hook(lambda g: (seen.append("a"), g + 1)[1])
+    y.register_hook(lambda g: (seen.append(g.item()), g)[1])
+    y.backward()
+    assert seen == ["a", 2.0]
+    close(x.grad, [4])
+
+
+def test_hook_error_reaches_the_caller():
+    x = leaf(1.0)
+    y = x * 2
+
+    def fail(g):
+        raise ValueError("from the hook")
+
+    y.register_hook(fail)
+    with pytest.raises(ValueError, match="from the hook"):
+        y.backward()
+
+
+def test_post_accumulate_hook():
+    x, seen = leaf(1.0), []
+    x.register_post_accumulate_grad_hook(lambda t: seen.append(t.grad.item()))
+    (x * 2).backward()
+    assert seen == [2.0]
+
+
+# ---- in-place and views
+
+
+def test_in_place_chain():
+    x = leaf(1.0, 2.0)
+    y = x * 2
+    y.mul_(3).add_(1)
+    y.sum().backward()
+    close(x.grad, [6, 6])
+
+
+def test_in_place_on_view_changes_base_gradient():
+    x = leaf(1.0, 2.0, 3.0)
+    y = x * 1
+    y[1:].mul_(10)
+    (y * fl.tensor([1.0, 2.0, 3.0])).sum().backward()
+    close(x.grad, [1, 20, 30])
+
+
+def test_in_place_on_base_changes_view_gradient():
+    x = leaf(1.0, 2.0)
+    y = x * 1
+    v = y[0]
+    y.mul_(5)
+    v.backward()
+    close(x.grad, [5, 0])
+
+
+def test_in_place_through_two_views():
+    x = fl.ones(2, 3, requires_grad=True)
+    y = x * 2
+    a, b = y[0], y.t()[1]
+    a.mul_(b.sum())  # b covers (0, 1) and (1, 1): 2 + 2
+    y.sum().backward()
+    # y[0] = 2 x[0] * (2 x[0, 1] + 2 x[1, 1]), whose sum has these derivatives
+    close(x.grad, [[8, 8 + 12, 8], [2, 2 + 12, 2]])
+
+
+def test_write_of_a_differentiable_value():
+    x, v = fl.zeros(3), leaf(5.0)
+    x[1] = v[0] * 2
+    assert x.requires_grad
+    x.sum().backward()
+    close(v.grad, [2])
+
+
+def test_copy_into_a_slice():
+    x, v = leaf(1.0, 2.0, 3.0), leaf(7.0, 8.0)
+    y = x * 2
+    y[1:].copy_(v)
+    y.sum().backward()
+    close(x.grad, [2, 0, 0])
+    close(v.grad, [1, 1])
+
+
+def test_version_counts_through_views():
+    x = fl.zeros(3)
+    v = x[:2]
+    v.add_(1)
+    assert x._version == v._version == 1
+    assert v._base is x and v._is_view() and x._base is None
+
+
+def test_saved_output_changed():
+    y = leaf(1.0).exp()
+    y.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace|in.place"):
+        y.backward()
+
+
+def test_saved_input_changed_through_a_view():
+    w = fl.ones(2)
+    y = (leaf(1.0, 2.0) * w).sum()
+    w[0] = 3
+    with pytest.raises(RuntimeError, match="modified by an inplace|in.place"):
+        y.backward()
+
+
+def test_change_that_does_not_matter():
+    x = leaf(1.0)
+    y = x + 1  # saves nothing
+    y.mul_(2)
+    y.backward()
+    close(x.grad, [2])
+
+
+def test_split_outputs_refuse_in_place():
+    parts = (leaf(1.0, 2.0, 3.0, 4.0) * 1).split(2)
+    with pytest.raises(RuntimeError):
+        parts[0].add_(1)
+
+
+# ---- memory
+
+
+def test_graph_is_freed():
+    x = leaf(1.0, 2.0)
+
+    class Marker:
+        pass
+
+    marker = Marker()
+    alive = weakref.ref(marker)
+    y = x * 2
+    y.register_hook(lambda g, m=marker: None)
+    del marker, y
+    gc.collect()
+    assert alive() is None
+
+
+def test_backward_frees_saved_tensors():
+    x = leaf(1.0)
+    y = x.exp()
+    y.backward()
+    with pytest.raises(RuntimeError, match="second time|retain_graph"):
+        y.backward()
+
+
+# ---- custom functions
+
+
+def test_custom_function():
+    class Cube(fl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, power):
+            ctx.save_for_backward(x)
+            ctx.power = power
+            return x**power
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * ctx.power * x ** (ctx.power - 1), None
+
+    x = leaf(2.0)
+    y = Cube.apply(x, 3)
+    (g,) = fl.autograd.grad(y, x, create_graph=True)
+    close(g, [12])
+    (second,) = fl.autograd.grad(g, x)
+    close(second, [12])
+
+
+def test_custom_function_with_two_outputs():
+    class Both(fl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(False)
+            return x * 2, x * 3
+
+        @staticmethod
+        def backward(ctx, a, b):
+            assert b is None
+            return a * 2
+
+    x = leaf(1.0)
+    first, _ = Both.apply(x)
+    first.backward()
+    close(x.grad, [2])
+
+
+def test_custom_function_marks():
+    class Mixed(fl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            count = (x > 0).sum()
+            ctx.mark_non_differentiable(count)
+            return x * 2, count
+
+        @staticmethod
+        def backward(ctx, g, _):
+            assert ctx.needs_input_grad == (True,)
+            return g * 2
+
+    x = leaf(1.0, -1.0)
+    y, count = Mixed.apply(x)
+    assert count.item() == 1 and not count.requires_grad
+    y.sum().backward()
+    close(x.grad, [2, 2])
+
+
+def test_custom_function_wrong_count():
+    class Bad(fl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    with pytest.raises(RuntimeError, match="2|gradients"):
+        Bad.apply(leaf(1.0), leaf(2.0)).backward()
+
+
+def test_custom_function_in_place():
+    class Double(fl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            return x.mul_(2)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    x = leaf(3.0)
+    y = x * 1
+    z = Double.apply(y)
+    assert z is y
+    z.backward()
+    close(x.grad, [2])
+
+
+# ---- saved-tensor hooks, anomaly
+
+
+def test_saved_tensor_hooks():
+    packed = []
+
+    def pack(t):
+        packed.append(t)
+        return t.numpy() if not t.requires_grad else t.detach().numpy()
+
+    x = leaf(2.0)
+    with fl.autograd.graph.saved_tensors_hooks(pack, fl.from_numpy):
+        y = x.exp()
+    assert packed
+    y.backward()
+    close(x.grad, [np.exp(2)])
+
+
+def test_anomaly_mode_names_the_culprit():
+    class Nan(fl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * float("nan")
+
+    x = leaf(1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with fl.autograd.detect_anomaly(), pytest.raises(RuntimeError, match="nan"):
+            Nan.apply(x).backward()
+
+
+def test_grad_mode_in_backward():
+    seen = []
+    x = leaf(1.0)
+    y = x * 2
+    y.register_hook(lambda g: seen.append(fl.is_grad_enabled()))
+    y.backward()
+    with fl.no_grad():
+        pass
+    assert seen == [False]
+
+
+def test_gradcheck():
+    x = fl.tensor([0.3, 0.7], dtype=fl.float64, requires_grad=True)
+    assert fl.autograd.gradcheck(lambda t: (t.sin() * t).sum(), [x])
+    assert fl.autograd.gradgradcheck(lambda t: (t.sin() * t).sum(), [x])

@@ -1,0 +1,102 @@
+"""The whole table of type promotion: dtypes, 0-dim tensors and Python numbers, against frame.py's lattice."""
+
+import itertools
+import operator
+
+import numpy as np
+import pytest
+
+from tests.frame import ALL, dtype_name, fl, promote_types, result_type, scalar_dtype
+
+
+def made(dtype, rank):
+    return fl.ones((2,) if rank == 2 else (), dtype=getattr(fl, dtype))
+
+
+@pytest.mark.parametrize(("one", "two"), list(itertools.product(ALL, ALL)))
+def test_tensor_pairs(one, two):
+    for ranks in ((2, 2), (2, 1), (1, 2), (1, 1)):
+        a, b = made(one, ranks[0]), made(two, ranks[1])
+        expected = result_type([(one, ranks[0]), (two, ranks[1])])
+        if expected == "complex32":  # which flambeau does not have
+            continue
+        assert dtype_name(a * b) == expected, (one, two, ranks)
+        assert dtype_name(fl.result_type(a, b)) == expected
+    assert dtype_name(fl.promote_types(getattr(fl, one), getattr(fl, two))) == promote_types(one, two)
+
+
+@pytest.mark.parametrize("number", [True, 2, 2.5, 1 + 2j])
+@pytest.mark.parametrize("dtype", ALL)
+def test_numbers(dtype, number):
+    for rank in (2, 1):
+        expected = result_type([(dtype, rank), (scalar_dtype(number), 0)])
+        if expected == "complex32":  # which flambeau does not have
+            continue
+        assert dtype_name(made(dtype, rank) * number) == expected
+        assert dtype_name(number * made(dtype, rank)) == expected
+
+
+@pytest.mark.parametrize("dtype", ALL)
+def test_comparison_gives_bool(dtype):
+    for other in (1, made("float64", 1), made(dtype, 2)):
+        assert dtype_name(made(dtype, 2) == other) == "bool"
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64"])
+def test_true_division_of_integers(dtype):
+    assert dtype_name(made(dtype, 2) / 2) == "float32"
+    assert dtype_name(made(dtype, 2) / made("int64", 2)) == "float32"
+
+
+def test_default_dtype_decides_about_python_floats():
+    fl.set_default_dtype(fl.float64)
+    try:
+        assert fl.tensor(1.5).dtype == fl.float64
+        assert (made("int64", 2) * 1.5).dtype == fl.float64
+        assert fl.zeros(2).dtype == fl.float64
+    finally:
+        fl.set_default_dtype(fl.float32)
+
+
+@pytest.mark.parametrize("operation", [operator.iadd, operator.imul, operator.isub])
+def test_in_place_keeps_the_dtype(operation):
+    x = fl.ones(2, dtype=fl.float16)
+    assert operation(x, fl.ones(2, dtype=fl.float64)).dtype == fl.float16
+    with pytest.raises(RuntimeError):
+        operation(fl.ones(2, dtype=fl.int32), 1.5)
+    with pytest.raises(RuntimeError):
+        operation(fl.ones(2, dtype=fl.float32), 1j)
+
+
+def test_can_cast():
+    for one, two in itertools.product(ALL, ALL):
+        kinds = [0 if d == "bool" else 3 if "complex" in d else 2 if "float" in d else 1 for d in (one, two)]
+        assert fl.can_cast(getattr(fl, one), getattr(fl, two)) == (kinds[0] <= kinds[1]), (one, two)
+
+
+@pytest.mark.filterwarnings("ignore:Casting complex")
+@pytest.mark.parametrize("dtype", ALL)
+def test_casts(dtype):
+    """Every dtype to every other: values as NumPy converts them."""
+    numbers = [0, 1, 2, 100] if dtype != "bool" else [False, True]
+    x = fl.tensor(numbers).to(getattr(fl, dtype))
+    for target in ALL:
+        y = x.to(getattr(fl, target))
+        assert dtype_name(y) == target
+        expected = np.array(numbers) != 0 if target == "bool" else np.array(numbers)
+        back = y.to(fl.complex128).numpy() if "complex" in target else y.to(fl.float64).numpy()
+        np.testing.assert_array_equal(back, expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint32", "uint64"])
+def test_wide_unsigned_storage(dtype):
+    x = fl.tensor([0, 1, 65535], dtype=getattr(fl, dtype))
+    assert dtype_name(x) == dtype and x.to(fl.int64).tolist() == [0, 1, 65535] and x.tolist() == [0, 1, 65535]
+    assert x.to(fl.float32).tolist() == [0, 1, 65535]
+
+
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])
+def test_float8_storage(dtype):
+    x = fl.tensor([0.0, 1.0, -2.0, 0.3]).to(getattr(fl, dtype))
+    assert x.element_size() == 1
+    np.testing.assert_allclose(x.to(fl.float32).numpy(), [0, 1, -2, 0.3125], atol=1e-7)
