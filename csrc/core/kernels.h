@@ -1,0 +1,29 @@
+// The table of kernel entry points of a device. A null entry is the error "not implemented for this device".
+#pragma once
+#include "core/kernels/pointwise.h"
+
+namespace flambeau {
+
+struct Kernels {
+  PointwiseKernels pointwise;
+};
+
+// The CPU's table, filled in for the best instruction set of this machine (FLAMBEAU_ISA=baseline|avx2|avx512 overrides).
+const Kernels& cpu_kernels();
+const char* cpu_isa();
+
+// The table of the device that `t` is on.
+inline const Kernels& kernels_of(const Tensor& t) {
+  (void)t;
+  return cpu_kernels();
+}
+
+// An entry that is known to be there; `type` is the dtype it was looked up for.
+template <class F>
+F need(F entry, const char* op, const Tensor& t) {
+  if (!entry) [[unlikely]]
+    FL_FAIL(NotImplemented, op, "\"", op, "\" not implemented for '", info(t.dtype()).title, "' on device ", to_string(t.device()));
+  return entry;
+}
+
+}  // namespace flambeau

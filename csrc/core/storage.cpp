@@ -1,0 +1,33 @@
+#include "core/storage.h"
+
+#include <cstring>
+
+#include "core/errors.h"
+
+namespace flambeau {
+
+PythonHooks python_hooks;
+LocationHooks location_hooks;
+
+void Version::remember(const char* op) {
+  forget();
+  changed_by = op;
+  if (location_hooks.capture) changed_at = location_hooks.capture();
+}
+
+void Version::forget() {
+  if (changed_at.code && location_hooks.release) location_hooks.release(changed_at.code);
+  changed_at = {};
+}
+
+void Storage::resize(int64_t wanted) {
+  if (wanted == bytes) return;
+  FL_CHECK(!deleter, Runtime, "resize_", "Trying to resize storage that is not resizable: its memory belongs to another library");
+  void* grown = allocate(wanted);
+  if (data && grown) std::memcpy(grown, data, std::min(bytes, wanted));
+  deallocate(data, bytes);
+  data = grown;
+  bytes = wanted;
+}
+
+}  // namespace flambeau

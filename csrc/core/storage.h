@@ -1,0 +1,62 @@
+// The bytes behind tensors, and the count of changes made to them.
+#pragma once
+#include <functional>
+
+#include "core/allocator.h"
+#include "core/counted.h"
+#include "core/device.h"
+
+namespace flambeau {
+
+// Where in the user's program something happened: a code object and an instruction, resolved only for an error text.
+struct Location {
+  void* code = nullptr;  // owned through location_hooks
+  int instruction = 0;
+};
+struct LocationHooks {
+  Location (*capture)() = nullptr;  // a new reference
+  void (*release)(void* code) = nullptr;
+  std::string (*describe)(const Location&) = nullptr;
+};
+extern LocationHooks location_hooks;
+
+// Counts in-place changes. Tensors that share memory share it, except through `.data`.
+class Version : public Counted {
+ public:
+  ~Version() override { forget(); }
+  uint32_t value = 0;
+  bool watched = false;              // a graph node has saved a tensor of it: remember who changes it
+  const char* changed_by = nullptr;  // the op of the last change while watched
+  Location changed_at;
+  void bump(const char* op) {
+    value++;
+    if (watched) [[unlikely]] remember(op);
+  }
+
+ private:
+  void remember(const char* op);
+  void forget();
+};
+
+class Storage : public Counted {
+ public:
+  explicit Storage(int64_t bytes) : data(allocate(bytes)), bytes(bytes) {}
+  Storage(void* data, int64_t bytes, std::function<void()> deleter)
+      : data(data), bytes(bytes), deleter(std::move(deleter)) {}
+  ~Storage() override {
+    if (deleter) {
+      deleter();
+    } else {
+      deallocate(data, bytes);
+    }
+  }
+  void resize(int64_t wanted);  // keeps what is there
+
+  void* data;
+  int64_t bytes;
+  Device device;
+  std::function<void()> deleter;  // of foreign memory
+  Ref<Version> version{new Version};
+};
+
+}  // namespace flambeau

@@ -1,0 +1,62 @@
+// Runs of elements of any dtype, with any stride, to and from the compute types.
+#pragma once
+#include "core/kernels/pointwise.h"
+
+namespace flambeau::cpu::FL_ISA {
+
+template <class To, class From>
+inline To convert(From v) {
+  if constexpr (std::is_same_v<To, From>) {
+    return v;
+  } else if constexpr (requires { v.imag(); }) {
+    if constexpr (requires(To t) { t.imag(); }) {
+      return To(v.real(), v.imag());
+    } else if constexpr (std::is_same_v<To, bool>) {
+      return v.real() != 0 || v.imag() != 0;
+    } else {
+      return convert<To>(v.real());
+    }
+  } else if constexpr (requires(To t) { t.imag(); }) {
+    return To(convert<typename To::value_type>(v), 0);
+  } else if constexpr (!std::is_arithmetic_v<From>) {
+    return convert<To>(static_cast<float>(v));
+  } else if constexpr (!std::is_arithmetic_v<To>) {
+    return To(static_cast<float>(v));
+  } else if constexpr (std::is_same_v<To, bool>) {
+    return v != From(0);
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    // Out of range is undefined in C++; through a wide signed integer it is what the machine does.
+    if constexpr (sizeof(To) < 4) {
+      return static_cast<To>(static_cast<int32_t>(v));
+    } else if constexpr (std::is_same_v<To, uint64_t>) {
+      return v < From(9.2233720368547758e18) ? static_cast<To>(static_cast<int64_t>(v)) : static_cast<To>(v);
+    } else {
+      return static_cast<To>(static_cast<int64_t>(v));
+    }
+  } else {
+    return static_cast<To>(v);
+  }
+}
+
+// n elements from `from` (a step of bytes apart) to `to`.
+using RunFn = void (*)(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n);
+
+template <class To, class From>
+void convert_run(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n) {
+  if (to_step == static_cast<int64_t>(sizeof(To)) && from_step == static_cast<int64_t>(sizeof(From))) {
+    auto* __restrict y = static_cast<To*>(to);
+    auto* __restrict x = static_cast<const From*>(from);
+    for (int64_t i = 0; i < n; i++) y[i] = convert<To>(x[i]);
+    return;
+  }
+  auto* y = static_cast<char*>(to);
+  auto* x = static_cast<const char*>(from);
+  for (int64_t i = 0; i < n; i++, y += to_step, x += from_step)
+    *reinterpret_cast<To*>(y) = convert<To>(*reinterpret_cast<const From*>(x));
+}
+
+// Between a dtype and a compute type. Defined in convert.cpp.
+RunFn load_run(DType from, Compute to);
+RunFn store_run(Compute from, DType to);
+
+}  // namespace flambeau::cpu::FL_ISA
