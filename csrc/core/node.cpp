@@ -16,7 +16,9 @@ thread_local uint64_t sequence_ = 0;
 
 thread_local std::vector<std::shared_ptr<SavedHooks>> saved_hooks;
 
-Op::Op(const char* name, Vjp vjp, Replay replay) : name(name), vjp(vjp), replay(replay) { ops().push_back(this); }
+Op::Op(const char* name, Vjp vjp, Replay replay, bool listed) : name(name), vjp(vjp), replay(replay) {
+  if (listed) ops().push_back(this);
+}
 const std::vector<const Op*>& op_table() { return ops(); }
 
 bool grad_enabled() { return grad_enabled_; }

@@ -18,7 +18,7 @@ using Attr = std::variant<std::monostate, bool, int64_t, double, Dims, DType, st
 struct Op {
   using Vjp = void (*)(Backward&);
   using Replay = Tensor (*)(const Tensor& base, const std::vector<Attr>& attrs);
-  Op(const char* name, Vjp vjp, Replay replay = nullptr);
+  Op(const char* name, Vjp vjp, Replay replay = nullptr, bool listed = true);
   const char* name;
   Vjp vjp;        // null: not differentiable
   Replay replay;  // of views only

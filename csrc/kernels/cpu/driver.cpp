@@ -360,7 +360,7 @@ void add_in_order(const Tensor& out, const Tensor& in) {
   Dims index(ndim, 0);
   T *to = out.data<T>(), *from = in.data<T>();
   for (int64_t i = 0; i < n; i++) {
-    *to += *from;
+    *to = T(*to + *from);
     for (int64_t d = ndim - 1; d >= 0; d--) {
       to += out.stride(d);
       from += in.stride(d);

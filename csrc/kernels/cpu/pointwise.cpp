@@ -35,6 +35,20 @@ struct real_of<std::complex<T>> {
   using type = T;
 };
 
+template <class T>
+inline T conjugate(T x) {
+  if constexpr (type_bit<T>::value == C) return std::conj(x);
+  return x;
+}
+template <class T>
+inline typename real_of<T>::type real_part(T x) {
+  if constexpr (type_bit<T>::value == C) {
+    return x.real();
+  } else {
+    return x;
+  }
+}
+
 // The element type of a result.
 enum class Result { SAME, FLOAT, BOOL, REAL, FREAL, CPLX };
 template <class T, Result R>

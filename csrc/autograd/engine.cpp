@@ -1,0 +1,285 @@
+// One heap, ordered by sequence number: a node runs when everything made after it has, so its gradients are complete.
+// No recursion: neither here nor when the graph is destroyed.
+#include "autograd/engine.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "ops/ops.h"
+
+namespace flambeau::autograd {
+
+namespace {
+
+bool anomaly_ = false, check_nan_ = true;
+thread_local std::vector<std::function<void()>>* callbacks = nullptr;
+
+struct Later {
+  bool operator()(const Node* a, const Node* b) const { return a->sequence < b->sequence; }
+};
+
+// A tensor whose gradient is wanted.
+struct Wanted {
+  Node* node;
+  int output;
+  size_t index;
+};
+
+class Pass {
+ public:
+  Pass(std::span<const Tensor> inputs, const Options& options) : options_(options), collected_(inputs.size()) {
+    for (size_t i = 0; i < inputs.size(); i++) {
+      Edge edge = gradient_edge(inputs[i]);
+      FL_CHECK(edge.node, Runtime, "grad", "One of the differentiated Tensors does not require grad");
+      wanted_[edge.node.get()].push_back({edge.node.get(), edge.output, i});
+      keep_.push_back(edge.node);
+    }
+    selective_ = !inputs.empty();
+  }
+
+  void add(const Edge& edge, const Tensor& gradient) {
+    Node* node = edge.node.get();
+    auto [at, fresh] = buffers_.try_emplace(node);
+    if (fresh) {
+      at->second.resize(node->outputs);
+      keep_.push_back(edge.node);
+      heap_.push_back(node);
+      std::push_heap(heap_.begin(), heap_.end(), Later{});
+    }
+    Tensor& slot = at->second[edge.output];
+    slot = slot.defined() ? accumulate(slot, gradient) : gradient;
+  }
+
+  std::vector<Tensor> run() {
+    if (selective_) mark_needed();
+    while (!heap_.empty()) {
+      std::pop_heap(heap_.begin(), heap_.end(), Later{});
+      Node* node = heap_.back();
+      heap_.pop_back();
+      std::vector<Tensor> gradients = std::move(buffers_[node]);
+      buffers_.erase(node);
+      step(*node, gradients);
+    }
+    return std::move(collected_);
+  }
+
+ private:
+  static Tensor accumulate(const Tensor& a, const Tensor& b) { return ops::add(a, b); }
+
+  // The nodes from which a wanted one can be reached: only these run.
+  void mark_needed() {
+    std::vector<std::pair<Node*, size_t>> stack;
+    std::unordered_map<Node*, bool> seen;
+    for (Node* root : heap_) stack.emplace_back(root, 0);
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (next == 0) {
+        auto [at, fresh] = seen.try_emplace(node, wanted_.count(node) > 0);
+        if (!fresh) {
+          stack.pop_back();
+          continue;
+        }
+      }
+      bool pushed = false;
+      while (next < node->edges.size()) {
+        Node* child = node->edges[next++].node.get();
+        if (child && !seen.count(child)) {
+          stack.emplace_back(child, 0);
+          pushed = true;
+          break;
+        }
+      }
+      if (pushed) continue;
+      Node* done = stack.back().first;
+      stack.pop_back();
+      for (const Edge& e : done->edges)
+        if (e.node && seen[e.node.get()]) seen[done] = true;
+    }
+    needed_ = std::move(seen);
+  }
+
+  bool is_needed(Node* node) const {
+    if (!selective_) return true;
+    auto at = needed_.find(node);
+    return at != needed_.end() && at->second;
+  }
+
+  void step(Node& node, std::vector<Tensor>& gradients) {
+    if (node.hooks) run_pre_hooks(node, gradients);
+    auto wanted = wanted_.find(&node);
+    if (wanted != wanted_.end()) {
+      for (const Wanted& w : wanted->second) collected_[w.index] = gradients[w.output];
+      if (!options_.accumulate && !leads_on(node)) return;
+    }
+    if (node.variable.defined()) {
+      if (options_.accumulate && (!selective_ || wanted != wanted_.end())) accumulate_leaf(node, gradients[0]);
+      return;
+    }
+    if (selective_ && !leads_on(node)) return;
+    std::vector<Tensor> results(node.edges.size());
+    apply(node, gradients, results);
+    for (size_t i = 0; i < results.size(); i++) {
+      const Edge& edge = node.edges[i];
+      if (edge.node && results[i].defined() && is_needed(edge.node.get())) add(edge, results[i]);
+    }
+    if (!options_.keep_graph) release(node);
+  }
+
+  // Whether a wanted tensor lies behind this node.
+  bool leads_on(const Node& node) const {
+    if (!selective_) return true;
+    for (const Edge& e : node.edges)
+      if (e.node && is_needed(e.node.get())) return true;
+    return false;
+  }
+
+  void apply(Node& node, const std::vector<Tensor>& gradients, std::vector<Tensor>& results) {
+    FL_CHECK(!node.released, Runtime, "backward",
+             "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+             "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+             "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+             "after calling backward. (", node.op->name, ")");
+    FL_CHECK(node.op->vjp, NotImplemented, "backward", "the derivative for '", node.op->name, "' is not implemented.");
+    Backward backward(node, gradients, results);
+    node.op->vjp(backward);
+    for (size_t i = 0; i < results.size(); i++) {
+      if (!results[i].defined() || !node.edges[i].node) continue;
+      fit(results[i], node.inputs[i]);
+      if (anomaly_ && check_nan_) check_finite(node, results[i], i);
+    }
+    if (node.hooks)
+      for (auto& [id, hook] : HookList(node.hooks->post)) hook->call(results, &gradients);
+  }
+
+  // Undoes what broadcasting and promotion did to an input.
+  static void fit(Tensor& gradient, const InputMeta& input) {
+    if (input.dtype == DType::Undefined) return;
+    if (!is_complex(input.dtype) && is_complex(gradient.dtype())) gradient = ops::real_(gradient);
+    if (gradient.dtype() != input.dtype) gradient = ops::to_dtype(gradient, input.dtype);
+    if (input.broadcast && !(gradient.shape() == input.shape)) gradient = ops::sum_to(gradient, input.shape);
+  }
+
+  static void check_finite(const Node& node, const Tensor& gradient, size_t index) {
+    GradMode no_grad(false);
+    Tensor bad = ops::ne(gradient, gradient);
+    Tensor total = ops::sum(ops::to_dtype(bad, DType::Int64), {}, false);
+    std::string where = node.made_at.code && location_hooks.describe ? " recorded at " + location_hooks.describe(node.made_at) : "";
+    FL_CHECK(ops::item(total) == 0, Runtime, "backward", "Function '", node.op->name, "' returned nan values in its ", index, "th output", where, ".");
+  }
+
+  static void run_pre_hooks(Node& node, std::vector<Tensor>& gradients) {
+    for (auto& [id, hook] : HookList(node.hooks->tensor_pre)) hook->call(gradients, nullptr);
+    for (auto& [id, hook] : HookList(node.hooks->pre)) hook->call(gradients, nullptr);
+    auto retain = node.hooks->retain;
+    for (auto& [output, hooks] : retain)
+      for (auto& [id, hook] : hooks) hook->call(gradients, nullptr);
+  }
+
+  void accumulate_leaf(Node& node, Tensor gradient) {
+    Tensor leaf = node.variable;
+    AutogradMeta& meta = need_autograd(leaf);
+    std::vector<Tensor> one{gradient};
+    for (auto& [id, hook] : HookList(meta.hooks)) hook->call(one, nullptr);
+    gradient = one[0];
+    if (!gradient.defined()) return;
+    FL_CHECK(gradient.shape() == leaf.shape(), Runtime, "backward", "a gradient of shape ", gradient.shape(), " came for a tensor of shape ", leaf.shape());
+    if (!meta.grad.defined()) {
+      // Taken over if nobody else holds it, else copied: .grad must not share memory with the graph.
+      bool own = !options_.create_graph && !gradient->autograd && gradient->owners() <= 3 && !gradient->python() &&
+                 gradient->storage->owners() == 1 && gradient.strides() == leaf.strides();
+      meta.grad = own ? gradient : options_.create_graph ? ops::clone(gradient) : copy_like(gradient, leaf);
+    } else if (options_.create_graph || (grad_enabled() && meta.grad.requires_grad())) {
+      meta.grad = ops::add(meta.grad, gradient);
+    } else {
+      ops::inplace_add(meta.grad, gradient);
+    }
+    if (!node.hooks || node.hooks->post.empty()) {
+      if (meta.post_accumulate.empty()) return;
+    } else {
+      std::vector<Tensor> none;
+      for (auto& [id, hook] : HookList(node.hooks->post)) hook->call(none, &one);
+    }
+    std::vector<Tensor> self{leaf};
+    for (auto& [id, hook] : HookList(meta.post_accumulate)) hook->call(self, nullptr);
+  }
+
+  static Tensor copy_like(const Tensor& gradient, const Tensor& leaf) {
+    Tensor out = empty_like(leaf, gradient.dtype());
+    ops::copy_(out, gradient);
+    return out;
+  }
+
+  static void release(Node& node) {
+    bool had_saved = !node.saved.empty();
+    node.release_saved();
+    if (!had_saved) return;
+    node.edges.assign(node.edges.size(), Edge{});
+  }
+
+  const Options& options_;
+  std::vector<Tensor> collected_;
+  std::unordered_map<Node*, std::vector<Wanted>> wanted_;
+  std::unordered_map<Node*, bool> needed_;
+  std::unordered_map<Node*, std::vector<Tensor>> buffers_;
+  std::vector<Node*> heap_;
+  std::vector<Ref<Node>> keep_;
+  bool selective_ = false;
+};
+
+Tensor start_gradient(const Tensor& root, const Tensor& given, const Options& options) {
+  if (given.defined()) {
+    FL_CHECK(given.shape() == root.shape(), Runtime, "backward", "Mismatch in shape: grad_output has a shape of ", given.shape(),
+             " and output has a shape of ", root.shape(), ".");
+    FL_CHECK(is_complex(given.dtype()) == is_complex(root.dtype()), Runtime, "backward",
+             "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: grad_output has dtype ",
+             name(given.dtype()), " and output has dtype ", name(root.dtype()));
+    return given.dtype() == root.dtype() ? given : ops::to_dtype(given, root.dtype());
+  }
+  FL_CHECK(root.numel() == 1, Runtime, "backward", "grad can be implicitly created only for scalar outputs, got shape ", root.shape(),
+           "; reduce the output first or pass a gradient of its shape");
+  FL_CHECK(!is_complex(root.dtype()), Runtime, "backward", "grad can be implicitly created only for real scalar outputs but got ", name(root.dtype()));
+  GradMode no_grad(false);
+  return ops::ones_like(root);
+}
+
+}  // namespace
+
+bool anomaly_mode() { return anomaly_; }
+void set_anomaly_mode(bool on, bool check_nan) {
+  anomaly_ = on;
+  check_nan_ = check_nan;
+}
+
+void queue_callback(std::function<void()> callback) {
+  FL_CHECK(callbacks, Runtime, "queue_callback", "Final callbacks can only be installed during backward pass.");
+  callbacks->push_back(std::move(callback));
+}
+
+std::vector<Tensor> run(std::span<const Tensor> roots, std::span<const Tensor> gradients, std::span<const Tensor> inputs,
+                        const Options& options) {
+  FL_CHECK(roots.size() == gradients.size(), Runtime, "backward", "got ", roots.size(), " tensors and ", gradients.size(), " gradients");
+  Pass pass(inputs, options);
+  for (size_t i = 0; i < roots.size(); i++) {
+    FL_CHECK(roots[i].requires_grad(), Runtime, "backward", "element ", i, " of tensors does not require grad and does not have a grad_fn");
+    Tensor start = start_gradient(roots[i], gradients[i], options);
+    pass.add(gradient_edge(roots[i]), start);
+  }
+  std::vector<std::function<void()>> at_end, *outer = callbacks;
+  callbacks = &at_end;
+  GradMode mode(options.create_graph);
+  std::vector<Tensor> result;
+  try {
+    result = pass.run();
+  } catch (...) {
+    callbacks = outer;
+    throw;
+  }
+  callbacks = outer;
+  for (auto& callback : at_end) callback();
+  for (size_t i = 0; i < result.size(); i++)
+    FL_CHECK(result[i].defined() || options.allow_unused || options.accumulate, Runtime, "grad",
+             "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.");
+  return result;
+}
+
+}  // namespace flambeau::autograd

@@ -1,0 +1,400 @@
+// Graph nodes, hooks, modes, the backward pass and functions written in Python.
+
+#include "autograd/engine.h"
+#include "python/python.h"
+
+namespace flambeau::python {
+
+namespace {
+
+// ---- hooks: Python callables behind core's interfaces
+
+nb::object to_python(const Tensor& t) { return nb::steal(wrap(t)); }
+Tensor to_tensor(nb::handle o, const char* what) {
+  if (o.is_none()) return {};
+  FL_CHECK(is_tensor(o.ptr()), Type, what, "expected Tensor or None, got ", Py_TYPE(o.ptr())->tp_name);
+  return unwrap(o.ptr());
+}
+
+nb::tuple to_tuple(const std::vector<Tensor>& tensors) {
+  nb::object out = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(tensors.size())));
+  for (size_t i = 0; i < tensors.size(); i++) PyTuple_SET_ITEM(out.ptr(), static_cast<Py_ssize_t>(i), wrap(tensors[i]));
+  return nb::borrow<nb::tuple>(out);
+}
+
+// Of one tensor: hook(grad) -> grad or None, for output `index` of the node.
+struct TensorHook final : GradHook {
+  nb::object function;
+  size_t index;
+  TensorHook(nb::object f, size_t i) : function(std::move(f)), index(i) {}
+  void call(std::vector<Tensor>& gradients, const std::vector<Tensor>*) override {
+    if (!gradients[index].defined()) return;
+    nb::object out = function(to_python(gradients[index]));
+    if (!out.is_none()) gradients[index] = to_tensor(out, "hook");
+  }
+};
+
+// Of a node: pre(grad_outputs), post(grad_inputs, grad_outputs).
+struct NodeHook final : GradHook {
+  nb::object function;
+  explicit NodeHook(nb::object f) : function(std::move(f)) {}
+  void call(std::vector<Tensor>& gradients, const std::vector<Tensor>* outputs) override {
+    nb::object out = outputs ? function(to_tuple(gradients), to_tuple(*outputs)) : function(to_tuple(gradients));
+    if (out.is_none()) return;
+    nb::tuple replaced = nb::isinstance<nb::tuple>(out) ? nb::borrow<nb::tuple>(out) : nb::make_tuple(out);
+    FL_CHECK(nb::len(replaced) == gradients.size(), Runtime, "hook", "hook has returned an incorrect number of values (got ", nb::len(replaced),
+             ", but expected ", gradients.size(), ")");
+    for (size_t i = 0; i < gradients.size(); i++) gradients[i] = to_tensor(replaced[i], "hook");
+  }
+};
+
+// The gradient goes into .grad of a tensor that is not a leaf.
+struct RetainHook final : GradHook {
+  nb::object weak;  // to the tensor
+  size_t index;
+  RetainHook(nb::object w, size_t i) : weak(std::move(w)), index(i) {}
+  void call(std::vector<Tensor>& gradients, const std::vector<Tensor>*) override {
+    nb::object owner = weak();
+    if (owner.is_none() || !gradients[index].defined()) return;
+    Tensor t = unwrap(owner.ptr());
+    AutogradMeta& meta = need_autograd(t);
+    if (!meta.grad.defined()) {
+      meta.grad = grad_enabled() ? ops::clone(gradients[index]) : ops::clone(detach(gradients[index]));
+    } else {
+      meta.grad = ops::add(meta.grad, gradients[index]);
+    }
+  }
+};
+
+int64_t next_hook_id = 1;
+
+template <class Map>
+int64_t add_hook(Map& list, std::shared_ptr<GradHook> hook) {
+  int64_t id = next_hook_id++;
+  list[id] = std::move(hook);
+  return id;
+}
+
+HookList& tensor_hooks(const Tensor& t) {
+  if (Ref<Node> node = grad_fn(t)) return node->need_hooks().tensor_pre;
+  return need_autograd(t).hooks;
+}
+
+int64_t register_tensor_hook(const Tensor& t, nb::object function) {
+  FL_CHECK(t.requires_grad(), Runtime, "register_hook", "cannot register a hook on a tensor that doesn't require gradient");
+  size_t index = t.is_leaf() ? 0 : t->autograd->output;
+  return add_hook(tensor_hooks(t), std::make_shared<TensorHook>(std::move(function), index));
+}
+
+void remove_tensor_hook(const Tensor& t, int64_t id) {
+  if (t->autograd) {
+    t->autograd->hooks.erase(id);
+    t->autograd->post_accumulate.erase(id);
+  }
+  if (Ref<Node> node = grad_fn(t))
+    if (node->hooks) node->hooks->tensor_pre.erase(id);
+}
+
+void retain_grad(nb::handle self) {
+  Tensor t = unwrap(self.ptr());
+  FL_CHECK(t.requires_grad(), Runtime, "retain_grad", "can't retain_grad on Tensor that has requires_grad=False");
+  Ref<Node> node = grad_fn(t);
+  AutogradMeta& meta = need_autograd(t);
+  if (!node || meta.retains_grad) return;
+  meta.retains_grad = true;
+  nb::object weak = nb::steal(PyWeakref_NewRef(self.ptr(), nullptr));
+  add_hook(node->need_hooks().retain[meta.output], std::make_shared<RetainHook>(weak, meta.output));
+}
+
+// ---- saved tensor hooks
+
+struct PythonSavedHooks final : SavedHooks {
+  nb::object pack_function, unpack_function;
+  std::shared_ptr<void> pack(const Tensor& t) override {
+    auto* held = new nb::object(pack_function(to_python(t)));
+    return std::shared_ptr<void>(held, [](void* p) { delete static_cast<nb::object*>(p); });
+  }
+  Tensor unpack(const std::shared_ptr<void>& packed) override {
+    return to_tensor(unpack_function(*static_cast<nb::object*>(packed.get())), "unpack_hook");
+  }
+};
+
+// ---- functions written in Python: the node holds the context object, whose _apply gives the gradients
+
+std::shared_ptr<void> hold(nb::object o) {
+  return std::shared_ptr<void>(new nb::object(std::move(o)), [](void* p) { delete static_cast<nb::object*>(p); });
+}
+
+void python_vjp(Backward& b) {
+  nb::object context = *static_cast<nb::object*>(b.attr<std::shared_ptr<void>>(0).get());
+  nb::list grads;
+  for (int i = 0; i < b.outputs(); i++) grads.append(to_python(b.grad(i)));
+  nb::object out = context.attr("_apply_backward")(nb::tuple(grads));
+  nb::tuple results = nb::borrow<nb::tuple>(out);
+  for (int i = 0; i < b.inputs(); i++)
+    if (b.needs(i)) b.set(i, to_tensor(results[i], "Function.backward"));
+}
+
+const Op* python_op(const std::string& name) {
+  static auto* known = new std::map<std::string, std::unique_ptr<Op>>;
+  auto& entry = (*known)[name];
+  if (!entry) {
+    auto* text = new std::string(name);  // lives as long as the op
+    entry.reset(new Op(text->c_str(), python_vjp, nullptr, /*listed=*/false));
+  }
+  return entry.get();
+}
+
+// A node for `context` whose inputs are tensors and whose outputs are fresh.
+nb::object function_node(nb::object context, const std::string& name, const std::vector<Tensor>& inputs) {
+  Ref<Node> node(new Node(python_op(name)));
+  for (const Tensor& t : inputs) {
+    node->edges.push_back(gradient_edge(t));
+    InputMeta meta;
+    meta.dtype = t.dtype();
+    meta.broadcast = true;
+    meta.shape = t.shape();
+    node->inputs.push_back(std::move(meta));
+  }
+  node->attrs.emplace_back(hold(std::move(context)));
+  return nb::steal(wrap_node(node));
+}
+
+// ---- nodes as Python objects
+
+struct NodeObject {
+  PyObject_HEAD
+  Node* node;
+  PyObject* dict;
+};
+PyTypeObject* node_type;
+
+Ref<Node> node_of(nb::handle o) {
+  if (Py_TYPE(o.ptr()) != node_type) throw nb::type_error("expected a grad_fn");
+  return Ref<Node>(reinterpret_cast<NodeObject*>(o.ptr())->node);
+}
+
+void node_dealloc(PyObject* o) {
+  auto* self = reinterpret_cast<NodeObject*>(o);
+  PyTypeObject* type = Py_TYPE(o);
+  Py_CLEAR(self->dict);
+  self->node->dispose();
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+PyObject* node_repr(PyObject* o) {
+  return PyUnicode_FromFormat("<%S object at %p>", nb::str(nb::handle(o).attr("name")()).ptr(), o);
+}
+
+// torch's spelling of an op: mul -> MulBackward0.
+std::string node_name(const Node& node) {
+  std::string text = node.op->name;
+  if (node.variable.defined()) return "torch::autograd::AccumulateGrad";
+  if (node.op->vjp == python_vjp || text == "CopySlices") return text;
+  std::string out;
+  bool upper = true;
+  for (char c : text) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    out += upper ? static_cast<char>(std::toupper(c)) : c;
+    upper = false;
+  }
+  return out + "Backward0";
+}
+
+nb::object next_functions(nb::handle self) {
+  nb::list out;
+  for (const Edge& e : node_of(self)->edges) out.append(nb::make_tuple(nb::steal(wrap_node(e.node)), e.output));
+  return nb::tuple(out);
+}
+
+nb::object node_metadata(nb::handle self) {
+  Ref<Node> node = node_of(self);
+  if (!node->metadata) node->metadata = hold(nb::dict());
+  return *static_cast<nb::object*>(node->metadata.get());
+}
+
+void define_node(nb::module_& m) {
+  static PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(NodeObject, dict), READONLY, nullptr},
+                                  {nullptr, 0, 0, 0, nullptr}};
+  PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+                         {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
+                         {Py_tp_members, members},
+                         {0, nullptr}};
+  PyType_Spec spec = {"flambeau.autograd.graph.Node", sizeof(NodeObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  nb::object type = nb::borrow(reinterpret_cast<PyObject*>(node_type));
+  m.attr("Node") = type;
+  auto method = [&](const char* name, auto f) { nb::cpp_function_def(f, nb::scope(type), nb::name(name), nb::is_method()); };
+  auto property = [&](const char* name, nb::object getter) {
+    nb::object made = nb::borrow(reinterpret_cast<PyObject*>(&PyProperty_Type))(getter);
+    PyObject_SetAttrString(type.ptr(), name, made.ptr());
+  };
+  method("name", [](nb::handle self) { return node_name(*node_of(self)); });
+  method("register_hook", [](nb::handle self, nb::object f) -> nb::object {
+    Ref<Node> node = node_of(self);
+    int64_t id = add_hook(node->need_hooks().post, std::make_shared<NodeHook>(f));
+    return nb::module_::import_("flambeau.autograd.graph").attr("NodeHandle")(self, id);
+  });
+  method("register_prehook", [](nb::handle self, nb::object f) -> nb::object {
+    Ref<Node> node = node_of(self);
+    int64_t id = add_hook(node->need_hooks().pre, std::make_shared<NodeHook>(f));
+    return nb::module_::import_("flambeau.autograd.graph").attr("NodeHandle")(self, id);
+  });
+  method("_remove_hook", [](nb::handle self, int64_t id) {
+    Ref<Node> node = node_of(self);
+    if (!node->hooks) return;
+    node->hooks->pre.erase(id);
+    node->hooks->post.erase(id);
+  });
+  property("next_functions", nb::cpp_function(next_functions));
+  property("metadata", nb::cpp_function(node_metadata));
+  property("variable", nb::cpp_function([](nb::handle self) -> Tensor {
+    Ref<Node> node = node_of(self);
+    if (!node->variable.defined()) throw nb::attribute_error("only AccumulateGrad has a variable");
+    return node->variable;
+  }));
+  property("_sequence_nr", nb::cpp_function([](nb::handle self) { return node_of(self)->sequence; }));
+  property("_saved_tensors", nb::cpp_function([](nb::handle self) {
+    Ref<Node> node = node_of(self);
+    FL_CHECK(!node->released, Runtime, "saved_tensors", "Trying to access saved tensors after they have already been freed");
+    nb::list out;
+    for (const SavedTensor& s : node->saved) out.append(to_python(s.unpack(node.get())));
+    return nb::tuple(out);
+  }));
+}
+
+// ---- where in the user's program (for error texts)
+
+// Whether a code object belongs to flambeau itself; asked once per code object.
+bool is_internal(PyCodeObject* code) {
+  static auto* known = new std::map<PyCodeObject*, bool>;
+  auto at = known->find(code);
+  if (at != known->end()) return at->second;
+  const char* file = PyUnicode_AsUTF8(code->co_filename);
+  static const std::string home = nb::cast<std::string>(nb::module_::import_("flambeau").attr("__path__")[nb::int_(0)]) + "/";
+  bool internal = file && std::string(file).rfind(home, 0) == 0;
+  Py_INCREF(code);  // kept, so that its address is not used again
+  return (*known)[code] = internal;
+}
+
+Location capture_location() {
+  PyFrameObject* frame = PyEval_GetFrame();  // borrowed
+  if (!frame) return {};
+  Py_INCREF(frame);
+  while (frame) {
+    PyCodeObject* code = PyFrame_GetCode(frame);
+    if (!is_internal(code)) {
+      Location at{code, PyFrame_GetLasti(frame)};  // keeps the reference
+      Py_DECREF(frame);
+      return at;
+    }
+    Py_DECREF(code);
+    PyFrameObject* outer = PyFrame_GetBack(frame);
+    Py_DECREF(frame);
+    frame = outer;
+  }
+  return {};
+}
+
+std::string describe_location(const Location& at) {
+  auto* code = static_cast<PyCodeObject*>(at.code);
+  const char* file = PyUnicode_AsUTF8(code->co_filename);
+  return std::string(file ? file : "?") + ":" + std::to_string(PyCode_Addr2Line(code, at.instruction));
+}
+
+// ---- the pass
+
+std::vector<Tensor> run_backward(const std::vector<Tensor>& roots, nb::list gradients, bool keep_graph, bool create_graph,
+                                 const std::vector<Tensor>& inputs, bool allow_unused, bool accumulate) {
+  std::vector<Tensor> starts;
+  for (nb::handle g : gradients) starts.push_back(to_tensor(g, "backward"));
+  autograd::Options options;
+  options.keep_graph = keep_graph;
+  options.create_graph = create_graph;
+  options.allow_unused = allow_unused;
+  options.accumulate = accumulate;
+  return autograd::run(roots, starts, inputs, options);
+}
+
+void define_modes(nb::module_& m) {
+  m.def("is_grad_enabled", grad_enabled);
+  m.def("set_grad_enabled", set_grad_enabled);
+  m.def("is_inference_mode_enabled", inference_mode);
+  m.def("set_inference_mode", set_inference_mode);
+  m.def("is_anomaly_enabled", autograd::anomaly_mode);
+  m.def("set_anomaly_enabled", autograd::set_anomaly_mode, nb::arg("mode"), nb::arg("check_nan") = true);
+  m.def("push_saved_hooks", [](nb::object pack, nb::object unpack) {
+    auto hooks = std::make_shared<PythonSavedHooks>();
+    hooks->pack_function = pack;
+    hooks->unpack_function = unpack;
+    saved_hooks.push_back(hooks);
+  });
+  m.def("pop_saved_hooks", [] { saved_hooks.pop_back(); });
+}
+
+}  // namespace
+
+PyObject* wrap_node(const Ref<Node>& node) {
+  if (!node) Py_RETURN_NONE;
+  if (void* o = node->python()) {
+    Py_INCREF(static_cast<PyObject*>(o));
+    return static_cast<PyObject*>(o);
+  }
+  PyObject* o = node_type->tp_alloc(node_type, 0);
+  if (!o) return nullptr;
+  reinterpret_cast<NodeObject*>(o)->node = node.get();
+  node->bind_python(o);
+  return o;
+}
+
+void define_autograd(nb::module_& m) {
+  define_node(m);
+  define_modes(m);
+  m.def("run_backward", run_backward);
+  m.def("detach", detach);
+  m.def("register_tensor_hook", register_tensor_hook);
+  m.def("remove_tensor_hook", remove_tensor_hook);
+  m.def("register_post_accumulate_grad_hook", [](const Tensor& t, nb::object f) {
+    FL_CHECK(t.is_leaf() && t->requires_grad, Runtime, "register_post_accumulate_grad_hook", "post accumulate grad hooks can only be registered on leaf tensors that require a gradient");
+    return add_hook(need_autograd(t).post_accumulate, std::make_shared<TensorHook>(f, 0));
+  });
+  m.def("retain_grad", retain_grad);
+  m.def("gradient_edge", [](const Tensor& t) {
+    Edge edge = gradient_edge(t);
+    return nb::make_tuple(nb::steal(wrap_node(edge.node)), edge.output);
+  });
+  m.def("function_node", function_node);
+  m.def("attach_outputs", [](nb::handle node_object, const std::vector<Tensor>& outs) {
+    Ref<Node> node = node_of(node_object);
+    node->outputs = static_cast<int32_t>(outs.size());
+    node->output_metas.clear();
+    for (const Tensor& t : outs) node->output_metas.push_back({t.dtype(), true, t.shape()});
+    for (size_t i = 0; i < outs.size(); i++) {
+      if (!is_inexact(outs[i].dtype())) continue;
+      AutogradMeta& meta = need_autograd(outs[i]);
+      meta.grad_fn = node;
+      meta.output = static_cast<int32_t>(i);
+      outs[i]->requires_grad = false;
+    }
+  });
+  m.def("set_edge", [](nb::handle node_object, int i, const Tensor& t) { node_of(node_object)->edges[i] = gradient_edge(t); });
+  m.def("bump_version", [](const Tensor& t, const std::string&) { bump_version(t, "in-place"); });
+  m.def("queue_callback", [](nb::object f) { autograd::queue_callback([f] { f(); }); });
+  m.def("enable_locations", [] {
+    location_hooks.capture = capture_location;
+    location_hooks.release = [](void* code) { Py_DECREF(static_cast<PyObject*>(code)); };
+    location_hooks.describe = describe_location;
+  });
+  m.def("op_names", [] {
+    std::vector<std::string> names;
+    for (const Op* op : op_table()) names.emplace_back(op->name);
+    return names;
+  });
+}
+
+}  // namespace flambeau::python

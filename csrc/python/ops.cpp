@@ -1,0 +1,86 @@
+// Views and copies. Other families have files of their own.
+#include "core/kernels.h"
+#include "core/threads.h"
+#include "python/python.h"
+
+namespace flambeau::python {
+
+namespace {
+
+void define_views(nb::module_& m) {
+  m.def("as_strided", [](const Tensor& x, const Dims& shape, const Dims& strides, std::optional<int64_t> offset) {
+    return ops::as_strided(x, shape, strides, offset.value_or(x->offset));
+  }, nb::arg("input"), nb::arg("size"), nb::arg("stride"), nb::arg("storage_offset") = nb::none());
+  m.def("expand", ops::expand);
+  m.def("permute", ops::permute);
+  m.def("transpose", ops::transpose);
+  m.def("select", ops::select);
+  m.def("slice", ops::slice);
+  m.def("narrow", ops::narrow);
+  m.def("unsqueeze", ops::unsqueeze);
+  m.def("squeeze", [](const Tensor& x, const Dims& dims) { return ops::squeeze(x, dims); });
+  m.def("view", ops::view);
+  m.def("reshape", ops::reshape);
+  m.def("diagonal", ops::diagonal);
+  m.def("unfold", ops::unfold);
+  m.def("view_dtype", ops::view_dtype);
+  m.def("split_sizes", [](const Tensor& x, const Dims& sizes, int64_t dim) { return ops::split_sizes(x, sizes, dim); });
+  m.def("unbind", ops::unbind);
+}
+
+void define_copies(nb::module_& m) {
+  m.def("clone", [](const Tensor& x, int64_t format) { return ops::clone(x, static_cast<ops::MemoryFormat>(format)); });
+  m.def("contiguous", [](const Tensor& x, int64_t format) { return ops::contiguous(x, static_cast<ops::MemoryFormat>(format)); });
+  m.def("is_contiguous", [](const Tensor& x, int64_t format) { return ops::is_contiguous(x, static_cast<ops::MemoryFormat>(format)); });
+  m.def("to_dtype", [](const Tensor& x, DType dtype, int64_t format) { return ops::to_dtype(x, dtype, static_cast<ops::MemoryFormat>(format)); });
+  m.def("copy_", [](const Tensor& x, const Operand& source) { return ops::copy_(x, source.tensor); });
+  m.def("fill_", [](const Tensor& x, const Operand& value) { return ops::fill_(x, value.tensor); });
+  m.def("zero_", ops::zero_);
+  m.def("zeros_like", ops::zeros_like);
+  m.def("ones_like", ops::ones_like);
+  m.def("sum_to", ops::sum_to);
+  m.def("empty", [](const Dims& shape, DType dtype) { return empty(shape, dtype); });
+  m.def("empty_strided", [](const Dims& shape, const Dims& strides, DType dtype) { return empty_strided(shape, strides, dtype); });
+  m.def("zeros", [](const Dims& shape, DType dtype) { return ops::zeros(shape, dtype); });
+  m.def("full", [](const Dims& shape, const Operand& value, DType dtype) { return ops::full(shape, value.tensor, dtype); });
+  m.def("scalar", [](const Operand& value) { return value.tensor; });
+}
+
+void define_types_of(nb::module_& m) {
+  m.def("promote_types", promote);
+  m.def("can_cast", can_cast);
+  m.def("result_type", [](const Operand& a, const Operand& b) { return result_type({&a.tensor, &b.tensor}); });
+  m.def("get_default_dtype", default_dtype);
+  m.def("set_default_dtype", set_default_dtype);
+}
+
+void define_system(nb::module_& m) {
+  m.def("cpu_isa", cpu_isa);
+  m.def("get_num_threads", num_threads);
+  m.def("set_num_threads", set_num_threads);
+  m.def("memory_stats", [] {
+    MemoryStats& s = memory_stats();
+    nb::dict out;
+    out["live_bytes"] = s.live;
+    out["peak_bytes"] = s.peak;
+    out["cached_bytes"] = s.cached;
+    out["allocations"] = s.allocations;
+    out["system_allocations"] = s.system_allocations;
+    out["limit_bytes"] = s.limit;
+    return out;
+  });
+  m.def("reset_peak_memory_stats", [] { memory_stats().peak = memory_stats().live; });
+  m.def("set_memory_limit", [](int64_t bytes) { memory_stats().limit = bytes; });
+  m.def("empty_cache", empty_cache);
+}
+
+}  // namespace
+
+void define_ops(nb::module_& m) {
+  define_views(m);
+  define_copies(m);
+  define_types_of(m);
+  define_system(m);
+}
+
+}  // namespace flambeau::python

@@ -1,0 +1,61 @@
+// The pointwise primitives, bound from pointwise.def: _C.name(inputs..., params...) and _C.name_(self, ...).
+#include "python/python.h"
+
+namespace flambeau::python {
+
+namespace {
+
+// Parameters after the tensors, all floats.
+template <int N, class F>
+Tensor with_params(F&& f, nb::args params) {
+  double p[4] = {};
+  if (static_cast<int>(params.size()) != N) throw nb::type_error("wrong number of parameters");
+  for (int i = 0; i < N; i++) p[i] = nb::cast<double>(params[i]);
+  if constexpr (N == 0) return f(ops::Params{});
+  if constexpr (N == 1) return f(ops::Params{p[0]});
+  if constexpr (N == 2) return f(ops::Params{p[0], p[1]});
+  if constexpr (N >= 3) return f(ops::Params{p[0], p[1], p[2]});
+}
+
+}  // namespace
+
+void define_pointwise(nb::module_& m) {
+#define UNARY(op, n, ...)                                                                                                     \
+  if constexpr (n == 0) {                                                                                                     \
+    m.def(#op, [](const Tensor& x) { return ops::op(x); });                                                                   \
+    m.def(#op "_", [](const Tensor& x) { return ops::inplace_##op(x); });                                                     \
+  } else {                                                                                                                    \
+    m.def(#op, [](const Tensor& x, nb::args p) { return with_params<n>([&](ops::Params v) { return ops::op(x, v); }, p); });   \
+    m.def(#op "_", [](const Tensor& x, nb::args p) { return with_params<n>([&](ops::Params v) { return ops::inplace_##op(x, v); }, p); }); \
+  }
+#define BINARY(op, n, ...)                                                                                                    \
+  if constexpr (n == 0) {                                                                                                     \
+    m.def(#op, [](const Operand& a, const Operand& b) { return ops::op(a.tensor, b.tensor); });                               \
+    m.def(#op "_", [](const Tensor& a, const Operand& b) { return ops::inplace_##op(a, b.tensor); });                         \
+  } else {                                                                                                                    \
+    m.def(#op, [](const Operand& a, const Operand& b, nb::args p) {                                                           \
+      return with_params<n>([&](ops::Params v) { return ops::op(a.tensor, b.tensor, v); }, p);                                \
+    });                                                                                                                       \
+    m.def(#op "_", [](const Tensor& a, const Operand& b, nb::args p) {                                                        \
+      return with_params<n>([&](ops::Params v) { return ops::inplace_##op(a, b.tensor, v); }, p);                             \
+    });                                                                                                                       \
+  }
+#define TERNARY(op, n, ...)                                                                                                   \
+  if constexpr (n == 0) {                                                                                                     \
+    m.def(#op, [](const Operand& a, const Operand& b, const Operand& c) { return ops::op(a.tensor, b.tensor, c.tensor); });   \
+    m.def(#op "_", [](const Tensor& a, const Operand& b, const Operand& c) { return ops::inplace_##op(a, b.tensor, c.tensor); }); \
+  } else {                                                                                                                    \
+    m.def(#op, [](const Operand& a, const Operand& b, const Operand& c, nb::args p) {                                         \
+      return with_params<n>([&](ops::Params v) { return ops::op(a.tensor, b.tensor, c.tensor, v); }, p);                      \
+    });                                                                                                                       \
+    m.def(#op "_", [](const Tensor& a, const Operand& b, const Operand& c, nb::args p) {                                      \
+      return with_params<n>([&](ops::Params v) { return ops::inplace_##op(a, b.tensor, c.tensor, v); }, p);                   \
+    });                                                                                                                       \
+  }
+#include "pointwise.def"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+}
+
+}  // namespace flambeau::python

@@ -1,0 +1,622 @@
+// The Tensor type. Written against CPython directly: one is made by every op, and operators are called without a lookup.
+#include <cstddef>
+
+#include "core/kernels.h"
+#include "python/python.h"
+
+namespace flambeau::python {
+
+PyTypeObject* tensor_type;
+
+namespace {
+
+PyObject* constructor;  // the Python function behind Tensor(...)
+PyObject* index_get;    // behind x[...] and x[...] = v where tensors, lists or arrays index
+PyObject* index_set;
+
+PyObject* steal(nb::object o) { return o.release().ptr(); }
+
+// ---- life
+
+PyObject* allocate(PyTypeObject* type, const Tensor& t) {
+  PyObject* o = type->tp_alloc(type, 0);
+  if (!o) return nullptr;
+  auto* self = reinterpret_cast<TensorObject*>(o);
+  self->impl = t.impl();
+  self->impl->bind_python(o);  // every C++ owner becomes a reference to the object
+  return o;
+}
+
+void tensor_dealloc(PyObject* o) {
+  auto* self = reinterpret_cast<TensorObject*>(o);
+  PyTypeObject* type = Py_TYPE(o);
+  PyObject_GC_UnTrack(o);
+  if (self->weakrefs) PyObject_ClearWeakRefs(o);
+  Py_CLEAR(self->dict);
+  if (self->impl) self->impl->dispose();
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+
+int tensor_traverse(PyObject* o, visitproc visit, void* arg) {
+  Py_VISIT(reinterpret_cast<TensorObject*>(o)->dict);
+  Py_VISIT(Py_TYPE(o));
+  return 0;
+}
+
+int tensor_clear(PyObject* o) {
+  Py_CLEAR(reinterpret_cast<TensorObject*>(o)->dict);
+  return 0;
+}
+
+PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  PyObject* made = PyObject_Call(constructor, args, kwargs);
+  if (!made || type == tensor_type) return made;
+  if (!is_tensor(made)) {
+    Py_DECREF(made);
+    PyErr_SetString(PyExc_TypeError, "Tensor(...) did not make a tensor");
+    return nullptr;
+  }
+  PyObject* out = wrap_as(type, alias(unwrap(made)));
+  Py_DECREF(made);
+  return out;
+}
+
+// ---- operators
+
+using Binary = Tensor (*)(const Tensor&, const Tensor&, ops::Params);
+
+template <Binary F>
+PyObject* binary_slot(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    Tensor x, y;
+    if (!operand(a, x) || !operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    return wrap(F(x, y, {}));
+  });
+}
+
+template <Binary F>
+PyObject* inplace_slot(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    Tensor y;
+    if (!operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    F(unwrap(a), y, {});
+    Py_INCREF(a);
+    return a;
+  });
+}
+
+PyObject* negative_slot(PyObject* a) {
+  return guarded([&] { return wrap(ops::neg(unwrap(a))); });
+}
+
+// Operators that are Python functions (set by tensor.py): looked up once.
+struct Named {
+  const char* name;
+  PyObject* function = nullptr;
+};
+Named named[] = {{"matmul"}, {"pow"}, {"remainder"}, {"floor_divide"}, {"bitwise_and"}, {"bitwise_or"}, {"bitwise_xor"},
+                 {"bitwise_left_shift"}, {"bitwise_right_shift"}, {"bitwise_not"}, {"abs"}};
+enum NamedIndex { Matmul, Pow, Remainder, FloorDivide, And, Or, Xor, LeftShift, RightShift, Invert, Abs };
+
+template <NamedIndex N>
+PyObject* named_slot(PyObject* a, PyObject* b) {
+  Tensor ignored;
+  if ((!is_tensor(a) && !number(a, ignored)) || (!is_tensor(b) && !number(b, ignored))) Py_RETURN_NOTIMPLEMENTED;
+  PyObject* args[] = {a, b};
+  return PyObject_Vectorcall(named[N].function, args, 2, nullptr);
+}
+template <NamedIndex N>
+PyObject* named_unary(PyObject* a) {
+  return PyObject_Vectorcall(named[N].function, &a, 1, nullptr);
+}
+PyObject* power_slot(PyObject* a, PyObject* b, PyObject*) { return named_slot<Pow>(a, b); }
+
+PyObject* compare(PyObject* a, PyObject* b, int op) {
+  return guarded([&]() -> PyObject* {
+    Tensor y;
+    if (!operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    Tensor x = unwrap(a);
+    switch (op) {
+      case Py_LT: return wrap(ops::lt(x, y));
+      case Py_LE: return wrap(ops::le(x, y));
+      case Py_EQ: return wrap(ops::eq(x, y));
+      case Py_NE: return wrap(ops::ne(x, y));
+      case Py_GT: return wrap(ops::gt(x, y));
+      default: return wrap(ops::ge(x, y));
+    }
+  });
+}
+
+Py_hash_t tensor_hash(PyObject* o) {
+  auto bits = reinterpret_cast<uintptr_t>(o);
+  return static_cast<Py_hash_t>(bits >> 4 | bits << 60);
+}
+
+// ---- numbers
+
+PyObject* to_number(const Tensor& t, const char* op) {
+  FL_CHECK(t.numel() == 1, Runtime, op, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar; shape ", t.shape());
+  void* at = t.raw();
+  switch (t.dtype()) {
+    case DType::Float32: return PyFloat_FromDouble(*static_cast<float*>(at));
+    case DType::Float64: return PyFloat_FromDouble(*static_cast<double*>(at));
+    case DType::Int64: return PyLong_FromLongLong(*static_cast<int64_t*>(at));
+    case DType::Bool: return PyBool_FromLong(*static_cast<uint8_t*>(at) != 0);
+    case DType::UInt64: return PyLong_FromUnsignedLongLong(*static_cast<uint64_t*>(at));
+    default: break;
+  }
+  DType wide = is_complex(t.dtype()) ? DType::Complex128 : is_floating(t.dtype()) ? DType::Float64 : DType::Int64;
+  Tensor out = empty({}, wide);
+  cpu_kernels().pointwise.copy(out, alias(t, {}, {}, t->offset));
+  if (wide == DType::Float64) return PyFloat_FromDouble(*out.data<double>());
+  if (wide == DType::Int64) return PyLong_FromLongLong(*out.data<int64_t>());
+  auto z = *out.data<std::complex<double>>();
+  return PyComplex_FromDoubles(z.real(), z.imag());
+}
+
+PyObject* tensor_item(PyObject* self, PyObject*) {
+  return guarded([&] { return to_number(unwrap(self), "item"); });
+}
+PyObject* tensor_int(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    nb::object v = nb::steal(to_number(unwrap(self), "int"));
+    return PyNumber_Long(v.ptr());
+  });
+}
+PyObject* tensor_float(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    nb::object v = nb::steal(to_number(unwrap(self), "float"));
+    if (PyComplex_Check(v.ptr())) FL_FAIL(Runtime, "float", "value cannot be converted to type double without overflow");
+    return PyNumber_Float(v.ptr());
+  });
+}
+PyObject* tensor_index(PyObject* self) {
+  return guarded([&]() -> PyObject* {
+    Tensor t = unwrap(self);
+    FL_CHECK(is_integral(t.dtype()) && t.numel() == 1, Type, "__index__", "only integer tensors of a single element can be converted to an index");
+    nb::object v = nb::steal(to_number(t, "__index__"));
+    return PyNumber_Long(v.ptr());
+  });
+}
+int tensor_bool(PyObject* self) {
+  try {
+    Tensor t = unwrap(self);
+    FL_CHECK(t.numel() != 0, Runtime, "bool", "Boolean value of Tensor with no values is ambiguous");
+    FL_CHECK(t.numel() == 1, Runtime, "bool", "Boolean value of Tensor with more than one value is ambiguous; use .any() or .all()");
+    nb::object v = nb::steal(to_number(t, "bool"));
+    return PyObject_IsTrue(v.ptr());
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+// ---- indexing: ints, slices, None and Ellipsis are one view; anything else is Python's (ops/indexing.py)
+
+constexpr int64_t kNoStop = INT64_MAX;
+
+bool basic_item(PyObject* o, Dims& items) {
+  auto push = [&](int64_t kind, int64_t a = 0, int64_t b = 0, int64_t c = 1) {
+    for (int64_t v : {kind, a, b, c}) items.push_back(v);
+  };
+  if (PyLong_Check(o) && !PyBool_Check(o)) {
+    int64_t v = PyLong_AsLongLong(o);
+    if (v == -1 && PyErr_Occurred()) throw nb::python_error();
+    push(ops::IndexItem::Int, v);
+  } else if (PySlice_Check(o)) {
+    auto* s = reinterpret_cast<PySliceObject*>(o);
+    for (PyObject* part : {s->start, s->stop, s->step})
+      if (part != Py_None && !PyLong_Check(part) && !PyIndex_Check(part)) return false;
+    Py_ssize_t start, stop, step;
+    if (PySlice_Unpack(o, &start, &stop, &step) < 0) throw nb::python_error();
+    FL_CHECK(step > 0, Value, "index", "step must be greater than zero");
+    push(ops::IndexItem::Slice, start, stop, step);
+  } else if (o == Py_None) {
+    push(ops::IndexItem::New);
+  } else if (o == Py_Ellipsis) {
+    push(ops::IndexItem::Rest);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// The items of a key that asks for a plain view; false if it does not.
+bool basic_key(PyObject* key, Dims& items) {
+  if (!PyTuple_Check(key)) return basic_item(key, items);
+  bool rest = false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); i++) {
+    PyObject* o = PyTuple_GET_ITEM(key, i);
+    if (o == Py_Ellipsis) {
+      if (rest) return false;
+      rest = true;
+    }
+    if (!basic_item(o, items)) return false;
+  }
+  return true;
+}
+
+PyObject* tensor_getitem(PyObject* self, PyObject* key) {
+  return guarded([&]() -> PyObject* {
+    Dims items;
+    Tensor t = unwrap(self);
+    if (basic_key(key, items)) {
+      FL_CHECK(t.ndim() > 0 || items.empty() || items[0] == ops::IndexItem::New || items[0] == ops::IndexItem::Rest, Index, "index",
+               "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number");
+      return wrap(ops::basic_index(t, items));
+    }
+    PyObject* args[] = {self, key};
+    return PyObject_Vectorcall(index_get, args, 2, nullptr);
+  });
+}
+
+int tensor_setitem(PyObject* self, PyObject* key, PyObject* value) {
+  try {
+    FL_CHECK(value, Type, "index", "Tensor does not support deleting items");
+    Dims items;
+    Tensor v;
+    if (basic_key(key, items) && operand(value, v)) {
+      Tensor target = ops::basic_index(unwrap(self), items);
+      // torch lets a value have more leading dimensions of size 1 than the target.
+      while (v.ndim() > target.ndim() && v.size(0) == 1) v = ops::select(v, 0, 0);
+      ops::copy_(target, v);
+      return 0;
+    }
+    PyObject* args[] = {self, key, value};
+    PyObject* done = PyObject_Vectorcall(index_set, args, 3, nullptr);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+Py_ssize_t tensor_length(PyObject* self) {
+  Tensor t = unwrap(self);
+  if (t.ndim() == 0) {
+    PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
+    return -1;
+  }
+  return static_cast<Py_ssize_t>(t.size(0));
+}
+
+// ---- methods with a variable number of sizes
+
+// f(2, 3), f((2, 3)), f([2, 3]) or f(Size); null and an error otherwise.
+bool sizes(PyObject* const* args, Py_ssize_t n, Dims& out) {
+  if (n == 1 && !PyLong_Check(args[0])) {
+    if (to_dims(args[0], out)) return true;
+  } else {
+    for (Py_ssize_t i = 0; i < n; i++) {
+      int64_t v;
+      Dims one;
+      if (PyLong_Check(args[i])) {
+        v = PyLong_AsLongLong(args[i]);
+        if (v == -1 && PyErr_Occurred()) return false;
+      } else if (PyIndex_Check(args[i])) {
+        nb::object index = nb::steal(PyNumber_Index(args[i]));
+        if (!index.is_valid()) return false;
+        v = PyLong_AsLongLong(index.ptr());
+      } else {
+        PyErr_Format(PyExc_TypeError, "expected ints as sizes, got %s at position %zd", Py_TYPE(args[i])->tp_name, i);
+        return false;
+      }
+      out.push_back(v);
+    }
+    return true;
+  }
+  PyErr_Format(PyExc_TypeError, "expected ints or a tuple of ints as sizes, got %s", Py_TYPE(args[0])->tp_name);
+  return false;
+}
+
+template <Tensor (*F)(const Tensor&, const Dims&)>
+PyObject* sized_method(PyObject* self, PyObject* const* args, Py_ssize_t n) {
+  return guarded([&]() -> PyObject* {
+    Dims dims;
+    if (!sizes(args, n, dims)) return nullptr;
+    return wrap(F(unwrap(self), dims));
+  });
+}
+
+PyObject* tensor_view(PyObject* self, PyObject* const* args, Py_ssize_t n) {
+  DType dtype;
+  if (n == 1 && is_dtype(args[0], dtype)) return guarded([&] { return wrap(ops::view_dtype(unwrap(self), dtype)); });
+  return sized_method<ops::view>(self, args, n);
+}
+
+PyObject* tensor_size(PyObject* self, PyObject* const* args, Py_ssize_t n) {
+  return guarded([&]() -> PyObject* {
+    Tensor t = unwrap(self);
+    if (n == 0 || args[0] == Py_None) return make_size(t.shape());
+    int64_t dim = PyLong_AsLongLong(args[0]);
+    if (dim == -1 && PyErr_Occurred()) return nullptr;
+    FL_CHECK(t.ndim() > 0, Index, "size", "Dimension specified as ", dim, " but tensor has no dimensions");
+    return PyLong_FromLongLong(t.size(wrap_dim(dim, t.ndim(), "size")));
+  });
+}
+
+PyObject* tensor_stride(PyObject* self, PyObject* const* args, Py_ssize_t n) {
+  return guarded([&]() -> PyObject* {
+    Tensor t = unwrap(self);
+    if (n == 0 || args[0] == Py_None) {
+      PyObject* out = PyTuple_New(t.ndim());
+      for (int64_t i = 0; i < t.ndim(); i++) PyTuple_SET_ITEM(out, i, PyLong_FromLongLong(t.stride(i)));
+      return out;
+    }
+    int64_t dim = PyLong_AsLongLong(args[0]);
+    if (dim == -1 && PyErr_Occurred()) return nullptr;
+    FL_CHECK(t.ndim() > 0, Index, "stride", "Dimension specified as ", dim, " but tensor has no dimensions");
+    return PyLong_FromLongLong(t.stride(wrap_dim(dim, t.ndim(), "stride")));
+  });
+}
+
+#define FL_NOARGS(name, expression)                                        \
+  {#name, [](PyObject* self, PyObject*) -> PyObject* {                     \
+     [[maybe_unused]] Tensor t = unwrap(self);                             \
+     return guarded([&]() -> PyObject* { return expression; });            \
+   }, METH_NOARGS, nullptr}
+#define FL_FAST(name, function) \
+  {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function)), METH_FASTCALL, nullptr}
+
+PyMethodDef methods[] = {
+    {"item", tensor_item, METH_NOARGS, nullptr},
+    FL_FAST("view", tensor_view),
+    FL_FAST("reshape", sized_method<ops::reshape>),
+    FL_FAST("permute", sized_method<ops::permute>),
+    FL_FAST("expand", sized_method<ops::expand>),
+    FL_FAST("size", tensor_size),
+    FL_FAST("stride", tensor_stride),
+    FL_NOARGS(dim, PyLong_FromLongLong(t.ndim())),
+    FL_NOARGS(ndimension, PyLong_FromLongLong(t.ndim())),
+    FL_NOARGS(numel, PyLong_FromLongLong(t.numel())),
+    FL_NOARGS(nelement, PyLong_FromLongLong(t.numel())),
+    FL_NOARGS(data_ptr, PyLong_FromUnsignedLongLong(t.numel() ? reinterpret_cast<uintptr_t>(t.raw()) : 0)),
+    FL_NOARGS(element_size, PyLong_FromLongLong(t.item_size())),
+    FL_NOARGS(storage_offset, PyLong_FromLongLong(t->offset)),
+    FL_NOARGS(is_floating_point, PyBool_FromLong(is_floating(t.dtype()))),
+    FL_NOARGS(is_complex, PyBool_FromLong(is_complex(t.dtype()))),
+    FL_NOARGS(is_signed, PyBool_FromLong(info(t.dtype()).kind != Kind::Unsigned && info(t.dtype()).kind != Kind::Bool)),
+    FL_NOARGS(is_inference, PyBool_FromLong(t->inference)),
+    {nullptr, nullptr, 0, nullptr},
+};
+
+// ---- attributes
+
+#define FL_GETTER(name, expression)                                                                                         \
+  {#name, [](PyObject* o, void*) -> PyObject* {                                                                             \
+     [[maybe_unused]] Tensor t = unwrap(o);                                                                                 \
+     return guarded([&]() -> PyObject* { return expression; });                                                             \
+   }, nullptr, nullptr, nullptr}
+
+PyObject* get_requires_grad(PyObject* o, void*) { return PyBool_FromLong(unwrap(o).requires_grad()); }
+int set_requires_grad(PyObject* o, PyObject* value, void*) {
+  try {
+    Tensor t = unwrap(o);
+    int on = value ? PyObject_IsTrue(value) : 0;
+    if (on < 0) return -1;
+    FL_CHECK(t.is_leaf() || on, Runtime, "requires_grad", "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+             "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
+    FL_CHECK(!on || is_inexact(t.dtype()), Runtime, "requires_grad", "only Tensors of floating point and complex dtype can require gradients, got ", name(t.dtype()));
+    FL_CHECK(!on || !t->inference || inference_mode(), Runtime, "requires_grad", "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+    if (t.is_leaf()) t->requires_grad = on;
+    return 0;
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+PyObject* get_grad(PyObject* o, void*) {
+  Tensor t = unwrap(o);
+  return guarded([&] { return wrap(t->autograd ? t->autograd->grad : Tensor()); });
+}
+int set_grad(PyObject* o, PyObject* value, void*) {
+  try {
+    Tensor t = unwrap(o);
+    if (!value || value == Py_None) {
+      if (t->autograd) t->autograd->grad = Tensor();
+      return 0;
+    }
+    FL_CHECK(is_tensor(value), Type, "grad", "assigned grad expected to be a Tensor or None but got grad of type '", Py_TYPE(value)->tp_name, "'");
+    Tensor g = unwrap(value);
+    FL_CHECK(value != o, Runtime, "grad", "can't assign Variable as its own grad");
+    FL_CHECK(g.shape() == t.shape(), Runtime, "grad", "assigned grad has data of a different size: ", g.shape(), " for a tensor of shape ", t.shape());
+    FL_CHECK(g.dtype() == t.dtype(), Runtime, "grad", "assigned grad has data of a different type: ", name(g.dtype()), " for a ", name(t.dtype()), " tensor");
+    need_autograd(t).grad = g;
+    return 0;
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+// `.data`: the same memory outside the graph, with a version counter of its own.
+PyObject* get_data(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* {
+    Tensor out = alias(unwrap(o));
+    out->version = Ref<Version>(new Version);
+    return wrap(out);
+  });
+}
+int set_data(PyObject* o, PyObject* value, void*) {
+  try {
+    FL_CHECK(value && is_tensor(value), Type, "data", "Variable data has to be a tensor, got ", value ? Py_TYPE(value)->tp_name : "nothing");
+    Tensor t = unwrap(o), from = unwrap(value);
+    t->storage = from->storage;
+    t->offset = from->offset;
+    t->dtype = from->dtype;
+    t->set_geometry(from.shape(), from.strides());
+    return 0;
+  } catch (...) {
+    set_python_error();
+    return -1;
+  }
+}
+
+PyObject* reverse_dims(const Tensor& t) {
+  Dims order(t.ndim(), 0);
+  for (int64_t i = 0; i < t.ndim(); i++) order[i] = t.ndim() - 1 - i;
+  return wrap(ops::permute(t, order));
+}
+Tensor matrix_transpose(const Tensor& t) {
+  FL_CHECK(t.ndim() >= 2, Runtime, "mT", "tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
+  return ops::transpose(t, -2, -1);
+}
+
+PyGetSetDef getters[] = {
+    FL_GETTER(shape, make_size(t.shape())),
+    {"dtype", [](PyObject* o, void*) -> PyObject* {
+       PyObject* out = dtype_object(reinterpret_cast<TensorObject*>(o)->impl->dtype);
+       Py_INCREF(out);
+       return out;
+     }, nullptr, nullptr, nullptr},
+    FL_GETTER(device, steal(nb::cast(t.device()))),
+    FL_GETTER(ndim, PyLong_FromLongLong(t.ndim())),
+    {"requires_grad", get_requires_grad, set_requires_grad, nullptr, nullptr},
+    {"grad", get_grad, set_grad, nullptr, nullptr},
+    FL_GETTER(grad_fn, wrap_node(grad_fn(t))),
+    FL_GETTER(is_leaf, PyBool_FromLong(t.is_leaf())),
+    FL_GETTER(retains_grad, PyBool_FromLong(t->autograd && t->autograd->retains_grad)),
+    {"data", get_data, set_data, nullptr, nullptr},
+    FL_GETTER(T, reverse_dims(t)),
+    FL_GETTER(mT, wrap(matrix_transpose(t))),
+    FL_GETTER(H, wrap(t.ndim() == 0 ? t : ops::conj(matrix_transpose(t)))),
+    FL_GETTER(mH, wrap(ops::conj(matrix_transpose(t)))),
+    FL_GETTER(itemsize, PyLong_FromLongLong(t.item_size())),
+    FL_GETTER(nbytes, PyLong_FromLongLong(t.bytes())),
+    FL_GETTER(_version, PyLong_FromLong(t.version())),
+    FL_GETTER(_base, wrap(t->autograd && t->autograd->view ? t->autograd->view->base : Tensor())),
+    FL_GETTER(_is_view_flag, PyBool_FromLong(t->autograd && t->autograd->view)),
+    FL_GETTER(output_nr, PyLong_FromLong(t->autograd ? t->autograd->output : 0)),
+    FL_GETTER(is_cpu, PyBool_FromLong(true)),
+    FL_GETTER(is_cuda, PyBool_FromLong(false)),
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PyMemberDef members[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(TensorObject, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(TensorObject, weakrefs), READONLY, nullptr},
+    {nullptr, 0, 0, 0, nullptr},
+};
+
+template <class F>
+void* slot(F* f) {
+  return reinterpret_cast<void*>(f);
+}
+
+}  // namespace
+
+PyObject* wrap(const Tensor& t) {
+  if (!t.defined()) Py_RETURN_NONE;
+  if (void* o = t.impl()->python()) {
+    Py_INCREF(static_cast<PyObject*>(o));
+    return static_cast<PyObject*>(o);
+  }
+  return allocate(tensor_type, t);
+}
+
+PyObject* wrap_as(PyTypeObject* type, const Tensor& fresh) { return allocate(type, fresh); }
+
+bool number(PyObject* o, Tensor& out) {
+  if (PyFloat_CheckExact(o)) {
+    out = weak_scalar(PyFloat_AS_DOUBLE(o));
+  } else if (PyBool_Check(o)) {
+    out = weak_scalar(o == Py_True);
+  } else if (PyLong_Check(o)) {
+    int64_t v = PyLong_AsLongLong(o);
+    if (v == -1 && PyErr_Occurred()) throw nb::python_error();
+    out = weak_scalar(v);
+  } else if (PyFloat_Check(o)) {
+    out = weak_scalar(PyFloat_AsDouble(o));
+  } else if (PyComplex_Check(o)) {
+    out = weak_scalar(std::complex<double>(PyComplex_RealAsDouble(o), PyComplex_ImagAsDouble(o)));
+  } else if (Py_TYPE(o)->tp_as_number && (Py_TYPE(o)->tp_as_number->nb_float || Py_TYPE(o)->tp_as_number->nb_index) &&
+             PyObject_HasAttrString(o, "dtype") && !PyObject_HasAttrString(o, "__array_ufunc_disabled__")) {
+    // A NumPy scalar or 0-dim array.
+    nb::object value = nb::steal(PyObject_CallMethod(o, "item", nullptr));
+    if (!value.is_valid()) {
+      PyErr_Clear();
+      return false;
+    }
+    return !PyObject_HasAttrString(value.ptr(), "dtype") && number(value.ptr(), out);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void define_tensor(nb::module_& m) {
+  PyType_Slot slots[] = {
+      {Py_tp_new, slot(tensor_new)},
+      {Py_tp_dealloc, slot(tensor_dealloc)},
+      {Py_tp_traverse, slot(tensor_traverse)},
+      {Py_tp_clear, slot(tensor_clear)},
+      {Py_tp_members, members},
+      {Py_tp_methods, methods},
+      {Py_tp_getset, getters},
+      {Py_tp_hash, slot(tensor_hash)},
+      {Py_tp_richcompare, slot(compare)},
+      {Py_mp_subscript, slot(tensor_getitem)},
+      {Py_mp_ass_subscript, slot(tensor_setitem)},
+      {Py_mp_length, slot(tensor_length)},
+      {Py_nb_add, slot(binary_slot<ops::add>)},
+      {Py_nb_subtract, slot(binary_slot<ops::sub>)},
+      {Py_nb_multiply, slot(binary_slot<ops::mul>)},
+      {Py_nb_true_divide, slot(binary_slot<ops::div>)},
+      {Py_nb_inplace_add, slot(inplace_slot<ops::inplace_add>)},
+      {Py_nb_inplace_subtract, slot(inplace_slot<ops::inplace_sub>)},
+      {Py_nb_inplace_multiply, slot(inplace_slot<ops::inplace_mul>)},
+      {Py_nb_inplace_true_divide, slot(inplace_slot<ops::inplace_div>)},
+      {Py_nb_matrix_multiply, slot(named_slot<Matmul>)},
+      {Py_nb_power, slot(power_slot)},
+      {Py_nb_remainder, slot(named_slot<Remainder>)},
+      {Py_nb_floor_divide, slot(named_slot<FloorDivide>)},
+      {Py_nb_and, slot(named_slot<And>)},
+      {Py_nb_or, slot(named_slot<Or>)},
+      {Py_nb_xor, slot(named_slot<Xor>)},
+      {Py_nb_lshift, slot(named_slot<LeftShift>)},
+      {Py_nb_rshift, slot(named_slot<RightShift>)},
+      {Py_nb_invert, slot(named_unary<Invert>)},
+      {Py_nb_absolute, slot(named_unary<Abs>)},
+      {Py_nb_negative, slot(negative_slot)},
+      {Py_nb_bool, slot(tensor_bool)},
+      {Py_nb_int, slot(tensor_int)},
+      {Py_nb_float, slot(tensor_float)},
+      {Py_nb_index, slot(tensor_index)},
+      {0, nullptr},
+  };
+  PyType_Spec spec = {"flambeau.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  if (!tensor_type) throw nb::python_error();
+  nb::object type = nb::borrow(reinterpret_cast<PyObject*>(tensor_type));
+  m.attr("Tensor") = type;
+  python_hooks.incref = [](void* o) { Py_INCREF(static_cast<PyObject*>(o)); };
+  python_hooks.decref = [](void* o) { Py_DECREF(static_cast<PyObject*>(o)); };
+  m.def("set_tensor_hooks", [](nb::object construct, nb::object get, nb::object set) {
+    constructor = steal(construct);
+    index_get = steal(get);
+    index_set = steal(set);
+  });
+  m.def("set_operator", [](const std::string& which, nb::object function) {
+    for (Named& n : named)
+      if (which == n.name) {
+        n.function = steal(function);
+        return;
+      }
+    FL_FAIL(Value, "set_operator", "no operator named ", which);
+  });
+  m.def("make_subclass", [](nb::handle type, const Tensor& t, bool requires_grad) {
+    FL_CHECK(PyType_Check(type.ptr()) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), tensor_type), Type, "_make_subclass",
+             "cls must be a subclass of Tensor");
+    Tensor fresh = alias(t);
+    fresh->requires_grad = requires_grad;
+    FL_CHECK(!requires_grad || is_inexact(t.dtype()), Runtime, "_make_subclass",
+             "Only Tensors of floating point and complex dtype can require gradients, got ", name(t.dtype()));
+    return nb::steal(wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), fresh));
+  });
+}
+
+}  // namespace flambeau::python

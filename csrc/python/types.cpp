@@ -1,0 +1,222 @@
+// dtype, device and Size.
+#include "python/python.h"
+
+#include "core/device.h"
+
+namespace flambeau::python {
+
+namespace {
+
+struct DTypeObject {
+  PyObject_HEAD
+  DType type;
+};
+PyTypeObject* dtype_type;
+PyTypeObject* size_type;
+PyObject* dtype_objects[kNumDTypes];
+
+DType type_of(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->type; }
+
+PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", name(type_of(o))); }
+PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(name(type_of(o))); }
+PyObject* dtype_same(PyObject* o, PyObject*) {
+  Py_INCREF(o);
+  return o;
+}
+
+#define FL_DTYPE_GETTER(name, expression)                                                    \
+  {#name, [](PyObject* o, void*) -> PyObject* { [[maybe_unused]] DType t = type_of(o); return expression; }, nullptr, nullptr, nullptr}
+PyGetSetDef dtype_getters[] = {
+    FL_DTYPE_GETTER(is_floating_point, PyBool_FromLong(is_floating(t))),
+    FL_DTYPE_GETTER(is_complex, PyBool_FromLong(is_complex(t))),
+    FL_DTYPE_GETTER(is_signed, PyBool_FromLong(info(t).kind != Kind::Unsigned && info(t).kind != Kind::Bool)),
+    FL_DTYPE_GETTER(itemsize, PyLong_FromLong(info(t).size)),
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+PyObject* dtype_to_real(PyObject* o, PyObject*) {
+  PyObject* out = dtype_object(real_type(type_of(o)));
+  Py_INCREF(out);
+  return out;
+}
+PyObject* dtype_to_complex(PyObject* o, PyObject*) {
+  PyObject* out = dtype_object(complex_type(type_of(o)));
+  Py_INCREF(out);
+  return out;
+}
+PyMethodDef dtype_methods[] = {
+    {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},   {"__copy__", dtype_same, METH_NOARGS, nullptr},
+    {"__deepcopy__", dtype_same, METH_O, nullptr},        {"to_real", dtype_to_real, METH_NOARGS, nullptr},
+    {"to_complex", dtype_to_complex, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr},
+};
+
+PyObject* size_numel(PyObject* self, PyObject*) {
+  int64_t n = 1;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); i++) n *= PyLong_AsLongLong(PyTuple_GET_ITEM(self, i));
+  return PyLong_FromLongLong(n);
+}
+
+PyObject* as_size(PyObject* tuple) {
+  if (!tuple || !PyTuple_Check(tuple)) return tuple;
+  PyObject* out = PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(size_type), tuple, nullptr);
+  Py_DECREF(tuple);
+  return out;
+}
+PyObject* size_subscript(PyObject* self, PyObject* key) {
+  PyObject* out = PyTuple_Type.tp_as_mapping->mp_subscript(self, key);
+  return PySlice_Check(key) ? as_size(out) : out;
+}
+PyObject* size_concat(PyObject* self, PyObject* other) { return as_size(PyTuple_Type.tp_as_sequence->sq_concat(self, other)); }
+PyObject* size_repeat(PyObject* self, Py_ssize_t n) { return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(self, n)); }
+
+PyObject* size_repr(PyObject* self) {
+  PyObject* list = PySequence_List(self);
+  if (!list) return nullptr;
+  PyObject* out = PyUnicode_FromFormat("torch.Size(%R)", list);
+  Py_DECREF(list);
+  return out;
+}
+PyObject* size_reduce(PyObject* self, PyObject*) {
+  PyObject* plain = PySequence_List(self);
+  return plain ? Py_BuildValue("(O(N))", reinterpret_cast<PyObject*>(size_type), plain) : nullptr;
+}
+PyMethodDef size_methods[] = {
+    {"numel", size_numel, METH_NOARGS, "Number of elements of a tensor of this size."},
+    {"__reduce__", size_reduce, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
+void define_dtype(nb::module_& m) {
+  PyType_Slot slots[] = {{Py_tp_repr, reinterpret_cast<void*>(dtype_repr)},
+                         {Py_tp_getset, dtype_getters},
+                         {Py_tp_methods, dtype_methods},
+                         {0, nullptr}};
+  PyType_Spec spec = {"flambeau.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  dtype_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  for (int i = 0; i < kNumDTypes; i++) {
+    PyObject* o = dtype_type->tp_alloc(dtype_type, 0);
+    reinterpret_cast<DTypeObject*>(o)->type = static_cast<DType>(i);
+    dtype_objects[i] = o;
+    m.attr(name(static_cast<DType>(i))) = nb::borrow(o);
+  }
+  m.attr("dtype") = nb::borrow(reinterpret_cast<PyObject*>(dtype_type));
+}
+
+void define_size(nb::module_& m) {
+  PyType_Slot slots[] = {{Py_tp_base, &PyTuple_Type},
+                         {Py_tp_repr, reinterpret_cast<void*>(size_repr)},
+                         {Py_tp_methods, size_methods},
+                         {Py_mp_subscript, reinterpret_cast<void*>(size_subscript)},
+                         {Py_sq_concat, reinterpret_cast<void*>(size_concat)},
+                         {Py_sq_repeat, reinterpret_cast<void*>(size_repeat)},
+                         {0, nullptr}};
+  PyType_Spec spec = {"flambeau.Size", 0, 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+  size_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  m.attr("Size") = nb::borrow(reinterpret_cast<PyObject*>(size_type));
+}
+
+void define_device(nb::module_& m) {
+  nb::class_<Device>(m, "device")
+      .def("__init__",
+           [](Device* self, nb::object what, std::optional<int> index) {
+             if (nb::isinstance<Device>(what)) {
+               new (self) Device(nb::cast<Device>(what));
+             } else if (nb::isinstance<nb::int_>(what)) {
+               new (self) Device{DeviceType::Cuda, static_cast<int8_t>(nb::cast<int>(what))};
+             } else {
+               Device d = parse_device(nb::cast<std::string>(what));
+               if (index) d.index = static_cast<int8_t>(*index);
+               new (self) Device(d);
+             }
+           },
+           nb::arg("device"), nb::arg("index") = nb::none())
+      .def_prop_ro("type", [](const Device& d) { return to_string({d.type, -1}); })
+      .def_prop_ro("index", [](const Device& d) -> std::optional<int> {
+        if (d.index < 0) return std::nullopt;
+        return d.index;
+      })
+      .def("__str__", [](const Device& d) { return to_string(d); })
+      .def("__repr__",
+           [](const Device& d) {
+             std::string text = "device(type='" + to_string({d.type, -1}) + "'";
+             return text + (d.index >= 0 ? ", index=" + std::to_string(d.index) : "") + ")";
+           })
+      .def("__eq__", [](const Device& a, nb::object b) { return nb::isinstance<Device>(b) && a == nb::cast<Device>(b); })
+      .def("__hash__", [](const Device& d) { return static_cast<int>(d.type) * 256 + d.index + 1; })
+      .def("__reduce__", [](nb::object self) {
+        return nb::make_tuple(self.type(), nb::make_tuple(nb::str(self)));
+      });
+}
+
+}  // namespace
+
+PyObject* dtype_object(DType t) { return dtype_objects[static_cast<int>(t)]; }
+
+bool is_dtype(PyObject* o, DType& out) {
+  if (Py_TYPE(o) == dtype_type) {
+    out = type_of(o);
+    return true;
+  }
+  // Python's own types stand for dtypes.
+  if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return out = DType::Float64, true;
+  if (o == reinterpret_cast<PyObject*>(&PyLong_Type)) return out = DType::Int64, true;
+  if (o == reinterpret_cast<PyObject*>(&PyBool_Type)) return out = DType::Bool, true;
+  if (o == reinterpret_cast<PyObject*>(&PyComplex_Type)) return out = DType::Complex128, true;
+  return false;
+}
+
+PyObject* make_size(DimsRef dims) {
+  auto n = static_cast<Py_ssize_t>(dims.size());
+  PyObject* out = size_type->tp_alloc(size_type, n);
+  if (!out) return nullptr;
+  for (Py_ssize_t i = 0; i < n; i++) PyTuple_SET_ITEM(out, i, PyLong_FromLongLong(dims[i]));
+  return out;
+}
+
+namespace {
+bool to_int(PyObject* o, int64_t& out) {
+  if (PyLong_CheckExact(o)) {
+    out = PyLong_AsLongLong(o);
+  } else {
+    if (PyFloat_Check(o) || !PyIndex_Check(o)) return false;
+    PyObject* index = PyNumber_Index(o);
+    if (!index) {
+      PyErr_Clear();
+      return false;
+    }
+    out = PyLong_AsLongLong(index);
+    Py_DECREF(index);
+  }
+  if (out == -1 && PyErr_Occurred()) {
+    PyErr_Clear();
+    return false;
+  }
+  return true;
+}
+}  // namespace
+
+bool to_dims(PyObject* o, Dims& out) {
+  out.clear();
+  int64_t v;
+  if (PyLong_Check(o)) {
+    if (!to_int(o, v)) return false;
+    out.push_back(v);
+    return true;
+  }
+  if (!PyTuple_Check(o) && !PyList_Check(o)) return false;
+  Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
+  PyObject** items = PySequence_Fast_ITEMS(o);
+  for (Py_ssize_t i = 0; i < n; i++) {
+    if (!to_int(items[i], v)) return false;
+    out.push_back(v);
+  }
+  return true;
+}
+
+void define_types(nb::module_& m) {
+  define_dtype(m);
+  define_size(m);
+  define_device(m);
+}
+
+}  // namespace flambeau::python
