@@ -347,6 +347,30 @@ const Op copy_slices_op{"CopySlices", [](Backward& b) {
                         }};
 }
 
+void rebase_history(const Tensor& self, Ref<Node> node, int output, uint64_t self_inputs) {
+  AutogradMeta& meta = need_autograd(self);
+  if (!meta.view) {
+    attach(self, std::move(node), output);
+    return;
+  }
+  auto slice = std::make_shared<Slice>();
+  slice->inner = node;
+  slice->self_inputs = self_inputs;
+  slice->chain = meta.view->chain;
+  Tensor base = meta.view->base;
+  Ref<Node> outer(new Node(&copy_slices_op));
+  outer->edges.push_back(gradient_edge(base));
+  outer->inputs.emplace_back();
+  for (size_t i = 0; i < node->edges.size(); i++) {
+    bool is_self = self_inputs >> i & 1;
+    outer->edges.push_back(is_self ? Edge{} : node->edges[i]);
+    outer->inputs.push_back(node->inputs[i]);
+  }
+  outer->attrs.emplace_back(std::shared_ptr<void>(slice));
+  attach(base, outer, 0);
+  grad_fn(self);  // made anew from the base, since the version has moved
+}
+
 void InplaceRecord::finish(Attrs attrs, Saves saved) {
   bump_version(self_, op_.name);
   if (!active_ || !is_inexact(self_.dtype())) return;
@@ -355,27 +379,7 @@ void InplaceRecord::finish(Attrs attrs, Saves saved) {
   node->inputs = std::move(metas_);
   node->attrs.assign(attrs.begin(), attrs.end());
   save(*node, saved, {&self_, 1});
-  AutogradMeta& meta = need_autograd(self_);
-  if (!meta.view) {
-    attach(self_, std::move(node), 0);
-    return;
-  }
-  auto slice = std::make_shared<Slice>();
-  slice->inner = node;
-  slice->self_inputs = needs_;
-  slice->chain = meta.view->chain;
-  Tensor base = meta.view->base;
-  Ref<Node> outer(new Node(&copy_slices_op));
-  outer->edges.push_back(gradient_edge(base));
-  outer->inputs.emplace_back();
-  for (size_t i = 0; i < node->edges.size(); i++) {
-    bool is_self = needs_ >> i & 1;
-    outer->edges.push_back(is_self ? Edge{} : node->edges[i]);
-    outer->inputs.push_back(node->inputs[i]);
-  }
-  outer->attrs.emplace_back(std::shared_ptr<void>(slice));
-  attach(base, outer, 0);
-  grad_fn(self_);  // made anew from the base, since the version has moved
+  rebase_history(self_, std::move(node), 0, needs_);
 }
 
 Tensor Backward::grad_or_zeros(int output) const {

@@ -189,6 +189,10 @@ class InplaceRecord {
   std::vector<InputMeta> metas_;
 };
 
+// Makes output `output` of `node` the history of `self`, which it has changed in place (through a view: of its base).
+// `self_inputs`: which of the node's inputs were `self`.
+void rebase_history(const Tensor& self, Ref<Node> node, int output, uint64_t self_inputs);
+
 // ---- what a derivative sees
 class Backward {
  public:

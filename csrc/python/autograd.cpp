@@ -129,7 +129,7 @@ void python_vjp(Backward& b) {
   nb::object context = *static_cast<nb::object*>(b.attr<std::shared_ptr<void>>(0).get());
   nb::list grads;
   for (int i = 0; i < b.outputs(); i++) grads.append(to_python(b.grad(i)));
-  nb::object out = context.attr("_apply_backward")(nb::tuple(grads));
+  nb::object out = context.attr("_apply_backward")(nb::steal(wrap_node(Ref<Node>(&b.node()))), nb::tuple(grads));
   nb::tuple results = nb::borrow<nb::tuple>(out);
   for (int i = 0; i < b.inputs(); i++)
     if (b.needs(i)) b.set(i, to_tensor(results[i], "Function.backward"));
@@ -217,6 +217,39 @@ nb::object node_metadata(nb::handle self) {
   return *static_cast<nb::object*>(node->metadata.get());
 }
 
+nb::object saved_of(nb::handle self) {
+  Ref<Node> node = node_of(self);
+  FL_CHECK(!node->released, Runtime, "saved_tensors",
+           "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved "
+           "intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+           "backward through the graph a second time or if you need to access saved tensors after calling backward.");
+  nb::list out;
+  for (const SavedTensor& s : node->saved) out.append(to_python(s.unpack(node.get())));
+  return nb::tuple(out);
+}
+
+// Makes `node` the history of the outputs of a Python function. kinds: 0 differentiable, 1 not, 2 changed in place.
+void attach_outputs(nb::handle node_object, const std::vector<Tensor>& inputs, const std::vector<Tensor>& outs,
+                    const std::vector<int>& kinds) {
+  Ref<Node> node = node_of(node_object);
+  node->outputs = static_cast<int32_t>(outs.size());
+  for (const Tensor& t : outs) node->output_metas.push_back({t.dtype(), true, t.shape()});
+  for (size_t i = 0; i < outs.size(); i++) {
+    if (kinds[i] == 1 || !is_inexact(outs[i].dtype())) continue;
+    if (kinds[i] == 0) {
+      AutogradMeta& meta = need_autograd(outs[i]);
+      meta.grad_fn = node;
+      meta.output = static_cast<int32_t>(i);
+      continue;
+    }
+    uint64_t self_inputs = 0;
+    for (size_t k = 0; k < inputs.size(); k++) self_inputs |= uint64_t{inputs[k].is(outs[i])} << k;
+    check_inplace(node->op->name, outs[i], true);
+    bump_version(outs[i], node->op->name);
+    rebase_history(outs[i], node, static_cast<int>(i), self_inputs);
+  }
+}
+
 void define_node(nb::module_& m) {
   static PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(NodeObject, dict), READONLY, nullptr},
                                   {nullptr, 0, 0, 0, nullptr}};
@@ -259,13 +292,7 @@ void define_node(nb::module_& m) {
     return node->variable;
   }));
   property("_sequence_nr", nb::cpp_function([](nb::handle self) { return node_of(self)->sequence; }));
-  property("_saved_tensors", nb::cpp_function([](nb::handle self) {
-    Ref<Node> node = node_of(self);
-    FL_CHECK(!node->released, Runtime, "saved_tensors", "Trying to access saved tensors after they have already been freed");
-    nb::list out;
-    for (const SavedTensor& s : node->saved) out.append(to_python(s.unpack(node.get())));
-    return nb::tuple(out);
-  }));
+  property("saved_tensors", nb::cpp_function(saved_of));
 }
 
 // ---- where in the user's program (for error texts)
@@ -369,21 +396,19 @@ void define_autograd(nb::module_& m) {
     return nb::make_tuple(nb::steal(wrap_node(edge.node)), edge.output);
   });
   m.def("function_node", function_node);
-  m.def("attach_outputs", [](nb::handle node_object, const std::vector<Tensor>& outs) {
+  m.def("attach_outputs", attach_outputs);
+  m.def("save_for_backward", [](nb::handle node_object, nb::sequence tensors, const std::vector<Tensor>& outs) {
     Ref<Node> node = node_of(node_object);
-    node->outputs = static_cast<int32_t>(outs.size());
-    node->output_metas.clear();
-    for (const Tensor& t : outs) node->output_metas.push_back({t.dtype(), true, t.shape()});
-    for (size_t i = 0; i < outs.size(); i++) {
-      if (!is_inexact(outs[i].dtype())) continue;
-      AutogradMeta& meta = need_autograd(outs[i]);
-      meta.grad_fn = node;
-      meta.output = static_cast<int32_t>(i);
-      outs[i]->requires_grad = false;
+    for (nb::handle o : tensors) {
+      Tensor t = to_tensor(o, "save_for_backward");
+      int output = -1;
+      for (size_t i = 0; i < outs.size(); i++)
+        if (t.defined() && t.is(outs[i])) output = static_cast<int>(i);
+      node->saved.push_back(t.defined() ? SavedTensor(t, output >= 0, output) : SavedTensor());
     }
+    if (!node->saved.empty() && location_hooks.capture) node->made_at = location_hooks.capture();
   });
-  m.def("set_edge", [](nb::handle node_object, int i, const Tensor& t) { node_of(node_object)->edges[i] = gradient_edge(t); });
-  m.def("bump_version", [](const Tensor& t, const std::string&) { bump_version(t, "in-place"); });
+  m.def("saved_of", saved_of);
   m.def("queue_callback", [](nb::object f) { autograd::queue_callback([f] { f(); }); });
   m.def("enable_locations", [] {
     location_hooks.capture = capture_location;

@@ -1,4 +1,6 @@
 // Views and copies. Other families have files of their own.
+#include <cstring>
+
 #include "core/kernels.h"
 #include "core/threads.h"
 #include "python/python.h"
@@ -6,6 +8,35 @@
 namespace flambeau::python {
 
 namespace {
+
+// In-place views: `self` becomes the window that `view` is of it.
+Tensor become_view(const Tensor& self, const Tensor& view) {
+  check_inplace("in-place view", self, self.requires_grad());
+  Ref<Node> history = grad_fn(view);
+  self->offset = view->offset;
+  self->set_geometry(view.shape(), view.strides());
+  if (history) need_autograd(self).grad_fn = history;
+  if (self->autograd && self->autograd->view && view->autograd && view->autograd->view)
+    self->autograd->view->chain = view->autograd->view->chain;
+  return self;
+}
+
+Tensor resize_(const Tensor& self, const Dims& shape) {
+  FL_CHECK(!self.requires_grad(), Runtime, "resize_", "cannot resize variables that require grad");
+  int64_t bytes = (self->offset + count(shape)) * self.item_size();
+  if (bytes > self->storage->bytes) self->storage->resize(bytes);
+  self->set_geometry(shape, contiguous_strides(shape));
+  bump_version(self, "resize_");
+  return self;
+}
+
+Tensor detach_(const Tensor& self) {
+  FL_CHECK(!self->autograd || !self->autograd->view, Runtime, "detach_",
+           "Can't detach views in-place. Use detach() instead.");
+  if (self->autograd) self->autograd->grad_fn = nullptr;
+  self->requires_grad = false;
+  return self;
+}
 
 void define_views(nb::module_& m) {
   m.def("as_strided", [](const Tensor& x, const Dims& shape, const Dims& strides, std::optional<int64_t> offset) {
@@ -43,7 +74,44 @@ void define_copies(nb::module_& m) {
   m.def("empty_strided", [](const Dims& shape, const Dims& strides, DType dtype) { return empty_strided(shape, strides, dtype); });
   m.def("zeros", [](const Dims& shape, DType dtype) { return ops::zeros(shape, dtype); });
   m.def("full", [](const Dims& shape, const Operand& value, DType dtype) { return ops::full(shape, value.tensor, dtype); });
+  m.def("become_view", become_view);
+  m.def("resize_", resize_);
+  m.def("detach_", detach_);
   m.def("scalar", [](const Operand& value) { return value.tensor; });
+}
+
+// For deepcopy and pickling: the whole storage as bytes, and tensors on such bytes.
+void define_storages(nb::module_& m) {
+  m.def("storage_id", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t->storage.get()); });
+  m.def("storage_nbytes", [](const Tensor& t) { return t->storage->bytes; });
+  m.def("clone_storage", [](const Tensor& t) {
+    Tensor out = empty(Dims{t->storage->bytes}, DType::UInt8);
+    if (t->storage->bytes) std::memcpy(out.raw(), t->storage->data, t->storage->bytes);
+    return out;
+  });
+  m.def("storage_bytes", [](const Tensor& t) {  // shares memory
+    Tensor out = alias(t);
+    out->dtype = DType::UInt8;
+    out->offset = 0;
+    out->set_geometry({t->storage->bytes}, {1});
+    return out;
+  });
+  m.def("set_storage_of", [](const Tensor& bytes, const Dims& shape, const Dims& strides, int64_t offset, DType dtype) {
+    FL_CHECK(offset >= 0 && shape.size() == strides.size(), Runtime, "set_", "bad offset ", offset, " or strides ", strides, " for shape ", shape);
+    int64_t last = offset, n = count(shape);
+    for (int64_t i = 0; i < shape.size(); i++) {
+      FL_CHECK(strides[i] >= 0, Runtime, "set_", "negative strides: ", strides);
+      int64_t step;
+      FL_CHECK(!n || (!__builtin_mul_overflow(shape[i] - 1, strides[i], &step) && !__builtin_add_overflow(last, step, &last)), Runtime, "set_", "strides overflow: ", strides);
+    }
+    FL_CHECK(n == 0 || last < bytes->storage->bytes / item_size(dtype), Runtime, "set_", "shape ", shape, " with strides ", strides,
+             " and offset ", offset, " does not fit in a storage of ", bytes->storage->bytes, " bytes");
+    Tensor out = alias(bytes);
+    out->dtype = dtype;
+    out->offset = offset;
+    out->set_geometry(shape, strides);
+    return out;
+  });
 }
 
 void define_types_of(nb::module_& m) {
@@ -79,6 +147,7 @@ void define_system(nb::module_& m) {
 void define_ops(nb::module_& m) {
   define_views(m);
   define_copies(m);
+  define_storages(m);
   define_types_of(m);
   define_system(m);
 }

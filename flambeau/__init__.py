@@ -1,0 +1,34 @@
+"""flambeau: PyTorch's API, semantics and random streams on a native core small enough to read."""
+
+import importlib as _importlib
+
+from . import _C, ops
+from ._C import DTypeError, LinAlgError, OutOfMemoryError, ShapeError, Size, device, dtype, get_default_dtype, set_default_dtype
+from ._types import *  # noqa: F403
+from .ops import *  # noqa: F403
+from .tensor import Tensor
+from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+
+__version__ = "2.13.0+flambeau"
+
+get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
+is_anomaly_enabled, set_anomaly_enabled = _C.is_anomaly_enabled, _C.set_anomaly_enabled
+
+# Loaded when first used: `import flambeau` stays fast.
+_SUBMODULES = ("autograd", "data", "fft", "linalg", "nn", "optim", "random", "serialization", "special", "types", "utils", "vision")
+_LAZY = {"save": "serialization", "load": "serialization"}
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        try:
+            return _importlib.import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    elif name in _LAZY:
+        return getattr(_importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_C.enable_locations()

@@ -1,0 +1,130 @@
+"""The graph as Python sees it: nodes, edges, hooks on saved tensors."""
+
+from typing import NamedTuple
+
+from .. import _C
+
+__all__ = ["Node", "GradientEdge", "get_gradient_edge", "saved_tensors_hooks", "save_on_cpu", "disable_saved_tensors_hooks", "register_multi_grad_hook"]
+
+Node = _C.Node
+
+
+class _Handle:
+    """Removes a hook; usable in a with statement."""
+
+    def __init__(self, owner, id):
+        self.owner, self.id = owner, id
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.remove()
+
+
+class TensorHandle(_Handle):
+    def remove(self):
+        _C.remove_tensor_hook(self.owner, self.id)
+
+
+class NodeHandle(_Handle):
+    def remove(self):
+        self.owner._remove_hook(self.id)
+
+
+class GradientEdge(NamedTuple):
+    """Where a gradient goes: a node, and which of its outputs."""
+
+    node: Node
+    output_nr: int
+
+
+def get_gradient_edge(tensor):
+    """The edge along which gradients of a tensor flow.
+
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> flambeau.autograd.graph.get_gradient_edge(x * 2).output_nr
+    0
+    """
+    if not tensor.requires_grad:
+        raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
+    return GradientEdge(*_C.gradient_edge(tensor))
+
+
+class saved_tensors_hooks:
+    """Inside, what the graph saves goes through pack(tensor), and unpack(packed) gives it back in the backward pass.
+
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> with flambeau.autograd.graph.saved_tensors_hooks(lambda t: t.numpy(), flambeau.from_numpy):
+    ...     y = x.exp()
+    >>> y.sum().backward()
+    """
+
+    def __init__(self, pack_hook, unpack_hook):
+        self.hooks = pack_hook, unpack_hook
+
+    def __enter__(self):
+        _C.push_saved_hooks(*self.hooks)
+
+    def __exit__(self, *error):
+        _C.pop_saved_hooks()
+
+
+class save_on_cpu(saved_tensors_hooks):
+    """Saved tensors are moved to the CPU, where they are already."""
+
+    def __init__(self, pin_memory=False, device_type="cuda"):
+        super().__init__(lambda tensor: tensor, lambda packed: packed)
+
+
+class disable_saved_tensors_hooks:
+    """Inside, saved_tensors_hooks may not be used."""
+
+    def __init__(self, error_message):
+        self.message = error_message
+
+    def __enter__(self):
+        message = self.message
+
+        def refuse(tensor):
+            raise RuntimeError(message)
+
+        self._before = saved_tensors_hooks.__enter__
+        saved_tensors_hooks.__enter__ = refuse
+
+    def __exit__(self, *error):
+        saved_tensors_hooks.__enter__ = self._before
+
+
+def register_multi_grad_hook(tensors, fn, *, mode="all"):
+    """Call fn once the gradients of several tensors are there: with the list of them ("all"), or with the first ("any")."""
+    if mode not in ("all", "any"):
+        raise ValueError(f"[register_multi_grad_hook] mode must be 'all' or 'any', got {mode!r}")
+    grads, wanted = {}, [t for t in tensors if t.requires_grad]
+
+    def collect(index):
+        def hook(grad):
+            first = not grads
+            grads[index] = grad
+            if mode == "any":
+                if first:
+                    fn(grad)
+            elif len(grads) == len(wanted):
+                by_tensor = iter(sorted(grads.items()))
+                values = [next(by_tensor)[1] if t.requires_grad else None for t in tensors]
+                grads.clear()
+                fn(values)
+
+        return hook
+
+    handles = [t.register_hook(collect(i)) for i, t in enumerate(wanted)]
+    return _Handles(handles)
+
+
+class _Handles:
+    def __init__(self, handles):
+        self.handles = handles
+
+    def remove(self):
+        for handle in self.handles:
+            handle.remove()

@@ -1,0 +1,16 @@
+"""The ops: one def per public function. A family is a module; its lists say where a function is public:
+
+`__all__` as flambeau.name, `FUNCTIONAL` as flambeau.nn.functional.name, `METHODS` as Tensor.name (the tensor is the first
+argument). What is bound in _C already has the right signature may be listed in METHODS as a pair (name, function).
+"""
+
+import importlib
+
+FAMILIES = ("autograd", "copies", "shape")
+
+__all__ = []
+for _family in FAMILIES:
+    _module = importlib.import_module(f"{__name__}.{_family}")
+    for _name in _module.__all__:
+        globals()[_name] = getattr(_module, _name)
+    __all__ += _module.__all__

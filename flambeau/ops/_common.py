@@ -1,0 +1,63 @@
+"""What the families share."""
+
+import warnings
+
+from .. import _C
+
+
+def write_out(out, result):
+    """Store a result (or a tuple of them) where the caller's `out=` asks; None leaves it as it is.
+
+    As in torch: `out` is resized where its shape differs (with a warning unless it was empty), and its dtype must be able
+    to hold the result.
+    """
+    if out is None:
+        return result
+    if isinstance(result, tuple):
+        if len(out) != len(result):
+            raise TypeError(f"[out] expected a tuple of {len(result)} tensors, got {len(out)}")
+        stored = [write_out(o, r) for o, r in zip(out, result)]
+        return type(result)(stored) if hasattr(result, "n_fields") else tuple(stored)
+    if not isinstance(out, _C.Tensor):
+        raise TypeError(f"[out] expected a Tensor, got {type(out).__name__}")
+    if out.requires_grad or (result.requires_grad and _C.is_grad_enabled()):
+        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+    if not _C.can_cast(result.dtype, out.dtype):
+        raise RuntimeError(f"[out] result type {result.dtype} can't be cast to the desired output type {out.dtype}")
+    if out.shape != result.shape:
+        resize_out(out, result.shape)
+    _C.copy_(out, result)
+    return out
+
+
+def resize_out(out, shape):
+    if out.numel():
+        warnings.warn(
+            f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match the "
+            f"required output shape {list(shape)}. This behavior is deprecated, and in a future PyTorch release outputs will not "
+            "be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero "
+            "elements with t.resize_(0).",
+            stacklevel=4,
+        )
+    _C.resize_(out, shape)
+
+
+def sizes_of(args):
+    """Sizes given one by one, or as one sequence."""
+    if len(args) == 1 and not isinstance(args[0], int) and isinstance(args[0], (tuple, list)):
+        return tuple(args[0])
+    return args
+
+
+def dims_of(dim):
+    """A dim argument (int, sequence of ints, or None for all) as a tuple; () means all."""
+    if dim is None:
+        return ()
+    if isinstance(dim, (tuple, list)):
+        return tuple(dim)
+    return (dim,)
+
+
+def check_tensor(op, value, argument="input"):
+    if not isinstance(value, _C.Tensor):
+        raise TypeError(f"[{op}] argument '{argument}' must be a Tensor, not {type(value).__name__}")

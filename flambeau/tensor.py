@@ -1,0 +1,98 @@
+"""Tensor: the methods that the op families list, operators, and what makes a tensor a good Python object."""
+
+import importlib
+
+from . import _C, ops
+
+Tensor = _C.Tensor
+Tensor.__module__ = "flambeau"
+
+for _family in ops.FAMILIES:
+    _module = importlib.import_module(f"flambeau.ops.{_family}")
+    for _entry in getattr(_module, "METHODS", ()):
+        _name, _function = _entry if isinstance(_entry, tuple) else (_entry, getattr(_module, _entry))
+        setattr(Tensor, _name, _function)
+
+# Operators that are Python functions of the families.
+for _operator in (
+    "matmul pow remainder floor_divide bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift bitwise_not abs"
+).split():
+    if hasattr(ops, _operator):
+        _C.set_operator(_operator, getattr(ops, _operator))
+
+
+def _iterate(self):
+    """The slices along the first dimension, one by one."""
+    if self.dim() == 0:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(_C.unbind(self, 0))
+
+
+def _contains(self, element):
+    """Whether any element equals a number or tensor."""
+    return bool((element == self).any())
+
+
+def _reversed(self):
+    return self if self.dim() == 0 else self.flip(0)
+
+
+def _repr(self, *, tensor_contents=None):
+    from ._printing import tensor_text
+
+    return tensor_text(self)
+
+
+def _format(self, spec):
+    if self.dim() == 0 and type(self) is Tensor:
+        return self.item().__format__(spec)
+    return object.__format__(self, spec)
+
+
+def _deepcopy(self, memo):
+    """A copy with its own memory; only of leaves, as in torch."""
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
+            "If you were attempting to deepcopy a module, detach its outputs first"
+        )
+    if id(self) in memo:
+        return memo[id(self)]
+    import copy
+
+    with _no_grad():
+        storage_key = ("flambeau.storage", _C.storage_id(self))
+        whole = memo.get(storage_key)
+        if whole is None:
+            whole = memo[storage_key] = _C.clone_storage(self)
+        fresh = _C.set_storage_of(whole, tuple(self.shape), self.stride(), self.storage_offset(), self.dtype)
+    copied = _C.make_subclass(type(self), fresh, self.requires_grad)
+    memo[id(self)] = copied
+    if self.grad is not None:
+        copied.grad = copy.deepcopy(self.grad, memo)
+    copied.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
+    return copied
+
+
+def _no_grad():
+    from .autograd.grad_mode import no_grad
+
+    return no_grad()
+
+
+def _reduce(self, protocol):
+    """Pickled through serialization.py, which rebuilds storages, strides and subclasses."""
+    from .serialization import reduce_tensor
+
+    return reduce_tensor(self)
+
+
+Tensor.__iter__ = _iterate
+Tensor.__contains__ = _contains
+Tensor.__reversed__ = _reversed
+Tensor.__repr__ = _repr
+Tensor.__format__ = _format
+Tensor.__deepcopy__ = _deepcopy
+Tensor.__reduce_ex__ = _reduce
+Tensor.__array_priority__ = 1000
+Tensor._make_subclass = staticmethod(lambda cls, data, require_grad=False: _C.make_subclass(cls, data, require_grad))
