@@ -1,0 +1,52 @@
+// The convolution kernels' table, and which of the two layouts of the loops is used.
+#include "kernels/cpu/conv_common.h"
+
+namespace flambeau::cpu::FL_ISA {
+
+void conv_channels_first_f32(const ConvPlan&, const void*, const void*, const void*, void*);
+void conv_channels_first_f64(const ConvPlan&, const void*, const void*, const void*, void*);
+void conv_channels_first_i64(const ConvPlan&, const void*, const void*, const void*, void*);
+void conv_weight_grad_f32(const ConvArgs& args);
+void conv_weight_grad_f64(const ConvArgs& args);
+
+namespace {
+
+// Channels-first loops compute whole padded rows; transposing pays off where that wastes much and channels are many.
+bool prefers_pixels_last(const ConvPlan& plan) {
+  if (plan.channels_last) return true;
+  if (plan.cout < 16 || plan.cin < 16) return false;
+  const Axis &h = plan.axis[1], &w = plan.axis[2];
+  int64_t reach = 0, count = 0;
+  for (const AxisJob& job : w.jobs) {
+    reach = std::max(reach, max_offset(job) / w.pace);
+    count = std::max(count, job.count);
+  }
+  const int64_t rows = plan.axis[0].result * h.result;
+  const double used = rows == 1 ? 1.0 : static_cast<double>(count) / (count + reach);
+  const int64_t pixels = plan.result_spatial(), lanes = VecOf<float>::lanes;
+  return used * pixels / (ceil_div(pixels, lanes) * lanes) < 0.85;
+}
+
+void run_f32(const ConvPlan& plan, const void* source, const void* w, const void* bias, void* result) {
+  if (prefers_pixels_last(plan))
+    conv_pixels_last_f32(plan, static_cast<const float*>(source), static_cast<const float*>(w), static_cast<const float*>(bias),
+                         static_cast<float*>(result));
+  else
+    conv_channels_first_f32(plan, source, w, bias, result);
+}
+
+}  // namespace
+
+extern const ConvKernels conv_kernels;
+const ConvKernels conv_kernels = {
+    [](const ConvArgs& a) { run_f32(forward_plan(a), a.x, a.w, a.bias, a.result); },
+    [](const ConvArgs& a) { conv_channels_first_f64(forward_plan(a), a.x, a.w, a.bias, a.result); },
+    [](const ConvArgs& a) { conv_channels_first_i64(forward_plan(a), a.x, a.w, a.bias, a.result); },
+    [](const ConvArgs& a) { run_f32(input_grad_plan(a), a.y, a.w, a.bias, a.result); },
+    [](const ConvArgs& a) { conv_channels_first_f64(input_grad_plan(a), a.y, a.w, a.bias, a.result); },
+    [](const ConvArgs& a) { conv_channels_first_i64(input_grad_plan(a), a.y, a.w, a.bias, a.result); },
+    conv_weight_grad_f32,
+    conv_weight_grad_f64,
+};
+
+}  // namespace flambeau::cpu::FL_ISA

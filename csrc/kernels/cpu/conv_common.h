@@ -1,0 +1,119 @@
+// What the convolution kernels share: vectors, the plan that turns forward and input gradient into the same loops,
+// weight packing and the padded copy of the input.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "core/kernels/conv.h"
+#include "core/threads.h"
+
+namespace flambeau::cpu::FL_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64, kRows = 8, kPixelRows = 14;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32, kRows = 4, kPixelRows = 6;
+#else
+constexpr int kVectorBytes = 16, kRows = 4, kPixelRows = 6;
+#endif
+
+// A vector of the widest registers, loaded from any address.
+template <class T>
+struct VecOf {
+  static constexpr int lanes = kVectorBytes / sizeof(T);
+  typedef T type __attribute__((vector_size(kVectorBytes)));
+  typedef T unaligned __attribute__((vector_size(kVectorBytes), aligned(alignof(T)), may_alias));
+};
+template <class T>
+using Vec = typename VecOf<T>::type;
+template <class T>
+inline Vec<T> load(const T* p) {
+  return *reinterpret_cast<const typename VecOf<T>::unaligned*>(p);
+}
+template <class T>
+inline void store(T* p, Vec<T> v) {
+  *reinterpret_cast<typename VecOf<T>::unaligned*>(p) = v;
+}
+template <class T>
+inline Vec<T> broadcast(T value) {
+  return value - Vec<T>{};
+}
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
+
+enum ScratchSlot { kPackedWeights = 8, kPaddedInput, kTileResult, kPartialSums, kPackedGrad, kWholeInput };
+
+template <class T>
+T* conv_scratch(int slot, int64_t count) {
+  return static_cast<T*>(scratch(slot, count * static_cast<int64_t>(sizeof(T))));
+}
+
+// Along one axis the result position start + step * q (q in [0, count)) is the sum over the listed taps t of
+// w[tap[t]] * source[pace * q + offset[t] - lo], where the source reads as zero outside [0, size).
+struct AxisJob {
+  int64_t count = 0, start = 0, step = 1;
+  std::vector<int64_t> tap, offset;
+};
+struct Axis {
+  int64_t size = 1, lo = 0, pace = 1, result = 1;
+  std::vector<AxisJob> jobs;  // forward: one; input gradient: one per remainder modulo the stride
+};
+
+// Forward or input gradient as sums over shifted sources.
+struct ConvPlan {
+  int64_t n, groups, cin, cout;  // channels per group, of the source and of the result
+  Axis axis[3];
+  int64_t w_out, w_in, w_tap[3], w_group;  // strides of w seen from the result's side
+  bool channels_last;
+  int64_t source_spatial() const { return axis[0].size * axis[1].size * axis[2].size; }
+  int64_t result_spatial() const { return axis[0].result * axis[1].result * axis[2].result; }
+};
+
+ConvPlan forward_plan(const ConvArgs& args);
+ConvPlan input_grad_plan(const ConvArgs& args);
+
+inline int64_t max_offset(const AxisJob& job) {
+  return job.offset.empty() ? 0 : *std::max_element(job.offset.begin(), job.offset.end());
+}
+
+// Source positions origin .. origin + extent, zero outside the source.
+struct Window {
+  int64_t origin[3], extent[3];
+};
+
+// to (extent..., channels) = a window of from, whose pixels lie `pixel_stride` apart.
+void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const float* from, int64_t pixel_stride,
+                      float* to);
+
+// to (channels, extent...), channels `channel_stride` apart.
+template <class T>
+void copy_window_first(const ConvPlan& plan, const Window& window, int64_t channels, const T* from, T* to,
+                       int64_t channel_stride) {
+  const Axis* axis = plan.axis;
+  const int64_t* e = window.extent;
+  const int64_t x0 = window.origin[2];
+  const int64_t begin = std::clamp<int64_t>(-x0, 0, e[2]), end = std::clamp<int64_t>(axis[2].size - x0, begin, e[2]);
+  for (int64_t c = 0; c < channels; ++c, from += plan.source_spatial()) {
+    T* out = to + c * channel_stride;
+    for (int64_t b0 = 0; b0 < e[0]; ++b0)
+      for (int64_t b1 = 0; b1 < e[1]; ++b1, out += e[2]) {
+        const int64_t at0 = b0 + window.origin[0], at1 = b1 + window.origin[1];
+        const bool inside = at0 >= 0 && at0 < axis[0].size && at1 >= 0 && at1 < axis[1].size;
+        const T* row = from + (at0 * axis[1].size + at1) * axis[2].size + x0;
+        int64_t b = 0;
+        for (; b < (inside ? begin : e[2]); ++b) out[b] = T(0);
+        for (; inside && b < end; ++b) out[b] = row[b];
+        for (; b < e[2]; ++b) out[b] = T(0);
+      }
+  }
+}
+
+void conv_pixels_last_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
+
+// Transposes a block: to[c][r] = from[r][c] for r < rows, c < cols.
+void transpose_f32(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows, int64_t cols);
+
+}  // namespace flambeau::cpu::FL_ISA
