@@ -1,5 +1,7 @@
 #include "core/threads.h"
 
+#include <sys/mman.h>
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -278,9 +280,14 @@ void parallel_for(int64_t n, int64_t grain, FunctionRef<void(int64_t, int64_t)> 
 void* scratch(int slot, int64_t bytes) {
   Scratch::Slot& have = scratch_slots.slots[slot];
   if (bytes > have.bytes) {
-    const int64_t rounded = (std::max(bytes, have.bytes + have.bytes / 2) + 4095) & ~int64_t(4095);
-    void* data = std::aligned_alloc(64, rounded);
+    // Large scratch is walked with large strides: huge pages spare it most address translation.
+    const int64_t huge = int64_t(2) << 20, page = bytes >= huge / 2 ? huge : 4096;
+    const int64_t rounded = (std::max(bytes, have.bytes + have.bytes / 2) + page - 1) & ~(page - 1);
+    void* data = std::aligned_alloc(page, rounded);
     if (!data) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
+    if (page == huge) madvise(data, rounded, MADV_HUGEPAGE);
+#endif
     std::free(have.data);
     have.data = data;
     have.bytes = rounded;

@@ -23,12 +23,15 @@ bool prefers_pixels_last(const ConvPlan& plan) {
   }
   const int64_t rows = plan.axis[0].result * h.result;
   const double used = rows == 1 ? 1.0 : static_cast<double>(count) / (count + reach);
-  const int64_t pixels = plan.result_spatial(), lanes = VecOf<float>::lanes;
+  const int64_t pixels = plan.result_spatial(), lanes = kLanes<float>;
   return used * pixels / (ceil_div(pixels, lanes) * lanes) < 0.85;
 }
 
 void run_f32(const ConvPlan& plan, const void* source, const void* w, const void* bias, void* result) {
-  if (prefers_pixels_last(plan))
+  if (winograd_applies(plan))
+    conv_winograd_f32(plan, static_cast<const float*>(source), static_cast<const float*>(w), static_cast<const float*>(bias),
+                      static_cast<float*>(result));
+  else if (prefers_pixels_last(plan))
     conv_pixels_last_f32(plan, static_cast<const float*>(source), static_cast<const float*>(w), static_cast<const float*>(bias),
                          static_cast<float*>(result));
   else

@@ -17,25 +17,33 @@ using TileFn = void (*)(const T* a, const T* b, const int64_t* offset, int64_t d
 // c[MR][NR vectors] (+)= sum over k of a[k][MR] * b[offset[k] + ...]; a fresh tile starts from the bias.
 template <class T, int MR, int NR>
 void tile(const T* a, const T* b, const int64_t* offset, int64_t depth, T* c, int64_t c_stride, const T* bias, bool fresh) {
-  constexpr int L = VecOf<T>::lanes;
-  Vec<T> acc[MR][NR];
-  for (int i = 0; i < MR; ++i)
-    for (int j = 0; j < NR; ++j)
-      acc[i][j] = !fresh ? load(c + i * c_stride + j * L) : bias ? broadcast(bias[i]) : Vec<T>{};
-  for (int64_t k = 0; k < depth; ++k) {
+  constexpr int L = kLanes<T>;
+  Vector<T> acc[MR][NR] = {};
+  auto step = [&](int64_t k) __attribute__((always_inline)) {
     const T* row = b + offset[k];
-    Vec<T> pixels[NR];
+    Vector<T> pixels[NR];
 #pragma GCC unroll 8
     for (int j = 0; j < NR; ++j) pixels[j] = load(row + j * L);
 #pragma GCC unroll 8
     for (int i = 0; i < MR; ++i) {
-      const Vec<T> weight = broadcast(a[k * MR + i]);
+      const Vector<T> weight = broadcast(a[i]);
 #pragma GCC unroll 8
       for (int j = 0; j < NR; ++j) acc[i][j] += weight * pixels[j];
     }
+    a += MR;
+  };
+  int64_t k = 0;
+  for (; k + 4 <= depth; k += 4) step(k), step(k + 1), step(k + 2), step(k + 3);
+  for (; k < depth; ++k) step(k);
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; ++i) {
+    const Vector<T> start = broadcast(bias ? bias[i] : T(0));
+#pragma GCC unroll 8
+    for (int j = 0; j < NR; ++j) {
+      T* to = c + i * c_stride + j * L;
+      store(to, acc[i][j] + (fresh ? start : load(to)));
+    }
   }
-  for (int i = 0; i < MR; ++i)
-    for (int j = 0; j < NR; ++j) store(c + i * c_stride + j * L, acc[i][j]);
 }
 
 template <class T, int MR>
@@ -44,9 +52,9 @@ TileFn<T> tile_of_width(int vectors) {
     case 1: return tile<T, MR, 1>;
     case 2: return tile<T, MR, 2>;
     case 3: return tile<T, MR, 3>;
-    case 4: return MR <= 4 ? tile<T, MR, 4> : nullptr;
-    case 5: return MR <= 4 ? tile<T, MR, 5> : nullptr;
-    default: return MR <= 4 ? tile<T, MR, 6> : nullptr;
+    case 4: return MR <= 6 ? tile<T, MR, MR <= 6 ? 4 : 1> : nullptr;
+    case 5: return MR <= 4 ? tile<T, MR, MR <= 4 ? 5 : 1> : nullptr;
+    default: return MR <= 4 ? tile<T, MR, MR <= 4 ? 6 : 1> : nullptr;
   }
 }
 
@@ -56,7 +64,8 @@ TileFn<T> pick_tile(int rows, int vectors) {
     case 1: return tile_of_width<T, 1>(vectors);
     case 2: return tile_of_width<T, 2>(vectors);
     case 4: return tile_of_width<T, 4>(vectors);
-    default: return tile_of_width<T, kRows>(vectors);
+    case 6: return tile_of_width<T, kVectorBytes == 64 ? 6 : 4>(vectors);
+    default: return tile_of_width<T, kChannelRows>(vectors);
   }
 }
 
@@ -68,7 +77,7 @@ struct RowBlock {
 std::vector<RowBlock> split_rows(int64_t count) {
   std::vector<RowBlock> blocks;
   int64_t row = 0;
-  for (int rows : {kRows, 4, 2, 1})
+  for (int rows : {kChannelRows, kVectorBytes == 64 ? 6 : 4, 4, 2, 1})
     for (; row + rows <= count; row += rows) blocks.push_back({row, rows});
   return blocks;
 }
@@ -129,11 +138,12 @@ struct ChannelsFirst {
     for (int d = 0; d < 3; ++d)
       buffer.in_place &= plan.axis[d].pace == 1 && plan.axis[d].lo == 0 && plan.axis[d].jobs.size() == 1 &&
                          buffer.extent[d] == plan.axis[d].size;
-    buffer.in_place &= most[0] * most[1] * most[2] >= kWider * VecOf<T>::lanes;
+    buffer.in_place &= plan.cin <= 32;  // many far-apart planes read side by side would be slow
+    buffer.in_place &= most[0] * most[1] * most[2] >= kWider * kLanes<T>;
     if (buffer.in_place) {
       buffer.plane = buffer.channel = plan.source_spatial();
       // The ragged end of a tile moves back over finished columns, so the first tile must hold one whole tile row.
-      const int64_t least = ceil_div(kWider * VecOf<T>::lanes, in_place_step()) + 1;
+      const int64_t least = ceil_div(kWider * kLanes<T>, in_place_step()) + 1;
       tile_length = std::min(longest, std::max(ceil_div(longest, few_items() ? 8 : 1), least));
     } else {
       choose_tile_length();
@@ -212,23 +222,6 @@ struct ChannelsFirst {
                  });
   }
 
-  void fill_row(T* to, const T* row, int64_t rem) const {
-    const Axis& axis = plan.axis[2];
-    const int64_t extent = buffer.extent[2], shift = tile_axis == 2 ? first_step * axis.pace : 0;
-    const int64_t at = shift + rem - axis.lo;  // position b holds source[b * pace + at]
-    const int64_t begin = std::clamp<int64_t>(ceil_div(std::max<int64_t>(-at, 0), axis.pace), 0, extent);
-    const int64_t end = std::clamp<int64_t>(floor_div(axis.size - 1 - at, axis.pace) + 1, begin, extent);
-    for (int64_t b = 0; b < begin; ++b) to[b] = T(0);
-    if (axis.pace == 1) {
-      for (int64_t b = begin; b < end; ++b) to[b] = row[b + at];
-    } else if (axis.pace == 2) {
-      for (int64_t b = begin; b < end; ++b) to[b] = row[b * 2 + at];
-    } else {
-      for (int64_t b = begin; b < end; ++b) to[b] = row[b * axis.pace + at];
-    }
-    for (int64_t b = end; b < extent; ++b) to[b] = T(0);
-  }
-
   static thread_local int64_t first_step;  // the tile's first step along tile_axis
 
   int64_t source_position(int d, int64_t b, int64_t rem) const {
@@ -236,25 +229,51 @@ struct ChannelsFirst {
     return at >= 0 && at < plan.axis[d].size ? at : -1;
   }
 
+  // Along the last axis, position b in [begin, end) of the copy holds source[b * pace + at].
+  struct Row {
+    int64_t begin, end, at;
+  };
+  Row row_of(int64_t rem) const {
+    const Axis& axis = plan.axis[2];
+    const int64_t at = (tile_axis == 2 ? first_step * axis.pace : 0) + rem - axis.lo;
+    const int64_t begin = std::clamp<int64_t>(ceil_div(std::max<int64_t>(-at, 0), axis.pace), 0, buffer.extent[2]);
+    return {begin, std::clamp<int64_t>(floor_div(axis.size - 1 - at, axis.pace) + 1, begin, buffer.extent[2]), at};
+  }
+
+  static void copy_row(T* to, const T* from, const Row& row, int64_t pace, int64_t extent) {
+    for (int64_t b = 0; b < row.begin; ++b) to[b] = T(0);
+    from += row.at;
+    if (pace == 1) {
+      for (int64_t b = row.begin; b < row.end; ++b) to[b] = from[b];
+    } else if (pace == 2) {
+      for (int64_t b = row.begin; b < row.end; ++b) to[b] = from[b * 2];
+    } else {
+      for (int64_t b = row.begin; b < row.end; ++b) to[b] = from[b * pace];
+    }
+    for (int64_t b = row.end; b < extent; ++b) to[b] = T(0);
+  }
+
   void fill_buffer(T* to, const T* from) const {
-    const int64_t spatial = plan.source_spatial();
-    for (int64_t ci = 0; ci < plan.cin; ++ci) {
-      T* out = to + ci * buffer.channel;
-      for (int64_t r0 : buffer.remainder[0])
-        for (int64_t r1 : buffer.remainder[1])
-          for (int64_t r2 : buffer.remainder[2])
+    const int64_t spatial = plan.source_spatial(), extent = buffer.extent[2], pace = plan.axis[2].pace;
+    for (int64_t r0 : buffer.remainder[0])
+      for (int64_t r1 : buffer.remainder[1])
+        for (int64_t r2 : buffer.remainder[2]) {
+          const Row row = row_of(r2);
+          for (int64_t ci = 0; ci < plan.cin; ++ci) {
+            T* out = to + ci * buffer.channel;
             for (int64_t b0 = 0; b0 < buffer.extent[0]; ++b0) {
               const int64_t at0 = source_position(0, b0, r0);
-              for (int64_t b1 = 0; b1 < buffer.extent[1]; ++b1, out += buffer.extent[2]) {
+              for (int64_t b1 = 0; b1 < buffer.extent[1]; ++b1, out += extent) {
                 const int64_t at1 = source_position(1, b1, r1);
-                if (at0 < 0 || at1 < 0) {
-                  std::fill_n(out, buffer.extent[2], T(0));
-                } else {
-                  fill_row(out, from + ci * spatial + (at0 * plan.axis[1].size + at1) * plan.axis[2].size, r2);
-                }
+                if (at0 < 0 || at1 < 0)
+                  std::fill_n(out, extent, T(0));
+                else
+                  copy_row(out, from + ci * spatial + (at0 * plan.axis[1].size + at1) * plan.axis[2].size, row, pace, extent);
               }
             }
-    }
+          }
+          to += buffer.plane;
+        }
   }
 
   // Copies columns [p0, p1) of c (flattened pixels, c's first column being c0) to the result's grid.
@@ -262,8 +281,10 @@ struct ChannelsFirst {
                  int64_t p1) const {
     const int64_t e1 = buffer.extent[1], e2 = buffer.extent[2];
     const AxisJob *a = job.axis[0], *b = job.axis[1], *z = job.axis[2];
-    for (int64_t row = p0 / e2; row * e2 < p1; ++row) {
-      const int64_t q0 = row / e1, q1 = row % e1;
+    const int64_t row0 = p0 / e2;
+    int64_t q0 = row0 / e1, q1 = row0 % e1 - 1;
+    for (int64_t row = row0; row * e2 < p1; ++row) {
+      if (++q1 == e1) ++q0, q1 = 0;
       if (q1 >= count[1]) continue;
       const int64_t from = std::max(p0, row * e2), until = std::min(p1, row * e2 + count[2]);
       if (until <= from) continue;
@@ -305,17 +326,17 @@ struct ChannelsFirst {
     count[tile_axis] = std::min(tile_length, count[tile_axis] - first_step);
     if (count[0] <= 0 || count[1] <= 0 || count[2] <= 0) return;
     if (job.offset.empty()) return fill_with_bias(job, count, to, group_bias);
-    constexpr int L = VecOf<T>::lanes;
+    constexpr int L = kLanes<T>;
     const int64_t e1 = buffer.extent[1], e2 = buffer.extent[2], depth = job.offset.size();
     const int64_t pixels = ((count[0] - 1) * e1 + count[1] - 1) * e2 + count[2];
     const bool one_row = count[0] == 1 && count[1] == 1;
     const bool direct = job.axis[2]->step == 1 && job.axis[1]->step == 1 && job.axis[0]->step == 1 && job.axis[0]->start == 0 &&
                         job.axis[1]->start == 0 && job.axis[2]->start == 0 && (one_row || e2 == count[2]) &&
                         (count[0] == 1 || e1 == count[1]) && (tile_axis == 2 || plan.axis[2].result == count[2]);
-    const int64_t width = (blocks[0].rows == kRows ? kWide : kWider) * L;
+    const int64_t width = (blocks[0].rows == kChannelRows ? kWide : blocks[0].rows == 6 ? 4 : kWider) * L;
     // So many channels at a time that a tile's source lines stay in the first-level cache.
     const int64_t rows_touched = job.axis[0]->tap.size() * job.axis[1]->tap.size();
-    const int64_t per_channel = rows_touched * (width * sizeof(T) + 64) + job.taps * kRows * sizeof(T);
+    const int64_t per_channel = rows_touched * (width * sizeof(T) + 64) + job.taps * kChannelRows * sizeof(T);
     const int64_t chunk = std::max<int64_t>(1, 22 * 1024 / per_channel) * job.taps;
     const int64_t chunks = ceil_div(depth, chunk), step = ceil_div(ceil_div(depth, chunks), job.taps) * job.taps;
     const int64_t span = std::clamp<int64_t>(160 * 1024 / static_cast<int64_t>(sizeof(T)) / plan.cout / width, 1, 16) * width;
@@ -343,7 +364,7 @@ struct ChannelsFirst {
           for (const RowBlock& block : blocks) {
             int64_t done = 0;
             while (done < vectors) {
-              const int64_t now = std::min<int64_t>(vectors - done, block.rows <= 4 && kRows > 4 ? kWider : kWide);
+              const int64_t now = std::min<int64_t>(vectors - done, width / L);
               pick_tile<T>(block.rows, now)(a + block.row * depth + k0 * block.rows, from + at + done * L,
                                             job.offset.data() + k0, k1 - k0, c + block.row * c_stride + done * L, c_stride,
                                             group_bias ? group_bias + block.row : nullptr, k0 == 0);
@@ -380,7 +401,7 @@ struct ChannelsFirst {
     int64_t work = 2 * plan.cout * plan.result_spatial() / tiles * plan.cin;
     for (int d = 0; d < 3; ++d) work *= std::max<int64_t>(1, plan.axis[d].jobs[0].tap.size());
     parallel_for(items, std::max<int64_t>(1, 300000 / std::max<int64_t>(work, 1)), [&](int64_t begin, int64_t end) {
-      T* copy = buffer.in_place ? nullptr : conv_scratch<T>(kPaddedInput, plan.cin * buffer.channel + 8 * kWider * VecOf<T>::lanes);
+      T* copy = buffer.in_place ? nullptr : conv_scratch<T>(kPaddedInput, plan.cin * buffer.channel + 8 * kWider * kLanes<T>);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t image = i / tiles / plan.groups, group = i / tiles % plan.groups;
         first_step = i % tiles * tile_length;
@@ -399,14 +420,14 @@ thread_local int64_t ChannelsFirst<T>::first_step = 0;
 
 // out[k] += sum over pixels of g * b[offset[k] + pixel] for NK taps.
 template <class T, int NK>
-void dot_tile(const T* g, const T* b, const int64_t* offset, int64_t vectors, Vec<T>* sums) {
-  constexpr int L = VecOf<T>::lanes;
-  Vec<T> acc[NK];
+void dot_tile(const T* g, const T* b, const int64_t* offset, int64_t vectors, Vector<T>* sums) {
+  constexpr int L = kLanes<T>;
+  Vector<T> acc[NK];
   for (int k = 0; k < NK; ++k) acc[k] = sums[k];
   const T* from[NK];
   for (int k = 0; k < NK; ++k) from[k] = b + offset[k];
   for (int64_t p = 0; p < vectors * L; p += L) {
-    const Vec<T> grad = load(g + p);
+    const Vector<T> grad = load(g + p);
 #pragma GCC unroll 16
     for (int k = 0; k < NK; ++k) acc[k] += grad * load(from[k] + p);
   }
@@ -417,7 +438,7 @@ void dot_tile(const T* g, const T* b, const int64_t* offset, int64_t vectors, Ve
 // partial sums run along them and are added up at the end.
 template <class T>
 struct FewChannels {
-  static constexpr int L = VecOf<T>::lanes;
+  static constexpr int L = kLanes<T>;
   const ConvArgs& args;
   ConvPlan plan;
   ChannelsFirst<T> first;
@@ -440,7 +461,7 @@ struct FewChannels {
       }
   }
 
-  void add_item(int64_t image, int64_t group, Vec<T>* sums, T* copy) {
+  void add_item(int64_t image, int64_t group, Vector<T>* sums, T* copy) {
     const int64_t in = plan.source_spatial(), out = plan.result_spatial();
     const int64_t* offset = first.jobs[0].offset.data();
     const int64_t depth = first.jobs[0].offset.size();
@@ -474,10 +495,10 @@ struct FewChannels {
       const int64_t size = args.ic * buffer.channel + 2 * (flat + 2 * L);
       T* copy = conv_scratch<T>(kPaddedInput, size);
       std::fill_n(copy, size, T(0));  // what lies behind the copy is multiplied by zero, so it must be finite
-      Vec<T>* sums = conv_scratch<Vec<T>>(kTileResult, sums_per_group);
+      Vector<T>* sums = conv_scratch<Vector<T>>(kTileResult, sums_per_group);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t chunk = i % chunks, group = i / chunks;
-        std::fill_n(sums, sums_per_group, Vec<T>{});
+        std::fill_n(sums, sums_per_group, Vector<T>{});
         for (int64_t unit = units * chunk / chunks; unit < units * (chunk + 1) / chunks; ++unit) {
           first.first_step = unit % first.tiles * first.tile_length;
           add_item(unit / first.tiles, group, sums, copy);
@@ -495,7 +516,7 @@ struct FewChannels {
         }
   }
 
-  static T sum_lanes(Vec<T> v) {
+  static T sum_lanes(Vector<T> v) {
     T lanes[L];
     store(lanes, v);
     for (int width = L / 2; width >= 1; width /= 2)

@@ -6,7 +6,7 @@ namespace flambeau::cpu::FL_ISA {
 
 namespace {
 
-constexpr int kLanes = VecOf<float>::lanes, kPanel = 2 * kLanes;
+constexpr int kWidth = kLanes<float>, kPanel = 2 * kWidth;
 
 struct Run {
   int64_t offset, length;  // consecutive floats of the source, relative to the pixel
@@ -17,37 +17,44 @@ template <int NR>
 void tile(const float* const* x, const Run* runs, int64_t run_count, const float* b, float* const* c, const float* bias,
           bool fresh) {
   constexpr int MR = kPixelRows;
-  Vec<float> acc[MR][NR];
-  for (int i = 0; i < MR; ++i)
-    for (int j = 0; j < NR; ++j) acc[i][j] = fresh ? load(bias + j * kLanes) : load(c[i] + j * kLanes);
+  Vector<float> acc[MR][NR] = {};
   for (int64_t r = 0; r < run_count; ++r) {
     const float* from[MR];
+#pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) from[i] = x[i] + runs[r].offset;
-    const int64_t length = runs[r].length;
-    for (int64_t k = 0; k < length; ++k, b += kPanel) {
-      Vec<float> weight[NR];
+    auto step = [&](int64_t k) __attribute__((always_inline)) {
+      Vector<float> weight[NR];
 #pragma GCC unroll 2
-      for (int j = 0; j < NR; ++j) weight[j] = load(b + j * kLanes);
+      for (int j = 0; j < NR; ++j) weight[j] = load(b + j * kWidth);
 #pragma GCC unroll 16
       for (int i = 0; i < MR; ++i) {
-        const Vec<float> pixel = broadcast(from[i][k]);
+        const Vector<float> pixel = broadcast(from[i][k]);
 #pragma GCC unroll 2
         for (int j = 0; j < NR; ++j) acc[i][j] += pixel * weight[j];
       }
-    }
+      b += kPanel;
+    };
+    const int64_t length = runs[r].length;
+    int64_t k = 0;
+    for (; k + 4 <= length; k += 4) step(k), step(k + 1), step(k + 2), step(k + 3);
+    for (; k < length; ++k) step(k);
   }
+  Vector<float> start[NR];
+  for (int j = 0; j < NR; ++j) start[j] = load(bias + j * kWidth);
+#pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
-    for (int j = 0; j < NR; ++j) store(c[i] + j * kLanes, acc[i][j]);
+#pragma GCC unroll 2
+    for (int j = 0; j < NR; ++j) store(c[i] + j * kWidth, acc[i][j] + (fresh ? start[j] : load(c[i] + j * kWidth)));
 }
 
 template <int NR>
 inline void depthwise_pixel(const float* x, const int64_t* at, const float* w, int64_t taps, int64_t channels,
                             const float* bias, float* out) {
-  Vec<float> acc[NR];
-  for (int j = 0; j < NR; ++j) acc[j] = bias ? load(bias + j * kLanes) : Vec<float>{};
+  Vector<float> acc[NR];
+  for (int j = 0; j < NR; ++j) acc[j] = bias ? load(bias + j * kWidth) : Vector<float>{};
   for (int64_t t = 0; t < taps; ++t)
-    for (int j = 0; j < NR; ++j) acc[j] += load(x + at[t] + j * kLanes) * load(w + t * channels + j * kLanes);
-  for (int j = 0; j < NR; ++j) store(out + j * kLanes, acc[j]);
+    for (int j = 0; j < NR; ++j) acc[j] += load(x + at[t] + j * kWidth) * load(w + t * channels + j * kWidth);
+  for (int j = 0; j < NR; ++j) store(out + j * kWidth, acc[j]);
 }
 
 struct Job {
@@ -184,42 +191,14 @@ struct PixelsLast {
 
   // The padded, pixel-major copy of an item's source.
   void fill_buffer(const Item& item, float* to) const {
-    const int64_t spatial = plan.source_spatial(), channels = plan.groups * plan.cin;
-    float* turned = nullptr;
-    if (!plan.channels_last) turned = conv_scratch<float>(kWholeInput, spatial * plan.cin);
-    for (int64_t m = 0; m < item.image_count; ++m) {
-      const float* from = source + (item.image + m) * spatial * channels;
-      int64_t stride = channels;
-      if (plan.channels_last) {
-        from += item.group * plan.cin;
-      } else {
-        turn_rows(item, from + item.group * plan.cin * spatial, turned);
-        from = turned;
-        stride = plan.cin;
-      }
-      Window window;
-      for (int d = 0; d < 3; ++d) {
-        window.origin[d] = source_position(item, d, 0);
-        window.extent[d] = extent[d];
-      }
-      copy_window_last(plan, window, plan.cin, from, stride, to + m * image_size);
+    float* turned = plan.channels_last ? nullptr : conv_scratch<float>(kWholeInput, plan.source_spatial() * plan.cin);
+    Window window;
+    for (int d = 0; d < 3; ++d) {
+      window.origin[d] = (d == tile_axis ? item.first_step * plan.axis[d].pace : 0) - plan.axis[d].lo;
+      window.extent[d] = extent[d];
     }
-  }
-
-  int64_t source_position(const Item& item, int d, int64_t b) const {
-    return b - plan.axis[d].lo + (d == tile_axis ? item.first_step * plan.axis[d].pace : 0);
-  }
-
-  // Transposes what an item needs of one channels-first image; positions stay those of the whole image.
-  void turn_rows(const Item& item, const float* from, float* turned) const {
-    const int64_t spatial = plan.source_spatial();
-    int64_t inner = 1;
-    for (int d = tile_axis + 1; d < 3; ++d) inner *= plan.axis[d].size;
-    const int64_t size = plan.axis[tile_axis].size;
-    const int64_t first = std::clamp<int64_t>(source_position(item, tile_axis, 0), 0, size);
-    const int64_t last = std::clamp<int64_t>(source_position(item, tile_axis, extent[tile_axis]), first, size);
-    if (size * inner != spatial) return transpose_f32(from, spatial, turned, plan.cin, plan.cin, spatial);
-    transpose_f32(from + first * inner, spatial, turned + first * inner * plan.cin, plan.cin, plan.cin, (last - first) * inner);
+    for (int64_t m = 0; m < item.image_count; ++m)
+      copy_window_pixels(plan, window, source, item.image + m, item.group, turned, to + m * image_size);
   }
 
   void run_job(const Job& job, const Item& item, const float* from) const {
@@ -259,8 +238,8 @@ struct PixelsLast {
       const float* x = from + at[p];
       float* out = result + ((item.image + p / per_image) * spatial + to[p % per_image]) * channels;
       int64_t c = 0;
-      for (; c + 4 * kLanes <= channels; c += 4 * kLanes) depthwise_pixel<4>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
-      for (; c + kLanes <= channels; c += kLanes) depthwise_pixel<1>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
+      for (; c + 4 * kWidth <= channels; c += 4 * kWidth) depthwise_pixel<4>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
+      for (; c + kWidth <= channels; c += kWidth) depthwise_pixel<1>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
       for (; c < channels; ++c) {
         float sum = bias ? bias[c] : 0.0f;
         for (int64_t k = 0; k < taps; ++k) sum += x[tap_at[k] + c] * weights[k * channels + c];
@@ -275,7 +254,7 @@ struct PixelsLast {
     const int64_t channels = plan.groups * plan.cout, spatial = plan.result_spatial();
     float panel_bias[kPanel] = {0};
     if (bias) std::copy_n(bias + item.group * plan.cout + first, columns, panel_bias);
-    const bool direct = plan.channels_last && (columns == kPanel || columns == kLanes);
+    const bool direct = plan.channels_last && (columns == kPanel || columns == kWidth);
     float* out = result + item.image * spatial * channels +
                  (plan.channels_last ? item.group * plan.cout + first : (item.group * plan.cout + first) * spatial);
     const float* b = packed + item.group * packed_per_group + job.packed_at + panel * job.depth * kPanel;
@@ -295,7 +274,7 @@ struct PixelsLast {
           else
             c[i] = p + i < pixels ? hold + q * kPanel : hold + pixels * kPanel;
         }
-        (columns <= kLanes ? tile<1> : tile<2>)(x, job.runs.data() + r0, r1 - r0, b, c, panel_bias, r0 == 0);
+        (columns <= kWidth ? tile<1> : tile<2>)(x, job.runs.data() + r0, r1 - r0, b, c, panel_bias, r0 == 0);
       }
       b += depth * kPanel;
       r0 = r1;
@@ -310,7 +289,7 @@ struct PixelsLast {
     if (plan.channels_last) {
       for (int64_t p = 0; p < per_image; ++p) std::memcpy(out + to[p] * channels, hold + p * kPanel, columns * sizeof(float));
     } else if (to[per_image - 1] - to[0] == per_image - 1) {
-      transpose_f32(hold, kPanel, out + to[0], spatial, per_image, columns);
+      transpose_copy<float>(hold, kPanel, out + to[0], spatial, per_image, columns);
     } else {
       for (int64_t co = 0; co < columns; ++co)
         for (int64_t p = 0; p < per_image; ++p) out[co * spatial + to[p]] = hold[p * kPanel + co];

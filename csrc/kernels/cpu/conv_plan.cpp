@@ -1,4 +1,4 @@
-// Forward convolution and input gradient as one kind of plan; the blocked transpose.
+// Forward convolution and input gradient as one kind of plan.
 #include "kernels/cpu/conv_common.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -69,45 +69,6 @@ ConvPlan input_grad_plan(const ConvArgs& args) {
   return plan;
 }
 
-namespace {
-
-// 16 x 16 floats by four rounds of interleaving: after round k every vector holds runs of 2^k transposed elements.
-void transpose_16(const float* from, int64_t from_stride, float* to, int64_t to_stride) {
-  typedef float Line __attribute__((vector_size(64)));
-  typedef float LineAny __attribute__((vector_size(64), aligned(4), may_alias));
-  Line a[16], b[16];
-  for (int i = 0; i < 16; ++i) a[i] = *reinterpret_cast<const LineAny*>(from + i * from_stride);
-  auto round = [](Line* in, Line* out) {
-    for (int i = 0; i < 8; ++i) {
-      out[2 * i] = __builtin_shufflevector(in[i], in[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      out[2 * i + 1] =
-          __builtin_shufflevector(in[i], in[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    }
-  };
-  round(a, b);
-  round(b, a);
-  round(a, b);
-  round(b, a);
-  for (int i = 0; i < 16; ++i) *reinterpret_cast<LineAny*>(to + i * to_stride) = a[i];
-}
-
-}  // namespace
-
-void transpose_f32(const float* from, int64_t from_stride, float* to, int64_t to_stride, int64_t rows, int64_t cols) {
-  float in[256], out[256];  // a ragged block goes through these
-  for (int64_t r = 0; r < rows; r += 16)
-    for (int64_t c = 0; c < cols; c += 16) {
-      const int64_t height = std::min<int64_t>(16, rows - r), width = std::min<int64_t>(16, cols - c);
-      if (height == 16 && width == 16) {
-        transpose_16(from + r * from_stride + c, from_stride, to + c * to_stride + r, to_stride);
-        continue;
-      }
-      for (int64_t i = 0; i < height; ++i) std::memcpy(in + i * 16, from + (r + i) * from_stride + c, width * sizeof(float));
-      transpose_16(in, 16, out, 16);
-      for (int64_t j = 0; j < width; ++j) std::memcpy(to + (c + j) * to_stride + r, out + j * 16, height * sizeof(float));
-    }
-}
-
 void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const float* from, int64_t pixel_stride,
                       float* to) {
   const Axis* axis = plan.axis;
@@ -130,6 +91,21 @@ void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channe
       }
       std::memset(to + end * c, 0, (e[2] - end) * c * sizeof(float));
     }
+}
+
+void copy_window_pixels(const ConvPlan& plan, const Window& window, const float* source, int64_t image, int64_t group,
+                        float* turned, float* to) {
+  const int64_t spatial = plan.source_spatial(), channels = plan.groups * plan.cin;
+  const float* from = source + image * spatial * channels;
+  if (plan.channels_last) return copy_window_last(plan, window, plan.cin, from + group * plan.cin, channels, to);
+  // Transposes the lines of the outermost axis that the window touches; positions stay those of the whole image.
+  from += group * plan.cin * spatial;
+  const int d = plan.axis[0].size > 1 ? 0 : plan.axis[1].size > 1 ? 1 : 2;
+  const int64_t size = plan.axis[d].size, inner = spatial / size;
+  const int64_t first = std::clamp<int64_t>(window.origin[d], 0, size);
+  const int64_t last = std::clamp<int64_t>(window.origin[d] + window.extent[d], first, size);
+  transpose_copy<float>(from + first * inner, spatial, turned + first * inner * plan.cin, plan.cin, plan.cin, (last - first) * inner);
+  copy_window_last(plan, window, plan.cin, turned, plan.cin, to);
 }
 
 }  // namespace flambeau::cpu::FL_ISA

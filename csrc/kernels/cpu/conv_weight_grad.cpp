@@ -16,36 +16,43 @@ constexpr int kWindow = kVectorBytes == 64 ? 12 : 6;  // rows of X per tile
 template <class T, int RUN, int RUNS, int NR>
 void tile(const T* const* x, int64_t x_step, int64_t x_row, const T* g, int64_t g_step, int64_t g_row, int64_t rows,
           int64_t length, T* c) {
-  constexpr int L = VecOf<T>::lanes;
-  Vec<T> acc[RUN * RUNS][NR];
-  for (int i = 0; i < RUN * RUNS; ++i)
-    for (int j = 0; j < NR; ++j) acc[i][j] = load(c + (i * 2 + j) * L);
+  constexpr int L = kLanes<T>;
+  Vector<T> acc[RUN * RUNS][NR] = {};
   for (int64_t row = 0; row < rows; ++row) {
     const T* from[RUNS];
+#pragma GCC unroll 16
     for (int r = 0; r < RUNS; ++r) from[r] = x[r] + row * x_row;
     const T* grad = g + row * g_row;
-    for (int64_t p = 0, at = 0; p < length; ++p, at += x_step, grad += g_step) {
-      Vec<T> weight[NR];
+    int64_t at = 0;
+    auto step = [&] __attribute__((always_inline)) {
+      Vector<T> weight[NR];
 #pragma GCC unroll 2
       for (int j = 0; j < NR; ++j) weight[j] = load(grad + j * L);
 #pragma GCC unroll 16
       for (int r = 0; r < RUNS; ++r)
 #pragma GCC unroll 16
         for (int u = 0; u < RUN; ++u) {
-          const Vec<T> value = broadcast(from[r][at + u]);
+          const Vector<T> value = broadcast(from[r][at + u]);
 #pragma GCC unroll 2
           for (int j = 0; j < NR; ++j) acc[r * RUN + u][j] += value * weight[j];
         }
-    }
+      at += x_step;
+      grad += g_step;
+    };
+    int64_t p = 0;
+    for (; p + 2 <= length; p += 2) step(), step();
+    if (p < length) step();
   }
+#pragma GCC unroll 16
   for (int i = 0; i < RUN * RUNS; ++i)
-    for (int j = 0; j < NR; ++j) store(c + (i * 2 + j) * L, acc[i][j]);
+#pragma GCC unroll 2
+    for (int j = 0; j < NR; ++j) store(c + (i * 2 + j) * L, acc[i][j] + load(c + (i * 2 + j) * L));
 }
 
 template <class T>
 struct WeightGrad {
   using Tile = void (*)(const T* const*, int64_t, int64_t, const T*, int64_t, int64_t, int64_t, int64_t, T*);
-  static constexpr int L = VecOf<T>::lanes, kPanel = 2 * L;
+  static constexpr int L = kLanes<T>, kPanel = 2 * L;
 
   // A tile's rows: `run` consecutive elements of X from each of `runs` places.
   struct Block {
@@ -276,7 +283,7 @@ struct WeightGrad {
 
   static void turn(const T* from, int64_t stride, int64_t columns, int64_t pixels, T* to) {
     if constexpr (std::is_same_v<T, float>) {
-      transpose_f32(from, stride, to, kPanel, columns, pixels);
+      transpose_copy<float>(from, stride, to, kPanel, columns, pixels);
     } else {
       for (int64_t co = 0; co < columns; ++co)
         for (int64_t p = 0; p < pixels; ++p) to[p * kPanel + co] = from[co * stride + p];
@@ -335,7 +342,7 @@ void bias_grad(const ConvArgs& args) {
   const int64_t spatial = args.out[0] * args.out[1] * args.out[2], channels = args.groups * args.oc;
   const T* y = static_cast<const T*>(args.y);
   T* out = static_cast<T*>(args.bias_grad);
-  constexpr int L = VecOf<T>::lanes;
+  constexpr int L = kLanes<T>;
   parallel_for(ceil_div(channels, L), std::max<int64_t>(1, 32768 / (spatial * args.n * L + 1)), [&](int64_t begin, int64_t end) {
     for (int64_t c = begin * L; c < std::min(channels, end * L); ++c) {
       if (args.channels_last) {
@@ -354,7 +361,7 @@ void bias_grad(const ConvArgs& args) {
       T sum = 0;
       for (int64_t n = 0; n < args.n; ++n) {
         const T* row = y + (n * channels + c) * spatial;
-        Vec<T> part = {}, other = {};
+        Vector<T> part = {}, other = {};
         int64_t p = 0;
         for (; p + 2 * L <= spatial; p += 2 * L) {
           part += load(row + p);
@@ -381,8 +388,8 @@ void as_channels_first(const ConvArgs& args, void (*run)(const ConvArgs&)) {
   const float *from_x = static_cast<const float*>(args.x), *from_y = static_cast<const float*>(args.y);
   parallel_for(args.n, 1, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      transpose_f32(from_x + n * in * ic, ic, x.data() + n * in * ic, in, in, ic);
-      transpose_f32(from_y + n * out * oc, oc, y.data() + n * out * oc, out, out, oc);
+      transpose_copy<float>(from_x + n * in * ic, ic, x.data() + n * in * ic, in, in, ic);
+      transpose_copy<float>(from_y + n * out * oc, oc, y.data() + n * out * oc, out, out, oc);
     }
   });
   ConvArgs first = args;
@@ -405,6 +412,8 @@ void weight_grad(const ConvArgs& args) {
     else
       conv_weight_grad_few<T>(args);
   } else {
+    if constexpr (std::is_same_v<T, float>)
+      if (winograd_applies(forward_plan(args))) return conv_winograd_weight_grad_f32(args);
     WeightGrad<T>(args).compute();
   }
 }
