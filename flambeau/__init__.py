@@ -32,3 +32,4 @@ def __getattr__(name):
 
 
 _C.enable_locations()
+__all__ = [name for name in dir() if not name.startswith("_")]
