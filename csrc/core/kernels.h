@@ -1,10 +1,12 @@
 // The table of kernel entry points of a device. A null entry is the error "not implemented for this device".
 #pragma once
+#include "core/kernels/gemm.h"
 #include "core/kernels/pointwise.h"
 
 namespace flambeau {
 
 struct Kernels {
+  GemmKernels gemm;
   PointwiseKernels pointwise;
 };
 

@@ -9,31 +9,45 @@
 namespace flambeau::cpu::FL_ISA {
 namespace {
 
-// Everything but the plain case: runs on the tile in memory (m rows of kCols<T>), which is still in L1.
+// Everything but the plain case: runs on the tile in memory (rows of kCols<T>), which is still in L1.
 template <class T>
-[[gnu::noinline]] void finish(const TileArgs<T>& t, int m, T* tile) {
-  constexpr int w = kCols<T>;
-  const T zero = 0;
-  for (int r = 0; r < m; ++r) {
-    T* row = tile + r * w;
-    if (t.alpha != T(1))
-      for (int c = 0; c < w; ++c) row[c] *= t.alpha;
-    if (t.accumulate) {
-      if (t.transpose)
-        for (int c = 0; c < t.n; ++c) row[c] += t.c[c * t.c_stride + r];
-      else
-        for (int c = 0; c < t.n; ++c) row[c] += t.c[r * t.c_stride + c];
+void finish_rows(const TileArgs<T>& t, const T* tile, int stride, int rows, int cols, const T* column_bias,
+                 const T* row_bias) {
+  constexpr int w = kLanes<T>;
+  const Vector<T> zero{};
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < cols; c += w) {
+      T* to = t.c + r * t.c_stride + c;
+      Vector<T> v = load(tile + r * stride + c);
+      if (t.alpha != T(1)) v *= t.alpha;
+      if (t.accumulate) v += load_some<T>(to, cols - c);
+      if (column_bias) v += load_some<T>(column_bias + c, cols - c);
+      if (row_bias) v += row_bias[r];
+      if (t.relu) v = v < zero ? zero : v;  // keeps NaN
+      store_some(to, v, cols - c);
     }
-    if (t.column_bias)
-      for (int c = 0; c < t.n; ++c) row[c] += t.column_bias[c];
-    if (t.row_bias)
-      for (int c = 0; c < w; ++c) row[c] += t.row_bias[r];
-    if (t.relu)
-      for (int c = 0; c < w; ++c) row[c] = row[c] < zero ? zero : row[c];  // keeps NaN, as relu does
-    if (!t.transpose)
-      for (int c = 0; c < t.n; ++c) t.c[r * t.c_stride + c] = row[c];
+}
+
+template <class T>
+[[gnu::noinline]] void finish(const TileArgs<T>& t, int m, const T* tile) {
+  if (!t.transpose) return finish_rows(t, tile, kCols<T>, m, t.n, t.column_bias, t.row_bias);
+  constexpr int stride = (kRows + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+  alignas(64) T turned[kCols<T> * stride];
+  transpose_copy(tile, kCols<T>, turned, stride, m, t.n, true);
+  finish_rows(t, turned, stride, t.n, m, t.row_bias, t.column_bias);
+}
+
+// C is asked for before the sums begin, so that it is there when they end.
+template <class T, int M, int N>
+inline void fetch_target(const TileArgs<T>& t) {
+  if (!t.transpose) {
+#pragma GCC unroll 16
+    for (int r = 0; r < M; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < N; ++v) __builtin_prefetch(t.c + r * t.c_stride + v * kLanes<T>, 1);
+  } else {
+    for (int c = 0; c < t.n; ++c) __builtin_prefetch(t.c + c * t.c_stride, 1);
   }
-  if (t.transpose) transpose_copy(tile, w, t.c, t.c_stride, m, t.n);
 }
 
 template <class T, int M, int N, AKind kind>
@@ -41,6 +55,7 @@ void tile(const TileArgs<T>& t) {
   using V = Vector<T>;
   constexpr int w = kLanes<T>;
   V acc[M][N] = {};
+  fetch_target<T, M, N>(t);
   for (int64_t i = 0; i < t.count; ++i) {
     const T* a = t.a + (t.a_offsets ? t.a_offsets[i] : i * t.a_step);
     const T* b = t.b + (t.b_offsets ? t.b_offsets[i] : i * t.b_step);
@@ -116,22 +131,32 @@ template TileKernel<double> tile_kernel<double>(int, int, AKind);
 template <class T, class S>
 void pack_panels(const S* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, T* out) {
   constexpr int w = kLanes<T>, cols = kCols<T>;
+  const int64_t whole = n / cols, rest = n % cols;
+  if (n_stride == 1) {  // along the rows: memory is read in order, whatever the distance between rows is
+    for (int64_t i = 0; i < k; ++i) {
+      const S* from = b + i * k_stride;
+      T* to = out + i * cols;
+      for (int64_t q = 0; q < whole; ++q, from += cols, to += k * cols) {
+        store(to, load_as<T>(from));
+        store(to + w, load_as<T>(from + w));
+      }
+      if (rest) {
+        store(to, load_some<T>(from, rest));
+        store(to + w, rest > w ? load_some<T>(from + w, rest - w) : Vector<T>{});
+      }
+    }
+    return;
+  }
   for (int64_t j = 0; j < n; j += cols, out += k * cols) {
     const S* from = b + j * n_stride;
     const int64_t width = std::min<int64_t>(cols, n - j);
-    if (n_stride == 1 && width == cols) {
-      for (int64_t i = 0; i < k; ++i, from += k_stride) {
-        store(out + i * cols, load_as<T>(from));
-        store(out + i * cols + w, load_as<T>(from + w));
-      }
-      continue;
-    }
-    if (width < cols) std::fill(out, out + k * cols, T(0));
     if (k_stride == 1) {
-      transpose_copy(from, n_stride, out, cols, width, k);
+      if (width <= w)
+        for (int64_t i = 0; i < k; ++i) store(out + i * cols + w, Vector<T>{});
+      transpose_copy(from, n_stride, out, cols, width, k, true);
     } else {
       for (int64_t i = 0; i < k; ++i)
-        for (int64_t c = 0; c < width; ++c) out[i * cols + c] = T(from[i * k_stride + c * n_stride]);
+        for (int64_t c = 0; c < cols; ++c) out[i * cols + c] = c < width ? T(from[i * k_stride + c * n_stride]) : T(0);
     }
   }
 }
@@ -139,6 +164,17 @@ void pack_panels(const S* b, int64_t k_stride, int64_t n_stride, int64_t k, int6
 template <class T, class S>
 void pack_rows(const S* a, int64_t row_stride, int64_t k_stride, int64_t m, int64_t k, T* out) {
   if (k_stride == 1) return transpose_copy(a, row_stride, out, m, m, k);
+  if (row_stride == 1) {  // whole vectors overlap into the next row, which is written after
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t r = 0; r < m; r += kLanes<T>) {
+        const Vector<T> v = load_some<T>(a + i * k_stride + r, m - r);
+        if (i + kLanes<T> < k)
+          store(out + i * m + r, v);
+        else
+          store_some(out + i * m + r, v, m - r);
+      }
+    return;
+  }
   for (int64_t i = 0; i < k; ++i)
     for (int64_t r = 0; r < m; ++r) out[i * m + r] = T(a[i * k_stride + r * row_stride]);
 }
@@ -148,5 +184,7 @@ void pack_rows(const S* a, int64_t row_stride, int64_t k_stride, int64_t m, int6
   template void pack_rows<T, S>(const S*, int64_t, int64_t, int64_t, int64_t, T*);
 FL_PACK(float, float)
 FL_PACK(double, double)
+FL_PACK(float, BFloat16)
+FL_PACK(float, Float16)
 
 }  // namespace flambeau::cpu::FL_ISA

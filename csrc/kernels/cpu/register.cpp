@@ -4,6 +4,7 @@ namespace flambeau::cpu::FL_ISA {
 
 void fill(Kernels& kernels) {
   register_driver(kernels);
+  register_gemm(kernels);
   register_pointwise(kernels);
 }
 

@@ -5,6 +5,7 @@
 namespace flambeau::cpu::FL_ISA {
 
 void register_driver(Kernels& kernels);
+void register_gemm(Kernels& kernels);
 void register_pointwise(Kernels& kernels);
 
 // All of them, in register.cpp.

@@ -1,0 +1,37 @@
+// Matrix products: entry points and their arguments.
+#pragma once
+#include <cstdint>
+
+#include "core/dtype.h"
+
+namespace flambeau {
+
+// C[m x n] = relu?(alpha * A[m x k] B[k x n] + beta * C + column_bias + row_bias), `batch` times.
+// Strides count elements and may be anything (0 too) for A and B; rows of C are contiguous. What C held
+// is not looked at when beta is 0. C must not overlap A or B. Floats of 16 bits are summed in float32 and
+// rounded once; integers wrap. Complex and integer products know alpha 1, beta 0 or 1, and no bias.
+struct GemmArgs {
+  DType dtype = DType::Float32;
+  int64_t m = 0, n = 0, k = 0;
+  const void* a = nullptr;
+  int64_t a_row = 0, a_col = 0;
+  const void* b = nullptr;
+  int64_t b_row = 0, b_col = 0;
+  void* c = nullptr;
+  int64_t c_row = 0;
+  int64_t batch = 1;
+  int64_t a_batch = 0, b_batch = 0, c_batch = 0;
+  const int64_t* a_offsets = nullptr;  // instead of a_batch, where batches do not follow one stride
+  const int64_t* b_offsets = nullptr;
+  double alpha = 1, beta = 0;
+  const void* column_bias = nullptr;  // n values, one per column
+  const void* row_bias = nullptr;     // m values, one per row
+  bool relu = false;
+};
+
+struct GemmKernels {
+  // Null for a dtype that has no product (bool, float8, uint16..64).
+  void (*gemm[kNumDTypes])(const GemmArgs& args) = {};
+};
+
+}  // namespace flambeau
