@@ -1,0 +1,178 @@
+"""Multi-head attention as a function."""
+
+import math
+
+import flambeau
+
+
+def multi_head_attention_forward(
+    query,
+    key,
+    value,
+    embed_dim_to_check,
+    num_heads,
+    in_proj_weight,
+    in_proj_bias,
+    bias_k,
+    bias_v,
+    add_zero_attn,
+    dropout_p,
+    out_proj_weight,
+    out_proj_bias,
+    training=True,
+    key_padding_mask=None,
+    need_weights=True,
+    attn_mask=None,
+    use_separate_proj_weight=False,
+    q_proj_weight=None,
+    k_proj_weight=None,
+    v_proj_weight=None,
+    static_k=None,
+    static_v=None,
+    average_attn_weights=True,
+    is_causal=False,
+):
+    """What `nn.MultiheadAttention` computes, see there; sequences come first: query (L, N, E), key and value (S, N, E).
+
+    Args:
+        embed_dim_to_check: E.
+        in_proj_weight, in_proj_bias: (3 E, E) and (3 E), or None with use_separate_proj_weight.
+        bias_k, bias_v: a key and a value to add, or None.
+        add_zero_attn: add a key and a value of zeros.
+        dropout_p: probability to drop a weight, in training.
+        static_k, static_v: projected keys and values to use instead, (N * heads, S, head_dim).
+
+    Returns:
+        The result (L, N, E) and the weights or None.
+    """
+    single = query.dim() == 2
+    if query.dim() not in (2, 3) or key.dim() != query.dim() or value.dim() != query.dim():
+        raise AssertionError(
+            f"query should be unbatched 2D or batched 3D tensor and key and value like it, but received query "
+            f"{query.dim()}-D, key {key.dim()}-D and value {value.dim()}-D"
+        )
+    if single:
+        same_key, same_value = key is query, value is key
+        query = query.unsqueeze(1)
+        key = query if same_key else key.unsqueeze(1)
+        value = key if same_value else value.unsqueeze(1)
+        key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+    length, batch, embed = query.shape
+    _check_embed(embed, embed_dim_to_check, num_heads)
+    if is_causal and attn_mask is None:
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
+            "`generate_square_subsequent_mask` to create this mask."
+        )
+    weights = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else in_proj_weight
+    q, k, v = _project(query, key, value, weights, in_proj_bias, use_separate_proj_weight)
+    attn_mask = _checked_mask(attn_mask, batch, num_heads, length, key.shape[0], query.dtype)
+    key_padding_mask = _as_float(key_padding_mask, query.dtype)
+    extra = 0
+    if bias_k is not None and bias_v is not None:
+        k, v = flambeau.cat([k, bias_k.repeat(1, batch, 1)]), flambeau.cat([v, bias_v.repeat(1, batch, 1)])
+        extra += 1
+    q, k, v = (_split_heads(x, batch, num_heads) for x in (q, k, v))
+    k = k if static_k is None else static_k
+    v = v if static_v is None else static_v
+    if add_zero_attn:
+        zeros = k.new_zeros((k.shape[0], 1, k.shape[2]))
+        k, v = flambeau.cat([k, zeros], 1), flambeau.cat([v, zeros], 1)
+        extra += 1
+    mask = _merged_mask(attn_mask, key_padding_mask, extra, batch, num_heads, k.shape[1])
+    result, attention = _attend(q, k, v, mask, dropout_p if training else 0.0, need_weights, batch)
+    result = flambeau.nn.functional.linear(result, out_proj_weight, out_proj_bias)
+    result = result.view(length, batch, result.shape[1])
+    if need_weights:
+        attention = attention.view(batch, num_heads, length, k.shape[1])
+        attention = attention.mean(1) if average_attn_weights else attention
+    if single:
+        result = result.squeeze(1)
+        attention = attention.squeeze(0) if need_weights else None
+    return result, attention
+
+
+def _check_embed(embed, wanted, heads):
+    if embed != wanted:
+        raise AssertionError(f"was expecting embedding dimension of {wanted}, but got {embed}")
+    if embed % heads != 0:
+        raise AssertionError(f"embed_dim {embed} not divisible by num_heads {heads}")
+
+
+def _project(query, key, value, weights, bias, separate):
+    linear = flambeau.nn.functional.linear
+    if separate:
+        biases = (None, None, None) if bias is None else bias.chunk(3)
+        return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=False)]
+    if key is query and value is key:
+        return linear(query, weights, bias).chunk(3, -1)
+    embed = query.shape[-1]
+    if key is value:
+        q_weight, kv_weight = weights.split([embed, 2 * embed])
+        q_bias, kv_bias = (None, None) if bias is None else bias.split([embed, 2 * embed])
+        return (linear(query, q_weight, q_bias), *linear(key, kv_weight, kv_bias).chunk(2, -1))
+    biases = (None, None, None) if bias is None else bias.chunk(3)
+    return [linear(x, w, b) for x, w, b in zip((query, key, value), weights.chunk(3), biases, strict=False)]
+
+
+def _split_heads(x, batch, heads):
+    """(S, N, E) to (N * heads, S, E / heads)."""
+    return x.contiguous().view(x.shape[0], batch * heads, x.shape[2] // heads).transpose(0, 1)
+
+
+def _as_float(mask, dtype):
+    """A mask that is added to the scores: minus infinity where a boolean one is True."""
+    if mask is None or mask.is_floating_point():
+        return mask
+    if mask.dtype != flambeau.bool:
+        raise AssertionError("only bool and floating types of masks are supported")
+    return flambeau.zeros_like(mask, dtype=dtype).masked_fill_(mask, float("-inf"))
+
+
+def _checked_mask(mask, batch, heads, length, keys, dtype):
+    """The attention mask as (1 or N * heads, L, S)."""
+    mask = _as_float(mask, dtype)
+    if mask is None:
+        return None
+    if mask.dim() == 2:
+        if tuple(mask.shape) != (length, keys):
+            raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, keys)}.")
+        return mask.unsqueeze(0)
+    if mask.dim() == 3:
+        if tuple(mask.shape) != (batch * heads, length, keys):
+            raise RuntimeError(
+                f"The shape of the 3D attn_mask is {mask.shape}, but should be {(batch * heads, length, keys)}."
+            )
+        return mask
+    raise RuntimeError(f"attn_mask's dimension {mask.dim()} is not supported")
+
+
+def _merged_mask(attn_mask, key_padding_mask, extra, batch, heads, keys):
+    """Both masks in one, with room for the keys that were added."""
+    pad = flambeau.nn.functional.pad
+    if extra:
+        attn_mask = attn_mask if attn_mask is None else pad(attn_mask, (0, extra))
+        key_padding_mask = key_padding_mask if key_padding_mask is None else pad(key_padding_mask, (0, extra))
+    if key_padding_mask is None:
+        return attn_mask
+    if tuple(key_padding_mask.shape) != (batch, keys):
+        raise AssertionError(f"expecting key_padding_mask shape of {(batch, keys)}, but got {key_padding_mask.shape}")
+    padding = key_padding_mask.view(batch, 1, 1, keys).expand(-1, heads, -1, -1).reshape(batch * heads, 1, keys)
+    return padding if attn_mask is None else attn_mask + padding
+
+
+def _attend(q, k, v, mask, dropout_p, need_weights, batch):
+    """(result (L * N, E), weights (N * heads, L, S) or None)."""
+    length, heads, size = q.shape[1], q.shape[0] // batch, q.shape[2]
+    if need_weights:
+        scores = flambeau.bmm(q * math.sqrt(1.0 / size), k.transpose(-2, -1))
+        attention = (scores if mask is None else scores + mask).softmax(-1)
+        if dropout_p > 0.0:
+            attention = flambeau.nn.functional.dropout(attention, dropout_p)
+        result = flambeau.bmm(attention, v).transpose(0, 1).contiguous()
+        return result.view(length * batch, heads * size), attention
+    if mask is not None:
+        mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.view(batch, heads, -1, k.shape[1])
+    q, k, v = (x.view(batch, heads, x.shape[1], size) for x in (q, k, v))
+    result = flambeau.nn.functional.scaled_dot_product_attention(q, k, v, mask, dropout_p)
+    return result.permute(2, 0, 1, 3).contiguous().view(length * batch, heads * size), None
