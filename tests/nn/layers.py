@@ -139,20 +139,25 @@ LAYERS = [
     *_rows("BatchNorm3d(2)\nInstanceNorm3d(2)\nSyncBatchNorm(2)", (2, 2, 3, 3, 3)),
     *_rows("LayerNorm(5)\nLayerNorm((4, 5), bias=False)\nRMSNorm(5)\nRMSNorm((4, 5), eps=0.1)", (3, 4, 5)),
     *_rows(
-        "MaxPool1d(2)\nMaxPool1d(3, 2, 1, ceil_mode=True)\nAvgPool1d(3, 1, 1)\nLPPool1d(2, 3)\nAdaptiveAvgPool1d(3)\nAdaptiveMaxPool1d(4)",
+        "MaxPool1d(2)\nMaxPool1d(3, 2, 1, ceil_mode=True)\nAvgPool1d(3, 1, 1)\n"
+        "LPPool1d(2, 3)\nAdaptiveAvgPool1d(3)\nAdaptiveMaxPool1d(4)",
         (2, 3, 9),
     ),
     *_rows(
         "MaxPool2d(2)\nMaxPool2d((3, 2), stride=(2, 1), padding=1, dilation=(1, 2))\nAvgPool2d(2, ceil_mode=True)\n"
         "AvgPool2d(3, 2, 1, count_include_pad=False)\nAvgPool2d(2, divisor_override=3)\nLPPool2d(2, 2)\n"
-        "AdaptiveAvgPool2d((3, None))\nAdaptiveMaxPool2d(3)\nUpsample(scale_factor=2)\nUpsample(size=(5, 9), mode='bilinear')\n"
+        "AdaptiveAvgPool2d((3, None))\nAdaptiveMaxPool2d(3)\nUpsample(scale_factor=2)\n"
+        "Upsample(size=(5, 9), mode='bilinear')\n"
         "Upsample(scale_factor=1.5, mode='bicubic', align_corners=True)\nUpsamplingNearest2d(scale_factor=2)\n"
         "UpsamplingBilinear2d(size=9)\nReflectionPad2d(1)\nReplicationPad2d((1, 2, 0, 1))\nZeroPad2d((1, -1, 2, 0))\n"
-        "ConstantPad2d(1, 3.5)\nCircularPad2d(2)\nPixelShuffle(2)\nPixelUnshuffle(2)\nChannelShuffle(2)\nUnfold(2, stride=2)",
+        "ConstantPad2d(1, 3.5)\nCircularPad2d(2)\nPixelShuffle(2)\n"
+        "PixelUnshuffle(2)\nChannelShuffle(2)\nUnfold(2, stride=2)",
         (2, 4, 6, 8),
     ),
     *_rows(
-        "MaxPool3d(2)\nAvgPool3d(2, 1)\nAdaptiveAvgPool3d(2)\nAdaptiveMaxPool3d(2)\nReplicationPad3d(1)\nReflectionPad3d(1)",
+        "MaxPool3d(2)\nAvgPool3d(2, 1)\nAdaptiveAvgPool3d(2)\n"
+        "AdaptiveMaxPool3d(2)\nReplicationPad3d(1)\n"
+        "ReflectionPad3d(1)",
         (2, 2, 4, 4, 5),
     ),
     *_rows(
@@ -185,18 +190,21 @@ LAYERS = [
     ),
     Layer("Transformer(6, 2, 1, 1, 12, dropout=0.0, batch_first=True)", ((2, 4, 6), (2, 5, 6)), tol=1e-4),
     *_rows(
-        "L1Loss()\nMSELoss()\nMSELoss(reduction='sum')\nSmoothL1Loss(beta=0.5)\nHuberLoss(delta=0.7)\nMSELoss(reduction='none')",
+        "L1Loss()\nMSELoss()\nMSELoss(reduction='sum')\n"
+        "SmoothL1Loss(beta=0.5)\nHuberLoss(delta=0.7)\nMSELoss(reduction='none')",
         (3, 4),
         (3, 4),
     ),
     *_rows("BCELoss()\nBCELoss(weight=lib.tensor([1.0, 2.0, 3.0, 4.0]))", probabilities(3, 4), fixed(3, 4)),
     *_rows(
-        "BCEWithLogitsLoss()\nBCEWithLogitsLoss(pos_weight=lib.tensor([1.0, 2.0, 3.0, 4.0]))\nMultiLabelSoftMarginLoss()",
+        "BCEWithLogitsLoss()\n"
+        "BCEWithLogitsLoss(pos_weight=lib.tensor([1.0, 2.0, 3.0, 4.0]))\nMultiLabelSoftMarginLoss()",
         (3, 4),
         fixed(3, 4),
     ),
     *_rows(
-        "CrossEntropyLoss()\nCrossEntropyLoss(lib.tensor([1.0, 2.0, 3.0, 4.0, 5.0]), ignore_index=1, label_smoothing=0.2)\n"
+        "CrossEntropyLoss()\n"
+        "CrossEntropyLoss(lib.tensor([1.0, 2.0, 3.0, 4.0, 5.0]), ignore_index=1, label_smoothing=0.2)\n"
         "CrossEntropyLoss(reduction='none', label_smoothing=0.1)\nMultiMarginLoss()\nMultiMarginLoss(p=2, margin=0.5)",
         (4, 5),
         ints(5, 4),

@@ -60,6 +60,12 @@ class BackwardHook:
             if new is not None:
                 self.grad_outputs = _same_length(new, self.output_count, "grad_output", "Backward pre hook")
         if not self.input_places:
+            if self.hooks:
+                warnings.warn(
+                    "Full backward hook is firing when gradients are computed with respect to module outputs since no "
+                    "inputs require gradients. See the docs of register_full_backward_hook for more info.",
+                    stacklevel=5,
+                )
             self._call_hooks((None,) * max(self.input_count, 0))
         return [self.grad_outputs[i] for i in self.output_places]
 
