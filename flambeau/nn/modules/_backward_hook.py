@@ -59,6 +59,7 @@ class BackwardHook:
             new = hook(self.module, self.grad_outputs)
             if new is not None:
                 self.grad_outputs = _same_length(new, self.output_count, "grad_output", "Backward pre hook")
+        grad_outputs = self.grad_outputs
         if not self.input_places:
             if self.hooks:
                 warnings.warn(
@@ -67,7 +68,7 @@ class BackwardHook:
                     stacklevel=5,
                 )
             self._call_hooks((None,) * max(self.input_count, 0))
-        return [self.grad_outputs[i] for i in self.output_places]
+        return [grad_outputs[i] for i in self.output_places]
 
     def _at_inputs(self, grads):
         grad_inputs = self._call_hooks(_spread(grads, self.input_places, self.input_count))

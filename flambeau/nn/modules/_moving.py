@@ -2,7 +2,7 @@
 
 import flambeau
 from flambeau import Tensor
-from flambeau.nn.parameter import Parameter
+from flambeau.nn.parameter import Parameter, is_lazy
 
 
 def is_parameter(value):
@@ -22,7 +22,11 @@ class Movable:
             if own[name] is not None:
                 _convert_parameter(own[name], fn)
         for name in own["_buffer_names"]:
-            if own[name] is not None:
+            if own[name] is None:
+                continue
+            if is_lazy(own[name]):
+                own[name].data = fn(own[name])
+            else:
                 own[name] = fn(own[name])
         return self
 

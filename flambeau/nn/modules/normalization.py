@@ -53,7 +53,7 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(Module):
-    """`LocalResponseNorm` for images as Lua Torch had it (the window is cut, not padded, at the first channels).
+    """`LocalResponseNorm` for images as Lua Torch had it: the first channel stays in the sum for all that follow.
 
     Args:
         size, alpha, beta, k: as for `LocalResponseNorm`.
@@ -80,6 +80,8 @@ class CrossMapLRN2d(Module):
         half = (self.size - 1) // 2
         squares = F.pad(input * input, (0, 0, 0, 0, half, half))
         total = squares.unfold(1, 2 * half + 1, 1).sum(-1)
+        later = flambeau.arange(input.shape[1], device=input.device) > half
+        total = total + later.view(1, -1, 1, 1) * input[:, :1].square()  # as in torch, channel 0 never leaves the window
         return input * (total * (self.alpha / self.size) + self.k).pow(-self.beta)
 
     def extra_repr(self):
