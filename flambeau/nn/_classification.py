@@ -195,9 +195,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
             f"but got value {int(input_lengths.max())}"
         )
     padded = _padded_targets(targets.long(), target_lengths, batch)
-    losses = CTC.apply(log_probs, padded, input_lengths, target_lengths, blank)
-    if zero_infinity:
-        losses = flambeau.where(losses == float("inf"), flambeau.zeros_like(losses), losses)
+    losses = CTC.apply(log_probs, padded, input_lengths, target_lengths, blank, zero_infinity)
     if reduction == "mean":
         return (losses / target_lengths.clamp(min=1).to(losses.dtype)).mean()
     if reduction == "sum":

@@ -32,16 +32,17 @@ class CTC(Function):
     """
 
     @staticmethod
-    def forward(ctx, log_probs, targets, input_lengths, target_lengths, blank):
+    def forward(ctx, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity):
         with flambeau.enable_grad():
             leaf = log_probs.detach().requires_grad_(ctx.needs_input_grad[0])
             losses = ctc_losses(leaf, targets, input_lengths, target_lengths, blank)
-        ctx.graph = (leaf, losses, input_lengths) if ctx.needs_input_grad[0] else None
-        return losses.detach()
+        ctx.graph = (leaf, losses, input_lengths, zero_infinity) if ctx.needs_input_grad[0] else None
+        losses = losses.detach()
+        return losses.masked_fill(losses == float("inf"), 0) if zero_infinity else losses
 
     @staticmethod
     def backward(ctx, grad):
-        leaf, losses, input_lengths = ctx.graph
+        leaf, losses, input_lengths, zero_infinity = ctx.graph
         finite = losses.detach() != float("inf")
         one = finite.to(losses.dtype)
         derivative = flambeau.zeros_like(leaf)
@@ -51,9 +52,9 @@ class CTC(Function):
         inside = (steps < input_lengths.view(1, -1)).unsqueeze(2)
         zero = flambeau.zeros_like(derivative)
         result = flambeau.where(inside, leaf.detach().exp() + derivative, zero)
-        nan = flambeau.full_like(result, float("nan"))
-        result = flambeau.where(finite.view(1, -1, 1) | ~inside, result, nan)
-        return result * grad.view(1, -1, 1), None, None, None, None
+        hopeless = inside & ~finite.view(1, -1, 1)
+        result = (result * grad.view(1, -1, 1)).masked_fill(hopeless, 0.0 if zero_infinity else float("nan"))
+        return result, None, None, None, None, None
 
 
 def ctc_losses(log_probs, targets, input_lengths, target_lengths, blank):

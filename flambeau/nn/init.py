@@ -89,10 +89,14 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 
 
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
-    """Fills with normal numbers cut off outside [a, b], by the inverse of the cumulative distribution."""
+    """Fills with normal numbers of the given mean and standard deviation that lie in [a, b].
+
+    Numbers are drawn anew until they lie there: from the normal distribution if it puts at least 0.3 into [a, b], else
+    evenly from [a, b] and kept with the probability that the normal density asks for.
+    """
 
     def below(x):
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+        return (1.0 + math.erf((x - mean) / (std * math.sqrt(2.0)))) / 2.0
 
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -100,13 +104,34 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
+    draw = _draw_normal if below(b) - below(a) >= 0.3 else _draw_evenly
     with flambeau.no_grad():
-        low, high = below((a - mean) / std), below((b - mean) / std)
-        tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-        tensor.erfinv_()
-        tensor.mul_(std * math.sqrt(2.0))
-        tensor.add_(mean)
-        return tensor.clamp_(min=a, max=b)
+        values, good = draw(flambeau.empty_like(tensor), mean, std, a, b, generator)
+        for _ in range(MOST_ROUNDS):
+            if bool(good.all()):
+                break
+            more, fine = draw(flambeau.empty_like(tensor), mean, std, a, b, generator)
+            values = flambeau.where(good, values, more)
+            good = good | fine
+        return tensor.copy_(values.clamp_(a, b))
+
+
+MOST_ROUNDS = 10_000
+
+
+def _draw_normal(values, mean, std, a, b, generator):
+    """Normal numbers, and which of them lie in [a, b]."""
+    values.normal_(mean, std, generator=generator)
+    return values, (values >= a) & (values <= b)
+
+
+def _draw_evenly(values, mean, std, a, b, generator):
+    """Numbers from [a, b], and which of them to keep so that those are normal."""
+    low, high = (a - mean) / std, (b - mean) / std
+    peak = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    values.uniform_(low, high, generator=generator)
+    chance = flambeau.empty_like(values).uniform_(generator=generator)
+    return values * std + mean, chance <= ((peak**2 - values * values) / 2).exp()
 
 
 def constant_(tensor, val):

@@ -133,9 +133,10 @@ LAYERS = [
         (3, 4, 5),
     ),
     *_rows(
-        "BatchNorm2d(4)\nInstanceNorm2d(4, affine=True)\nGroupNorm(2, 4)\nLocalResponseNorm(3)\nCrossMapLRN2d(3)",
+        "BatchNorm2d(4)\nInstanceNorm2d(4, affine=True)\nGroupNorm(2, 4)\nLocalResponseNorm(3)",
         (3, 4, 5, 5),
     ),
+    Layer("CrossMapLRN2d(3)", ((3, 4, 5, 5),), tol=2e-4),  # torch's own derivative is that far off
     *_rows("BatchNorm3d(2)\nInstanceNorm3d(2)\nSyncBatchNorm(2)", (2, 2, 3, 3, 3)),
     *_rows("LayerNorm(5)\nLayerNorm((4, 5), bias=False)\nRMSNorm(5)\nRMSNorm((4, 5), eps=0.1)", (3, 4, 5)),
     *_rows(
