@@ -1,13 +1,21 @@
 // The table of kernel entry points of a device. A null entry is the error "not implemented for this device".
 #pragma once
+#include "core/kernels/copy.h"
 #include "core/kernels/gemm.h"
+#include "core/kernels/norm.h"
 #include "core/kernels/pointwise.h"
+#include "core/kernels/reduce.h"
+#include "core/kernels/softmax.h"
 
 namespace flambeau {
 
 struct Kernels {
+  CopyKernels copy;
   GemmKernels gemm;
+  NormKernels norm;
   PointwiseKernels pointwise;
+  ReduceKernels reduce;
+  SoftmaxKernels softmax;
 };
 
 // The CPU's table, filled in for the best instruction set of this machine (FLAMBEAU_ISA=baseline|avx2|avx512 overrides).

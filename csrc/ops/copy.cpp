@@ -22,7 +22,39 @@ Tensor empty_in(const Tensor& x, DType dtype, MemoryFormat format) {
   return empty_strided(x.shape(), channels_last_strides(x.shape()), dtype);
 }
 
-void write(const Tensor& out, const Tensor& in) { kernels_of(out).pointwise.copy(out, in); }
+// A matrix, or a batch of them, that lies the other way round in `out`: copied by blocks. False if it is not one.
+bool write_transposed(const Tensor& out, const Tensor& in) {
+  if (in.ndim() < 2 || in.numel() < 1024 || in.dtype() != out.dtype() || !(in.shape() == out.shape())) return false;
+  struct Dim {
+    int64_t size, from, to;
+  };
+  Dim dims[3];
+  int n = 0;
+  for (int64_t i = 0; i < in.ndim(); i++) {
+    const Dim d{in.size(i), in.stride(i), out.stride(i)};
+    if (d.size == 1) continue;
+    if (n && dims[n - 1].from == d.from * d.size && dims[n - 1].to == d.to * d.size) {
+      dims[n - 1] = {dims[n - 1].size * d.size, d.from, d.to};
+    } else {
+      if (n == 3) return false;
+      dims[n++] = d;
+    }
+  }
+  int row = -1, column = -1;  // contiguous in `out`, in `in`
+  for (int i = 0; i < n; i++) {
+    if (dims[i].to == 1) row = i;
+    if (dims[i].from == 1) column = i;
+  }
+  if (n < 2 || row < 0 || column < 0 || row == column) return false;
+  const Dim rows = dims[row], columns = dims[column], batch = n == 3 ? dims[3 - row - column] : Dim{1, 0, 0};
+  kernels_of(out).copy.transpose({in.raw(), out.raw(), in.item_size(), batch.size, rows.size, columns.size, batch.from,
+                                  rows.from, batch.to, columns.to});
+  return true;
+}
+
+void write(const Tensor& out, const Tensor& in) {
+  if (!write_transposed(out, in)) kernels_of(out).pointwise.copy(out, in);
+}
 
 void clone_vjp(Backward& b) { b.set(0, b.grad()); }
 const Op clone_op{"clone", clone_vjp};

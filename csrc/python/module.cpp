@@ -73,4 +73,5 @@ NB_MODULE(_C, m) {
   define_autograd(m);
   define_pointwise(m);
   define_ops(m);
+  define_reduce(m);
 }

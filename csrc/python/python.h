@@ -53,6 +53,7 @@ void define_autograd(nb::module_& m);
 void define_indexing(nb::module_& m);
 void define_ops(nb::module_& m);
 void define_pointwise(nb::module_& m);
+void define_reduce(nb::module_& m);
 
 // ---- errors (module.cpp)
 void set_python_error();  // from the C++ exception being handled

@@ -1,6 +1,7 @@
 """Losses of classifiers: negative log-likelihood, cross entropy, CTC."""
 
 import flambeau
+from flambeau.ops.softmax import class_cross_entropy
 
 from ._reduction import choose, reduced
 
@@ -122,12 +123,9 @@ def cross_entropy(
     dim = 0 if input.dim() == 1 else 1
     if target.shape == input.shape and target.is_floating_point():
         return _against_probabilities(input, target, weight, reduction, label_smoothing, dim)
-    log_probs = flambeau.nn.functional.log_softmax(input, dim)
-    loss = nll_loss(log_probs, target, weight, ignore_index=ignore_index, reduction=reduction)
-    if label_smoothing == 0:
-        return loss
-    smooth = _smooth(log_probs, target, weight, ignore_index, reduction, dim)
-    return (1 - label_smoothing) * loss + label_smoothing / input.shape[dim] * smooth
+    check_classes("cross_entropy", input, target, weight)
+    target = target.reshape(input.shape[:dim] + input.shape[dim + 1 :])
+    return class_cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing)
 
 
 def _per_class(weight, log_probs, dim):
@@ -146,17 +144,6 @@ def _against_probabilities(input, target, weight, reduction, label_smoothing, di
     if reduction == "mean":
         return losses.sum() / (losses.numel() or float("nan"))
     return reduced(losses, reduction)
-
-
-def _smooth(log_probs, target, weight, ignore_index, reduction, dim):
-    """The loss against evenly spread targets, times the number of classes."""
-    losses = -(log_probs if weight is None else log_probs * _per_class(weight, log_probs, dim)).sum(dim)
-    counted, index = _checked_index(log_probs.shape[dim], target.reshape(losses.shape), ignore_index)
-    if counted is not None:
-        losses = losses.masked_fill(~counted, 0)
-    if reduction != "mean":
-        return reduced(losses, reduction)
-    return losses.sum() / _total(losses, None if weight is None else weight[index], counted)
 
 
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):

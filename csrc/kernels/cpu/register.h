@@ -4,9 +4,14 @@
 
 namespace flambeau::cpu::FL_ISA {
 
+void register_copy(Kernels& kernels);
 void register_driver(Kernels& kernels);
 void register_gemm(Kernels& kernels);
+void register_norm(Kernels& kernels);
 void register_pointwise(Kernels& kernels);
+void register_reduce(Kernels& kernels);
+void register_scan(Kernels& kernels);
+void register_softmax(Kernels& kernels);
 
 // All of them, in register.cpp.
 void fill(Kernels& kernels);
