@@ -3,6 +3,7 @@
 #include "core/kernels/copy.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/norm.h"
+#include "core/kernels/optim.h"
 #include "core/kernels/pointwise.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/softmax.h"
@@ -13,6 +14,7 @@ struct Kernels {
   CopyKernels copy;
   GemmKernels gemm;
   NormKernels norm;
+  OptimKernels optim;
   PointwiseKernels pointwise;
   ReduceKernels reduce;
   SoftmaxKernels softmax;

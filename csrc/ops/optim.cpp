@@ -1,6 +1,5 @@
 #include "ops/optim.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "core/kernels.h"
@@ -18,21 +17,6 @@ const char* name_of(OptimRule rule) {
   }
 }
 
-// Whether every element of the tensor's stretch of memory belongs to it, once.
-bool is_dense(const Tensor& t) {
-  if (t.is_contiguous()) return true;
-  Dims order;
-  for (int64_t d = 0; d < t.ndim(); d++)
-    if (t.size(d) != 1) order.push_back(d);
-  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return t.stride(a) < t.stride(b); });
-  int64_t expected = 1;
-  for (int64_t d : order) {
-    if (t.stride(d) != expected) return false;
-    expected *= t.size(d);
-  }
-  return true;
-}
-
 bool alike(const Tensor& t, const Tensor& param) {
   if (!t.defined() || t.dtype() != param.dtype() || !(t.shape() == param.shape())) return false;
   return (t.is_contiguous() && param.is_contiguous()) || t.strides() == param.strides();
@@ -43,7 +27,7 @@ bool usable(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
   DType dtype = params[0].dtype();
   if (dtype != DType::Float32 && dtype != DType::Float64) return false;
   for (size_t i = 0; i < params.size(); i++) {
-    if (params[i].dtype() != dtype || !is_dense(params[i]) || !alike(grads[i], params[i])) return false;
+    if (params[i].dtype() != dtype || !is_dense(params[i].shape(), params[i].strides()) || !alike(grads[i], params[i])) return false;
     for (const auto& list : states)
       if (!list.empty() && !alike(list[i], params[i])) return false;
   }

@@ -71,7 +71,9 @@ NB_MODULE(_C, m) {
   define_types(m);
   define_tensor(m);
   define_autograd(m);
+  define_checksum(m);
   define_pointwise(m);
   define_ops(m);
   define_reduce(m);
+  define_optim(m);
 }

@@ -1,4 +1,4 @@
-// The optimizers' steps, and the checksum of saved files.
+// The optimizers' steps.
 #include "ops/optim.h"
 
 #include "python/python.h"

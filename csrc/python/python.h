@@ -50,8 +50,10 @@ PyObject* wrap_node(const Ref<Node>& node);  // new reference; None if null
 void define_autograd(nb::module_& m);
 
 // ---- ops, by family
+void define_checksum(nb::module_& m);
 void define_indexing(nb::module_& m);
 void define_ops(nb::module_& m);
+void define_optim(nb::module_& m);
 void define_pointwise(nb::module_& m);
 void define_reduce(nb::module_& m);
 

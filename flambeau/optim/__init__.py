@@ -1,6 +1,6 @@
 """Optimizers, learning-rate schedulers and weight averaging."""
 
-from flambeau.optim import lr_scheduler, swa_utils
+from flambeau.optim import lr_scheduler
 from flambeau.optim._adafactor import Adafactor
 from flambeau.optim._muon import Muon
 from flambeau.optim.adadelta import Adadelta
@@ -36,3 +36,11 @@ __all__ = [
     "lr_scheduler",
     "swa_utils",
 ]
+
+
+def __getattr__(name):
+    if name == "swa_utils":  # brings in flambeau.nn: only when asked for
+        import importlib
+
+        return importlib.import_module("flambeau.optim.swa_utils")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """Adagrad."""
 
 import flambeau
+from flambeau import _C
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import (
     FormulaOptimizer,
@@ -99,6 +100,19 @@ class Adagrad(FormulaOptimizer):
         start = group["initial_accumulator_value"]
         state["step"] = new_step()
         state["sum"] = flambeau.full_like(param.detach(), complex(start, start) if param.is_complex() else start)
+
+    def _fused(self, params, grads, states, group):
+        return _C.fused_adagrad_(
+            params,
+            grads,
+            [state["sum"] for state in states],
+            [state["step"] for state in states],
+            float(group["lr"]),
+            group["lr_decay"],
+            group["eps"],
+            group["weight_decay"],
+            group["maximize"],
+        )
 
     def _update(self, param, grad, state, group):
         step, total = count_step(state), state["sum"]

@@ -1,6 +1,7 @@
 """Adam and AdamW."""
 
 import flambeau
+from flambeau import _C
 from flambeau.optim.optimizer import (
     FormulaOptimizer,
     check_betas,
@@ -106,6 +107,25 @@ class Adam(FormulaOptimizer):
         state["exp_avg_sq"] = zeros_like(param)
         if group["amsgrad"]:
             state["max_exp_avg_sq"] = zeros_like(param)
+
+    def _fused(self, params, grads, states, group):
+        lr, (beta1, beta2), amsgrad = group["lr"], group["betas"], group["amsgrad"]
+        return _C.fused_adam_(
+            params,
+            grads,
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [state["max_exp_avg_sq"] for state in states] if amsgrad else [],
+            [state["step"] for state in states],
+            lr if type(lr) is float else float(lr),
+            float(beta1),
+            float(beta2),
+            group["eps"],
+            group["weight_decay"],
+            group["decoupled_weight_decay"],
+            amsgrad,
+            group["maximize"],
+        )
 
     def _update(self, param, grad, state, group):
         lr, (beta1, beta2) = number(group["lr"]), map(number, group["betas"])

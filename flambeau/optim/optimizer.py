@@ -399,8 +399,6 @@ class FormulaOptimizer(Optimizer):
                 self._update_one(param, grad, state, group)
 
     def _update_one(self, param, grad, state, group):
-        if grad.is_sparse:
-            self._check_sparse(group)
         if group.get("maximize"):
             grad = -grad
         if not param.is_complex():
@@ -411,9 +409,6 @@ class FormulaOptimizer(Optimizer):
         self._update(flambeau.view_as_real(param), flambeau.view_as_real(grad), real, group)
         for key in real.keys() - state.keys():
             state[key] = flambeau.view_as_complex(real[key]) if isinstance(real[key], flambeau.Tensor) else real[key]
-
-    def _check_sparse(self, group):
-        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
 
     def _start(self, param, state, group):
         """Fills the empty state of a parameter that is about to take its first step."""

@@ -1,6 +1,7 @@
 """RMSprop."""
 
 import flambeau
+from flambeau import _C
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import FormulaOptimizer, check_lr, check_option, new_step, number, zeros_like
 
@@ -93,6 +94,24 @@ class RMSprop(FormulaOptimizer):
             state["momentum_buffer"] = zeros_like(param)
         if group["centered"]:
             state["grad_avg"] = zeros_like(param)
+
+    def _fused(self, params, grads, states, group):
+        momentum, centered = group["momentum"], group["centered"]
+        return _C.fused_rmsprop_(
+            params,
+            grads,
+            [state["square_avg"] for state in states],
+            [state["momentum_buffer"] for state in states] if momentum > 0 else [],
+            [state["grad_avg"] for state in states] if centered else [],
+            [state["step"] for state in states],
+            float(group["lr"]),
+            group["alpha"],
+            group["eps"],
+            group["weight_decay"],
+            momentum,
+            centered,
+            group["maximize"],
+        )
 
     def _update(self, param, grad, state, group):
         lr, alpha, square = number(group["lr"]), group["alpha"], state["square_avg"]

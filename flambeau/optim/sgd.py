@@ -1,6 +1,7 @@
 """Stochastic gradient descent."""
 
 import flambeau
+from flambeau import _C
 from flambeau.optim.optimizer import FormulaOptimizer, check_fused, check_lr, check_option, number
 
 __all__ = ["SGD"]
@@ -82,6 +83,25 @@ class SGD(FormulaOptimizer):
                 ("fused", False),
             ):
                 group.setdefault(key, value)
+
+    def _fused(self, params, grads, states, group):
+        buffers = []
+        if group["momentum"] != 0:
+            buffers = [state.get("momentum_buffer") for state in states]
+            if any(buffer is None for buffer in buffers):
+                return False  # the first step makes them
+        lr, weight_decay = group["lr"], group["weight_decay"]
+        return _C.fused_sgd_(
+            params,
+            grads,
+            buffers,
+            lr if type(lr) is float else float(lr),
+            group["momentum"],
+            group["dampening"],
+            float(weight_decay),
+            group["nesterov"],
+            group["maximize"],
+        )
 
     def _update(self, param, grad, state, group):
         lr, momentum = number(group["lr"]), group["momentum"]

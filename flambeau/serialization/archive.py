@@ -4,7 +4,8 @@ import io
 import mmap
 import os
 import struct
-import zlib
+
+from flambeau import _C
 
 __all__ = ["ArchiveReader", "ArchiveWriter", "CorruptArchive"]
 
@@ -45,7 +46,7 @@ class ArchiveWriter:
         """Writes one record; ``data`` is anything with bytes in it, and is not copied."""
         name = f"{self.name}/{record}".encode()
         size = len(data)
-        checksum = zlib.crc32(data) if checksum is None else checksum
+        checksum = _C.crc32(data) if checksum is None else checksum
         wide, start = size >= BIG, self.position
         extra = struct.pack("<HHQQ", 1, 16, size, size) if wide else b""
         padding = -(start + LOCAL.size + len(name) + len(extra) + 4) % ALIGNMENT
@@ -178,7 +179,7 @@ class ArchiveReader:
             raise CorruptArchive(f"[load] record {entry.filename!r} claims {entry.file_size} bytes, more than {limit}")
         data = bytearray(entry.file_size)
         self.read_into(record, memoryview(data))
-        if zlib.crc32(data) != entry.CRC:
+        if _C.crc32(data) != entry.CRC:
             raise CorruptArchive(f"[load] record {entry.filename!r} does not match its checksum: the file is corrupt")
         return bytes(data)
 

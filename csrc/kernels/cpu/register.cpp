@@ -7,6 +7,7 @@ void fill(Kernels& kernels) {
   register_driver(kernels);
   register_gemm(kernels);
   register_norm(kernels);
+  register_optim(kernels);
   register_pointwise(kernels);
   register_reduce(kernels);
   register_scan(kernels);

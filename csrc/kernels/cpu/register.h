@@ -8,6 +8,7 @@ void register_copy(Kernels& kernels);
 void register_driver(Kernels& kernels);
 void register_gemm(Kernels& kernels);
 void register_norm(Kernels& kernels);
+void register_optim(Kernels& kernels);
 void register_pointwise(Kernels& kernels);
 void register_reduce(Kernels& kernels);
 void register_scan(Kernels& kernels);
