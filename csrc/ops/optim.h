@@ -9,10 +9,10 @@ namespace flambeau::ops {
 
 // Updates `params` and the states in place and counts `steps` (0-dim) up. `states` has one list per kind of state that
 // the rule and options use, in the order of OptimTensor::state; a list that is not needed is empty. `rate` is the
-// learning rate; `lr_decay` is Adagrad's.
+// learning rate; `second` is Adagrad's lr_decay or SGD's dampening, which parameters in `first` (if not empty) are spared.
 // False, with nothing done, if the tensors are not all float32 or all float64 and laid out alike without gaps.
-bool optimizer_step(OptimRule rule, OptimOptions options, double rate, double lr_decay, const std::vector<Tensor>& params,
+bool optimizer_step(OptimRule rule, OptimOptions options, double rate, double second, const std::vector<Tensor>& params,
                     const std::vector<Tensor>& grads, const std::vector<std::vector<Tensor>>& states,
-                    const std::vector<Tensor>& steps);
+                    const std::vector<Tensor>& steps, const std::vector<bool>& first = {});
 
 }  // namespace flambeau::ops

@@ -9,12 +9,12 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-bool fused_sgd(const Tensors& params, const Tensors& grads, const Tensors& buffers, double lr, double momentum,
-               double dampening, double weight_decay, bool nesterov, bool maximize) {
+bool fused_sgd(const Tensors& params, const Tensors& grads, const Tensors& buffers, const std::vector<bool>& first,
+               double lr, double momentum, double dampening, double weight_decay, bool nesterov, bool maximize) {
   OptimOptions o;
-  o.momentum = momentum, o.dampening = dampening, o.weight_decay = weight_decay;
+  o.momentum = momentum, o.weight_decay = weight_decay;
   o.nesterov = nesterov, o.maximize = maximize;
-  return ops::optimizer_step(OptimRule::SGD, o, lr, 0, params, grads, {buffers}, {});
+  return ops::optimizer_step(OptimRule::SGD, o, lr, dampening, params, grads, {buffers}, {}, first);
 }
 
 bool fused_adam(const Tensors& params, const Tensors& grads, const Tensors& averages, const Tensors& squares,

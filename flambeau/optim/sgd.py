@@ -2,7 +2,7 @@
 
 import flambeau
 from flambeau import _C
-from flambeau.optim.optimizer import FormulaOptimizer, check_fused, check_lr, check_option, number
+from flambeau.optim.optimizer import FormulaOptimizer, check_fused, check_lr, check_option, number, zeros_like
 
 __all__ = ["SGD"]
 
@@ -85,31 +85,33 @@ class SGD(FormulaOptimizer):
                 group.setdefault(key, value)
 
     def _fused(self, params, grads, states, group):
-        buffers = []
-        if group["momentum"] != 0:
+        momentum, buffers, first = group["momentum"], [], []
+        if momentum != 0:
             buffers = [state.get("momentum_buffer") for state in states]
-            if any(buffer is None for buffer in buffers):
-                return False  # the first step makes them
+            first = [buffer is None for buffer in buffers]
+            if not any(first):
+                first = []
+        if first:
+            buffers = [zeros_like(p) if new else b for p, b, new in zip(params, buffers, first, strict=True)]
         lr, weight_decay = group["lr"], group["weight_decay"]
-        return _C.fused_sgd_(
+        done = _C.fused_sgd_(
             params,
             grads,
             buffers,
+            first,
             lr if type(lr) is float else float(lr),
-            group["momentum"],
+            momentum,
             group["dampening"],
             float(weight_decay),
             group["nesterov"],
             group["maximize"],
         )
+        if done and first:
+            for state, buffer in zip(states, buffers, strict=True):
+                state["momentum_buffer"] = buffer
+        return done
 
-    def _update(self, param, grad, state, group):
-        lr, momentum = number(group["lr"]), group["momentum"]
-        if group["weight_decay"] != 0:
-            grad = grad.add(param, alpha=number(group["weight_decay"]))
-        if momentum != 0:
-            buffer = state.get("momentum_buffer")
-            if buffer is None:
+   if buffer is None:
                 buffer = state["momentum_buffer"] = grad.detach().clone()
             else:
                 buffer.mul_(momentum).add_(grad, alpha=1 - group["dampening"])

@@ -13,13 +13,13 @@ struct OptimTensor {
   void* state[3];     // SGD: momentum; Adam: average, square, largest; RMSprop: square, momentum, average; Adagrad: sum
   int64_t n;
   double rate;        // the step size, with bias corrections that belong to it
-  double root = 1;    // Adam: what the root of the square is divided by
+  double root = 1;    // Adam: what the root of the square is divided by; SGD: the weight of the new gradient in the momentum
 };
 
 struct OptimOptions {
   double weight_decay = 0;  // times the parameter, added to the gradient
   double shrink = 1;        // the parameter is multiplied by it first
-  double momentum = 0, dampening = 0;
+  double momentum = 0;
   double beta1 = 0, beta2 = 0, eps = 0;  // beta2 is RMSprop's alpha
   bool maximize = false, nesterov = false, amsgrad = false, centered = false;
 };

@@ -27,7 +27,7 @@ void sgd(const OptimOptions& o, const OptimTensor& t, int64_t i, int64_t end) {
   const T* __restrict grad = static_cast<const T*>(t.grad);
   T* __restrict buffer = static_cast<T*>(t.state[0]);
   const T sign = o.maximize ? -1 : 1, decay = T(o.weight_decay), rate = T(-t.rate);
-  const T momentum = T(o.momentum), fresh = T(1 - o.dampening);
+  const T momentum = T(o.momentum), fresh = T(t.root);
   for (; i < end; i++) {
     T g = sign * grad[i];
     if constexpr (Decay) g += decay * p[i];
