@@ -89,10 +89,10 @@ class SGD(FormulaOptimizer):
         if momentum != 0:
             buffers = [state.get("momentum_buffer") for state in states]
             first = [buffer is None for buffer in buffers]
-            if not any(first):
+            if True in first:
+                buffers = [zeros_like(p) if b is None else b for p, b in zip(params, buffers, strict=True)]
+            else:
                 first = []
-        if first:
-            buffers = [zeros_like(p) if new else b for p, b, new in zip(params, buffers, first, strict=True)]
         lr, weight_decay = group["lr"], group["weight_decay"]
         done = _C.fused_sgd_(
             params,
@@ -111,7 +111,13 @@ class SGD(FormulaOptimizer):
                 state["momentum_buffer"] = buffer
         return done
 
-   if buffer is None:
+    def _update(self, param, grad, state, group):
+        lr, momentum = number(group["lr"]), group["momentum"]
+        if group["weight_decay"] != 0:
+            grad = grad.add(param, alpha=number(group["weight_decay"]))
+        if momentum != 0:
+            buffer = state.get("momentum_buffer")
+            if buffer is None:
                 buffer = state["momentum_buffer"] = grad.detach().clone()
             else:
                 buffer.mul_(momentum).add_(grad, alpha=1 - group["dampening"])
