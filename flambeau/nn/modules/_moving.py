@@ -20,7 +20,7 @@ class Movable:
         own = self.__dict__
         for name in own["_parameter_names"]:
             if own[name] is not None:
-                _convert_parameter(own[name], fn)
+                own[name] = _convert_parameter(own[name], fn)
         for name in own["_buffer_names"]:
             if own[name] is None:
                 continue
@@ -104,16 +104,22 @@ class Movable:
 
 
 def _convert_parameter(parameter, fn):
-    """Changes the parameter and its gradient in place, so that an optimizer keeps seeing the same objects."""
+    """Changes the parameter and its gradient in place, so that an optimizer keeps seeing the same objects.
+
+    Only a change of device makes a new parameter.
+    """
     with flambeau.no_grad():
         grad = parameter.grad
         converted = fn(parameter)
-        if converted is not parameter:
+        if converted.device.type != parameter.device.type:
+            parameter = Parameter(converted, parameter.requires_grad)
+        elif converted is not parameter:
             parameter.data = converted
         if grad is not None:
             new_grad = fn(grad)
             if new_grad is not grad:
                 parameter.grad = new_grad.requires_grad_(grad.requires_grad)
+        return parameter
 
 
 def parse_to(

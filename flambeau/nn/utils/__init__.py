@@ -5,12 +5,15 @@ from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, clip_g
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
 from .init import skip_init
+from .memory_format import convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format
 
 __all__ = [
     "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "convert_conv2d_weight_memory_format",
+    "convert_conv3d_weight_memory_format",
     "fuse_conv_bn_eval",
     "fuse_conv_bn_weights",
     "fuse_linear_bn_eval",
@@ -22,7 +25,7 @@ __all__ = [
     "vector_to_parameters",
 ]
 
-_LATER = {"parametrizations", "parametrize", "prune", "stateless"}
+_LATER = {"parametrizations", "parametrize", "stateless"}
 _OLD = {
     "weight_norm": "_weight_norm",
     "remove_weight_norm": "_weight_norm",
