@@ -3,9 +3,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "core/errors.h"
@@ -32,8 +34,20 @@ int64_t class_size(int index) {
   return (int64_t{5} + step) << (power - 2);
 }
 
+// Held for a few instructions, or while the system is asked.
+class SpinLock {
+ public:
+  void lock() {
+    while (flag_.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
+  }
+  void unlock() { flag_.clear(std::memory_order_release); }
+
+ private:
+  std::atomic_flag flag_ = ATOMIC_FLAG_INIT;
+};
+
 struct Cache {
-  std::mutex mutex;
+  SpinLock mutex;
   std::vector<void*> free[256];
   MemoryStats stats;
 };

@@ -1,7 +1,9 @@
 // Reference counts. Tensors, storages and graph nodes are only touched while the interpreter lock is held
 // (kernels see raw pointers), so the counts are plain integers.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <utility>
 
 namespace flambeau {
@@ -48,6 +50,33 @@ class Counted {
  private:
   int64_t count_ = 0;
   void* python_ = nullptr;
+};
+
+// Objects that every op makes come from a list of freed ones of their class.
+template <class T>
+class Pooled {
+ public:
+  static void* operator new(size_t bytes) {
+    if (!free_) return ::operator new(bytes);
+    Slot* slot = free_;
+    free_ = slot->next;
+    count_--;
+    return slot;
+  }
+  static void operator delete(void* p) {
+    if (count_ >= 4096) return ::operator delete(p);
+    auto* slot = static_cast<Slot*>(p);
+    slot->next = free_;
+    free_ = slot;
+    count_++;
+  }
+
+ private:
+  struct Slot {
+    Slot* next;
+  };
+  static inline Slot* free_ = nullptr;
+  static inline int count_ = 0;
 };
 
 template <class T>

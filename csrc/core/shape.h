@@ -25,7 +25,13 @@ class Dims {
     std::fill_n(data(), n, value);
     size_ = static_cast<int32_t>(n);
   }
-  Dims(const Dims& o) { assign(o.data(), o.size_); }
+  Dims(const Dims& o) {
+    if (o.capacity_ == kInline) {
+      copy_inline(o);
+    } else {
+      assign(o.data(), o.size_);
+    }
+  }
   Dims(Dims&& o) noexcept { steal(o); }
   Dims& operator=(const Dims& o) {
     if (this != &o) assign(o.data(), o.size_);
@@ -73,10 +79,20 @@ class Dims {
     size_ = static_cast<int32_t>(n);
   }
   void clear() { size_ = 0; }
-  bool operator==(const Dims& o) const { return size_ == o.size_ && std::equal(begin(), end(), o.begin()); }
+  bool operator==(const Dims& o) const {
+    if (size_ != o.size_) return false;
+    const int64_t *a = data(), *b = o.data();
+    for (int32_t i = 0; i < size_; i++)
+      if (a[i] != b[i]) return false;
+    return true;
+  }
 
  private:
   static constexpr int kInline = 6;
+  void copy_inline(const Dims& o) {  // all of it: a fixed number of moves
+    size_ = o.size_;
+    for (int i = 0; i < kInline; i++) inline_[i] = o.inline_[i];
+  }
   void reserve(int64_t n) {
     if (n <= capacity_) return;
     int64_t wanted = std::max<int64_t>(n, 2 * capacity_);
@@ -92,12 +108,12 @@ class Dims {
     size_ = static_cast<int32_t>(n);
   }
   void steal(Dims& o) {
-    size_ = o.size_;
     capacity_ = o.capacity_;
     if (o.capacity_ > kInline) {
+      size_ = o.size_;
       heap_ = o.heap_;
     } else {
-      std::copy_n(o.inline_, kInline, inline_);
+      copy_inline(o);
     }
     o.size_ = 0;
     o.capacity_ = kInline;
@@ -105,7 +121,7 @@ class Dims {
 
   int32_t size_ = 0, capacity_ = kInline;
   union {
-    int64_t inline_[kInline];
+    int64_t inline_[kInline] = {};
     int64_t* heap_;
   };
 };

@@ -20,7 +20,7 @@ struct LocationHooks {
 };
 extern LocationHooks location_hooks;
 
-// Counts in-place changes. Tensors that share memory share it, except through `.data`.
+// Counts in-place changes. Tensors that share memory share it (the storage is it), except through `.data`.
 class Version : public Counted {
  public:
   ~Version() override { forget(); }
@@ -38,7 +38,8 @@ class Version : public Counted {
   void forget();
 };
 
-class Storage : public Counted {
+// Bytes, with their own count of changes.
+class Storage final : public Version, public Pooled<Storage> {
  public:
   explicit Storage(int64_t bytes) : data(allocate(bytes)), bytes(bytes) {}
   Storage(void* data, int64_t bytes, std::function<void()> deleter)
@@ -56,7 +57,6 @@ class Storage : public Counted {
   int64_t bytes;
   Device device;
   std::function<void()> deleter;  // of foreign memory
-  Ref<Version> version{new Version};
 };
 
 }  // namespace flambeau

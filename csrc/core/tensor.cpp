@@ -38,7 +38,7 @@ Tensor make(Dims shape, Dims strides, int64_t numel, bool contiguous, DType dtyp
   impl->dtype = dtype;
   impl->inference = inference_mode();
   impl->storage = Ref<Storage>(new Storage(span * item_size(dtype)));
-  impl->version = impl->storage->version;
+  impl->version = Ref<Version>(impl->storage.get());
   return out;
 }
 

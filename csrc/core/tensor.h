@@ -14,7 +14,7 @@ class Node;
 class Tensor;
 struct AutogradMeta;
 
-class TensorImpl final : public Counted {
+class TensorImpl final : public Counted, public Pooled<TensorImpl> {
  public:
   TensorImpl();
   ~TensorImpl() override;
