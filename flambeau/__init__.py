@@ -5,8 +5,8 @@ import importlib as _importlib
 from . import _C, ops
 from ._C import DTypeError, LinAlgError, OutOfMemoryError, ShapeError, Size, device, dtype, get_default_dtype, set_default_dtype
 from ._types import *  # noqa: F403
+from .tensor import Tensor  # before the ops, one of which is called tensor
 from .ops import *  # noqa: F403
-from .tensor import Tensor
 from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __version__ = "2.13.0+flambeau"

@@ -1,0 +1,211 @@
+"""What a tensor says of itself, and changes to its memory."""
+
+from .. import _C
+from .._types import strided
+
+__all__ = ["is_same_size", "is_conj", "is_neg", "resolve_conj", "resolve_neg", "is_storage", "resize_as_", "zero_", "get_device"]
+METHODS = [
+    "apply_", "map_", "map2_", "get_device", "is_conj", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared", "new", "pin_memory",
+    "resize_", "resize_as_", "resolve_conj", "resolve_neg", "set_", "share_memory_", "sparse_dim", "dense_dim", "to_dense",
+    ("layout", property(lambda self: strided)),
+    ("names", property(lambda self: (None,) * self.dim())),
+    ("name", property(lambda self: None)),
+    *((f"is_{kind}", property(lambda self: False)) for kind in
+      "sparse sparse_csr quantized meta mkldnn mps xpu nested vulkan ipu xla hpu mtia maia".split()),
+    ("has_names", lambda self: False),
+    ("is_distributed", lambda self: False),
+    ("is_coalesced", lambda self: False),
+    ("_is_view", lambda self: self._is_view_flag),
+    ("dim_order", lambda self: tuple(sorted(range(self.dim()), key=lambda d: (-self.stride(d), d)))),
+]  # fmt: skip
+
+
+def is_same_size(input, other):
+    """Whether two tensors have the same shape.
+
+    >>> flambeau.is_same_size(flambeau.ones(2), flambeau.ones(3))
+    False
+    """
+    return input.shape == other.shape
+
+
+def is_conj(input):
+    """Whether conjugation is pending; never, since it is done at once.
+
+    >>> flambeau.is_conj(flambeau.ones(2))
+    False
+    """
+    return False
+
+
+def is_neg(input):
+    """Whether negation is pending; never, since it is done at once.
+
+    >>> flambeau.is_neg(flambeau.ones(2))
+    False
+    """
+    return False
+
+
+def resolve_conj(input):
+    """The tensor itself: conjugation is done at once.
+
+    >>> flambeau.resolve_conj(flambeau.ones(2))
+    tensor([1., 1.])
+    """
+    return input
+
+
+def resolve_neg(input):
+    """The tensor itself: negation is done at once.
+
+    >>> flambeau.resolve_neg(flambeau.ones(2))
+    tensor([1., 1.])
+    """
+    return input
+
+
+def is_storage(obj):
+    """Whether an object is a storage; tensors are not.
+
+    >>> flambeau.is_storage(flambeau.ones(2))
+    False
+    """
+    return type(obj).__name__.endswith("Storage")
+
+
+def get_device(input):
+    """The index of a tensor's device, -1 on the CPU.
+
+    >>> flambeau.get_device(flambeau.ones(2))
+    -1
+    """
+    return -1
+
+
+def zero_(input):
+    """Set every element to zero, in place.
+
+    >>> flambeau.zero_(flambeau.ones(2))
+    tensor([0., 0.])
+    """
+    return _C.zero_(input)
+
+
+def resize_(self, *sizes, memory_format=None):
+    """Give this tensor another shape in place; new elements are whatever the memory holds."""
+    return _C.resize_(self, sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes)
+
+
+def resize_as_(input, the_template, *, memory_format=None):
+    """Give a tensor the shape of another, in place.
+
+    >>> flambeau.resize_as_(flambeau.ones(2), flambeau.ones(3)).shape
+    torch.Size([3])
+    """
+    return _C.resize_(input, the_template.shape)
+
+
+def set_(self, source=None, storage_offset=0, size=None, stride=None):
+    """Make this tensor a window on the memory of another tensor or storage."""
+    if source is None:
+        source = _C.empty((0,), self.dtype)
+    if not isinstance(source, _C.Tensor):
+        source = source._as_bytes()
+        size = (source.numel() // self.element_size(),) if size is None else size
+    elif size is None:
+        self.data = source
+        return self
+    if stride is None:
+        stride, step = [], 1
+        for length in reversed(size):
+            stride.insert(0, step)
+            step *= max(length, 1)
+    self.data = _C.set_storage_of(source, tuple(size), tuple(stride), storage_offset, self.dtype)
+    return self
+
+
+def is_set_to(self, tensor):
+    """Whether both are the same window on the same memory."""
+    same = self.data_ptr() == tensor.data_ptr() and _C.storage_id(self) == _C.storage_id(tensor)
+    return same and self.shape == tensor.shape and self.stride() == tensor.stride()
+
+
+def is_pinned(self, device=None):
+    """Whether the memory is page-locked for a GPU; it is not."""
+    return False
+
+
+def pin_memory(self, device=None):
+    """The tensor itself: there is no GPU to lock pages for."""
+    return self
+
+
+def is_shared(self):
+    """Whether other processes see this memory."""
+    return getattr(self, "_shared", False)
+
+
+def share_memory_(self):
+    """Move this tensor to memory that forked processes share."""
+    if not is_shared(self) and self.numel():
+        import mmap
+
+        from ..ops import frombuffer
+
+        block = mmap.mmap(-1, self.numel() * self.element_size())
+        shared = frombuffer(block, dtype=self.dtype).view(tuple(self.shape))
+        _C.copy_(shared, _C.detach(self))
+        self.data = shared
+    self._shared = True
+    return self
+
+
+def new(self, *args, **kwargs):
+    """A tensor of the same dtype: of given sizes (uninitialised) or with given data."""
+    if not args:
+        return _C.empty((0,), self.dtype)
+    if len(args) == 1 and not isinstance(args[0], (int, _C.Size)):
+        from ..ops import tensor
+
+        return tensor(args[0], dtype=self.dtype)
+    return _C.empty(args[0] if isinstance(args[0], _C.Size) else args, self.dtype)
+
+
+def apply_(self, callable):
+    """Replace every element by callable(element), in Python; slow, and outside the graph."""
+    return _elementwise(self, [self], callable)
+
+
+def map_(self, tensor, callable):
+    """Replace every element by callable(element, element of tensor)."""
+    return _elementwise(self, [self, tensor.expand_as(self)], callable)
+
+
+def map2_(self, x, y, callable):
+    """Replace every element by callable(element, element of x, element of y)."""
+    return _elementwise(self, [self, x.expand_as(self), y.expand_as(self)], callable)
+
+
+def _elementwise(self, tensors, function):
+    if self.requires_grad:
+        raise RuntimeError("Can't call apply_() on Variable that requires grad. Use var.detach().apply_()")
+    from ..ops import tensor
+
+    values = [function(*row) for row in zip(*(t.reshape(-1).tolist() for t in tensors))]
+    return _C.copy_(self, tensor(values, dtype=self.dtype).view(tuple(self.shape)))
+
+
+def sparse_dim(self):
+    """0: a dense tensor has no sparse dimensions."""
+    return 0
+
+
+def dense_dim(self):
+    """The number of dimensions."""
+    return self.dim()
+
+
+def to_dense(self, dtype=None, *, masked_grad=True):
+    """The tensor itself, cast if asked: it is dense."""
+    return self if dtype is None else self.to(dtype)
