@@ -3,7 +3,7 @@
 import importlib as _importlib
 
 from . import _C, ops
-from ._C import DTypeError, LinAlgError, OutOfMemoryError, ShapeError, Size, device, dtype, get_default_dtype, set_default_dtype
+from ._C import DTypeError, LinAlgError, OutOfMemoryError, ShapeError, Size, device, dtype
 from ._types import *  # noqa: F403
 from .tensor import Tensor  # before the ops, one of which is called tensor
 from .ops import *  # noqa: F403
@@ -11,11 +11,10 @@ from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_e
 
 __version__ = "2.13.0+flambeau"
 
-get_num_threads, set_num_threads = _C.get_num_threads, _C.set_num_threads
 is_anomaly_enabled, set_anomaly_enabled = _C.is_anomaly_enabled, _C.set_anomaly_enabled
 
 # Loaded when first used: `import flambeau` stays fast.
-_SUBMODULES = ("autograd", "data", "fft", "linalg", "nn", "optim", "random", "serialization", "special", "types", "utils", "vision")
+_SUBMODULES = ("autograd", "cuda", "data", "fft", "linalg", "nn", "optim", "random", "serialization", "special", "types", "utils", "vision")
 _LAZY = {"save": "serialization", "load": "serialization"}
 
 

@@ -155,6 +155,35 @@ PyObject* to_number(const Tensor& t, const char* op) {
   return PyComplex_FromDoubles(z.real(), z.imag());
 }
 
+// Nested lists of numbers.
+PyObject* to_list(const Tensor& t, const char* at, int64_t dim) {
+  if (dim == t.ndim()) {
+    Tensor element = alias(t, {}, {}, (at - static_cast<char*>(t->storage->data)) / t.item_size());
+    return to_number(element, "tolist");
+  }
+  int64_t n = t.size(dim), step = t.stride(dim) * t.item_size();
+  nb::object list = nb::steal(PyList_New(n));
+  if (!list.is_valid()) throw nb::python_error();
+  bool doubles = dim == t.ndim() - 1 && t.dtype() == DType::Float64, longs = dim == t.ndim() - 1 && t.dtype() == DType::Int64;
+  for (int64_t i = 0; i < n; i++, at += step) {
+    PyObject* item = doubles ? PyFloat_FromDouble(*reinterpret_cast<const double*>(at))
+                     : longs ? PyLong_FromLongLong(*reinterpret_cast<const int64_t*>(at))
+                             : to_list(t, at, dim + 1);
+    PyList_SET_ITEM(list.ptr(), i, item);
+  }
+  return list.release().ptr();
+}
+
+PyObject* tensor_tolist(PyObject* self, PyObject*) {
+  return guarded([&]() -> PyObject* {
+    Tensor t = unwrap(self);
+    // Floats and small integers in one conversion.
+    if (is_floating(t.dtype()) && t.dtype() != DType::Float64) t = ops::to_dtype(detach(t), DType::Float64);
+    else if (is_integral(t.dtype(), false) && t.dtype() != DType::UInt64) t = ops::to_dtype(detach(t), DType::Int64);
+    return to_list(t, t.data<char>(), 0);
+  });
+}
+
 PyObject* tensor_item(PyObject* self, PyObject*) {
   return guarded([&] { return to_number(unwrap(self), "item"); });
 }
@@ -362,6 +391,7 @@ PyObject* tensor_stride(PyObject* self, PyObject* const* args, Py_ssize_t n) {
 
 PyMethodDef methods[] = {
     {"item", tensor_item, METH_NOARGS, nullptr},
+    {"tolist", tensor_tolist, METH_NOARGS, nullptr},
     FL_FAST("view", tensor_view),
     FL_FAST("reshape", sized_method<ops::reshape>),
     FL_FAST("permute", sized_method<ops::permute>),

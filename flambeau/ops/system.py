@@ -1,0 +1,193 @@
+"""Settings of the process."""
+
+from .. import _C
+from .._printing import set_printoptions
+
+__all__ = [
+    "compile", "get_default_device", "set_default_device", "get_num_threads", "set_num_threads", "get_num_interop_threads", "set_num_interop_threads",
+    "set_printoptions", "typename", "use_deterministic_algorithms", "are_deterministic_algorithms_enabled", "get_float32_matmul_precision",
+    "set_float32_matmul_precision", "is_deterministic_algorithms_warn_only_enabled", "set_default_tensor_type", "is_warn_always_enabled", "set_warn_always",
+    "get_default_dtype", "set_default_dtype", "set_flush_denormal",
+]  # fmt: skip
+
+_state = {"precision": "highest", "deterministic": False, "warn_only": False, "interop": 1, "warn_always": False}
+
+
+def get_default_dtype():
+    """The dtype of new floating-point tensors.
+
+    >>> flambeau.get_default_dtype()
+    torch.float32
+    """
+    return _C.get_default_dtype()
+
+
+def set_default_dtype(d):
+    """Set the dtype of new floating-point tensors.
+
+    >>> flambeau.set_default_dtype(flambeau.float32)
+    """
+    _C.set_default_dtype(d)
+
+
+def set_default_tensor_type(t):
+    """The old form of set_default_dtype, with names such as "torch.DoubleTensor".
+
+    >>> flambeau.set_default_tensor_type("torch.FloatTensor")
+    """
+    names = {"Float": _C.float32, "Double": _C.float64, "Half": _C.float16, "BFloat16": _C.bfloat16}
+    name = t if isinstance(t, str) else getattr(t, "__name__", str(t))
+    name = name.removeprefix("torch.").removesuffix("Tensor")
+    if name not in names:
+        raise TypeError(f"[set_default_tensor_type] expected a floating-point tensor type such as 'torch.FloatTensor', got {t!r}")
+    _C.set_default_dtype(names[name])
+
+
+def get_num_threads():
+    """How many threads an operation may use.
+
+    >>> flambeau.get_num_threads() >= 1
+    True
+    """
+    return _C.get_num_threads()
+
+
+def set_num_threads(n):
+    """Set how many threads an operation may use; results do not depend on it.
+
+    >>> flambeau.set_num_threads(flambeau.get_num_threads())
+    """
+    if not isinstance(n, int) or n < 1:
+        raise RuntimeError(f"[set_num_threads] expected a positive number of threads, got {n!r}")
+    _C.set_num_threads(n)
+
+
+def get_num_interop_threads():
+    """How many operations run at a time: as set; they run one after the other.
+
+    >>> flambeau.get_num_interop_threads()
+    1
+    """
+    return _state["interop"]
+
+
+def set_num_interop_threads(n):
+    """Accepted for torch's sake; operations run one after the other.
+
+    >>> flambeau.set_num_interop_threads(1)
+    """
+    if n < 1:
+        raise RuntimeError(f"[set_num_interop_threads] expected a positive number of threads, got {n}")
+    _state["interop"] = n
+
+
+def get_default_device():
+    """The device of new tensors.
+
+    >>> flambeau.get_default_device()
+    device(type='cpu')
+    """
+    return _C.device("cpu")
+
+
+def set_default_device(device):
+    """Set the device of new tensors; only the CPU is there.
+
+    >>> flambeau.set_default_device("cpu")
+    """
+    from .copies import check_device
+
+    check_device(device, "set_default_device")
+
+
+def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None, options=None, disable=False):
+    """The model or function itself: it runs eagerly, at once. Also a decorator.
+
+    >>> flambeau.compile(abs) is abs
+    True
+    """
+    return (lambda model: model) if model is None else model
+
+
+def typename(obj):
+    """The name of an object's type; of tensors, their old type names.
+
+    >>> flambeau.typename(flambeau.ones(1))
+    'torch.FloatTensor'
+    """
+    if isinstance(obj, _C.Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    module = "" if kind.__module__ in ("builtins", "__builtin__") else f"{kind.__module__}."
+    return module + kind.__qualname__
+
+
+def use_deterministic_algorithms(mode, *, warn_only=False):
+    """Results never depend on threads or timing: there is nothing to switch.
+
+    >>> flambeau.use_deterministic_algorithms(True)
+    """
+    _state["deterministic"], _state["warn_only"] = bool(mode), bool(warn_only)
+
+
+def are_deterministic_algorithms_enabled():
+    """What use_deterministic_algorithms was last told.
+
+    >>> isinstance(flambeau.are_deterministic_algorithms_enabled(), bool)
+    True
+    """
+    return _state["deterministic"]
+
+
+def is_deterministic_algorithms_warn_only_enabled():
+    """The warn_only of use_deterministic_algorithms.
+
+    >>> flambeau.is_deterministic_algorithms_warn_only_enabled()
+    False
+    """
+    return _state["warn_only"]
+
+
+def get_float32_matmul_precision():
+    """What set_float32_matmul_precision was last told.
+
+    >>> flambeau.get_float32_matmul_precision()
+    'highest'
+    """
+    return _state["precision"]
+
+
+def set_float32_matmul_precision(precision):
+    """Say how exact float32 products must be; they are always computed in full precision.
+
+    >>> flambeau.set_float32_matmul_precision("highest")
+    """
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(f"[set_float32_matmul_precision] expected 'highest', 'high' or 'medium', got {precision!r}")
+    _state["precision"] = precision
+
+
+def is_warn_always_enabled():
+    """What set_warn_always was last told.
+
+    >>> flambeau.is_warn_always_enabled()
+    False
+    """
+    return _state["warn_always"]
+
+
+def set_warn_always(b):
+    """Accepted for torch's sake: warnings follow Python's filters.
+
+    >>> flambeau.set_warn_always(False)
+    """
+    _state["warn_always"] = bool(b)
+
+
+def set_flush_denormal(mode):
+    """Whether subnormal numbers may be flushed to zero; they never are, so True is refused with False.
+
+    >>> flambeau.set_flush_denormal(False)
+    True
+    """
+    return not mode
