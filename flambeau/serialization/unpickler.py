@@ -416,7 +416,8 @@ def _set_state(instance, state):
     slots = None
     if type(state) is tuple and len(state) == 2:
         state, slots = state
-    instance.__dict__.update(state or {})
+    if state:
+        instance.__dict__.update(state)
     for name, value in (slots or {}).items():
         setattr(instance, name, value)
 
