@@ -21,6 +21,9 @@ for _operator in (
         _C.set_operator(_operator, getattr(ops, _operator))
 
 
+_C.set_tensor_hooks(ops.creation.construct, ops.copies.fill_, ops.copies.fill_)
+
+
 def _iterate(self):
     """The slices along the first dimension, one by one."""
     if self.dim() == 0:

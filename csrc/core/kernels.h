@@ -5,8 +5,10 @@
 #include "core/kernels/norm.h"
 #include "core/kernels/optim.h"
 #include "core/kernels/pointwise.h"
+#include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/softmax.h"
+#include "core/kernels/sort.h"
 
 namespace flambeau {
 
@@ -16,8 +18,10 @@ struct Kernels {
   NormKernels norm;
   OptimKernels optim;
   PointwiseKernels pointwise;
+  RandomKernels random;
   ReduceKernels reduce;
   SoftmaxKernels softmax;
+  SortKernels sort;
 };
 
 // The CPU's table, filled in for the best instruction set of this machine (FLAMBEAU_ISA=baseline|avx2|avx512 overrides).

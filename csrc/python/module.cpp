@@ -71,9 +71,12 @@ NB_MODULE(_C, m) {
   define_types(m);
   define_tensor(m);
   define_autograd(m);
+  define_buffers(m);
   define_checksum(m);
+  define_creation(m);
   define_pointwise(m);
   define_ops(m);
+  define_random(m);
   define_reduce(m);
   define_optim(m);
 }

@@ -50,11 +50,13 @@ PyObject* wrap_node(const Ref<Node>& node);  // new reference; None if null
 void define_autograd(nb::module_& m);
 
 // ---- ops, by family
+void define_buffers(nb::module_& m);
 void define_checksum(nb::module_& m);
-void define_indexing(nb::module_& m);
+void define_creation(nb::module_& m);
 void define_ops(nb::module_& m);
 void define_optim(nb::module_& m);
 void define_pointwise(nb::module_& m);
+void define_random(nb::module_& m);
 void define_reduce(nb::module_& m);
 
 // ---- errors (module.cpp)

@@ -6,7 +6,9 @@ argument). What is bound in _C already has the right signature may be listed in 
 
 import importlib
 
-FAMILIES = ("autograd", "copies", "norm", "properties", "reduce", "shape", "softmax", "system", "view_copies")
+FAMILIES = (
+    "autograd", "copies", "creation", "norm", "properties", "random", "reduce", "shape", "softmax", "system", "view_copies", "windows",
+)  # fmt: skip
 
 __all__ = []
 for _family in FAMILIES:

@@ -9,9 +9,11 @@ void fill(Kernels& kernels) {
   register_norm(kernels);
   register_optim(kernels);
   register_pointwise(kernels);
+  register_random(kernels);
   register_reduce(kernels);
   register_scan(kernels);
   register_softmax(kernels);
+  register_sort(kernels);
 }
 
 }  // namespace flambeau::cpu::FL_ISA

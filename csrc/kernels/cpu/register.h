@@ -10,9 +10,11 @@ void register_gemm(Kernels& kernels);
 void register_norm(Kernels& kernels);
 void register_optim(Kernels& kernels);
 void register_pointwise(Kernels& kernels);
+void register_random(Kernels& kernels);
 void register_reduce(Kernels& kernels);
 void register_scan(Kernels& kernels);
 void register_softmax(Kernels& kernels);
+void register_sort(Kernels& kernels);
 
 // All of them, in register.cpp.
 void fill(Kernels& kernels);
