@@ -6,7 +6,21 @@ argument). What is bound in _C already has the right signature may be listed in 
 
 import importlib
 
-FAMILIES = ("autograd", "copies", "norm", "reduce", "shape", "softmax")
+FAMILIES = (
+    "activations",
+    "autograd",
+    "comparison",
+    "complexes",
+    "copies",
+    "elementary",
+    "norm",
+    "pointwise",
+    "reduce",
+    "selection",
+    "shape",
+    "softmax",
+    "special",
+)
 
 __all__ = []
 for _family in FAMILIES:

@@ -8,7 +8,10 @@ void fill(Kernels& kernels) {
   register_gemm(kernels);
   register_norm(kernels);
   register_optim(kernels);
-  register_pointwise(kernels);
+  register_pointwise_0(kernels);
+  register_pointwise_1(kernels);
+  register_pointwise_2(kernels);
+  register_pointwise_3(kernels);
   register_reduce(kernels);
   register_scan(kernels);
   register_softmax(kernels);
