@@ -1,6 +1,6 @@
 // The pointwise primitives of pointwise.def as ops: promotion, output, kernel, derivative, in-place form.
 #include "core/kernels.h"
-#include "ops/ops.h"
+#include "ops/derivatives.h"
 #include "ops/pointwise.h"
 
 namespace flambeau::ops {
@@ -29,6 +29,7 @@ const double* params_of(Backward& b) {
 }
 
 const Tensor NONE;
+constexpr bool is_none(std::string_view text) { return text == "NONE"; }
 
 }  // namespace
 
@@ -83,7 +84,17 @@ void check_into(const char* op, const Tensor& into, const Dims& shape, DType dty
 
 }  // namespace
 
-Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std::span<const Tensor* const> inputs,
+// torch says so with a RuntimeError in these cases, with NotImplementedError in all others.
+[[noreturn, gnu::cold]] static void refuse(PointwiseOp id, const char* op, DType common) {
+  using enum PointwiseOp;
+  bool runtime = is_bool(common) ? id == neg || id == sub || id == relu || id == hardtanh
+                                 : id == maximum || id == minimum || id == fmax || id == fmin || id == isposinf ||
+                                       id == isneginf || id == heaviside || id == scale || id == imag_;
+  FL_CHECK(!runtime, Runtime, op, "does not support ", info(common).title, " tensors");
+  FL_FAIL(NotImplemented, op, "\"", op, "\" not implemented for '", info(common).title, "'");
+}
+
+Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResult rule, std::span<const Tensor* const> inputs,
                      Params params, const Tensor* into, DType common) {
   Dims shape = inputs[0]->shape();
   for (size_t i = 1; i < inputs.size(); i++)
@@ -94,8 +105,8 @@ Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std
   DType dtype = pointwise_dtype(rule, common);
   Compute compute = compute_of(computed);
   TileFn tile = kernels_of(*inputs[0]).pointwise.tile[static_cast<int>(id)][static_cast<int>(compute)];
-  if (!tile) [[unlikely]]
-    FL_FAIL(NotImplemented, name, "\"", name, "\" not implemented for '", info(common).title, "'");
+  if (!tile || (is_bool(computed) && !(types & pointwise_types::B))) [[unlikely]]
+    refuse(id, name, common);
   PointwiseCall call{tile, compute, tile_of(rule, computed), static_cast<int>(inputs.size()), nullptr, {}, std::data(params)};
   for (size_t i = 0; i < inputs.size(); i++) call.in[i] = inputs[i];
   Tensor out;
@@ -123,7 +134,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
 
 }  // namespace
 
-#define RULE(result) PointwiseResult::result
+#define RULE(types, result) pointwise_types::types, PointwiseResult::result
 
 // An in-place op overwrites its first input: a derivative that names it gets a copy from before.
 #define UNARY(op, nparams, types, result, formula, dx)                                                            \
@@ -137,15 +148,15 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
   Tensor op(const Tensor& x, Params params) {                                                                     \
     const Tensor* in[] = {&x};                                                                                    \
     check_defined(#op, in);                                                                                       \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(result), in, params, nullptr, x.dtype());                 \
-    if (!needs_grad({&x})) return y;                                                                              \
+    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, x.dtype());                 \
+    if (is_none(#dx) || !needs_grad({&x})) return y;                                                                              \
     return record(op##_op, {&x}, {pack_params(params)}, {Save(names(#dx, 'x') ? x : NONE), Save(names(#dx, 'y') ? y : NONE)}, y); \
   }                                                                                                               \
   Tensor inplace_##op(const Tensor& self, Params params) {                                                        \
     const Tensor* in[] = {&self};                                                                                 \
     InplaceRecord recording(op##_op, {&self}, self);                                                              \
     Tensor x = recording.active() && names(#dx, 'x') ? clone(self) : NONE;                                        \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(result), in, params, &self, self.dtype());                       \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, self.dtype());                       \
     recording.finish({pack_params(params)}, {Save(x), Save(names(#dx, 'y') ? self : NONE)});                      \
     return self;                                                                                                  \
   }
@@ -165,8 +176,8 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     const Tensor* in[] = {&a, &b};                                                                                \
     check_defined(#op, in);                                                                                       \
     DType common = a.dtype() == b.dtype() && !a->weak && !b->weak ? a.dtype() : result_type({&a, &b});            \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(result), in, params, nullptr, common);                    \
-    if (!needs_grad({&a, &b})) return y;                                                                          \
+    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, common);                    \
+    if ((is_none(#da) && is_none(#db)) || !needs_grad({&a, &b})) return y;                                                                          \
     return record(op##_op, {&a, &b}, {pack_params(params)},                                                       \
                   {Save(a, op##_saves_a), Save(b, op##_saves_b), Save(y, op##_saves_y)}, y);                      \
   }                                                                                                               \
@@ -175,7 +186,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     check_defined(#op "_", in);                                                                                   \
     InplaceRecord recording(op##_op, {&self, &b}, self);                                                          \
     Tensor before = recording.active() && (op##_saves_a || (b.is(self) && op##_saves_b)) ? clone(self) : NONE;     \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(result), in, params, &self, result_type({&self, &b}));           \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, result_type({&self, &b}));           \
     recording.finish({pack_params(params)}, {Save(before, op##_saves_a), Save(b.is(self) ? before : b, op##_saves_b), \
                                              Save(self, op##_saves_y)});                                          \
     return self;                                                                                                  \
@@ -194,7 +205,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
   Tensor op(const Tensor& a, const Tensor& b, const Tensor& c, Params params) {                                   \
     const Tensor* in[] = {&a, &b, &c};                                                                            \
     check_defined(#op, in);                                                                                       \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(result), in, params, nullptr, common3(PointwiseOp::op, a, b, c));      \
+    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, common3(PointwiseOp::op, a, b, c));      \
     if (!needs_grad({&a, &b, &c})) return y;                                                                      \
     return record(op##_op, {&a, &b, &c}, {pack_params(params)},                                                   \
                   {Save(a, op##_saves('a')), Save(b, op##_saves('b')), Save(c, op##_saves('c')), Save(y, op##_saves('y'))}, y); \
@@ -205,7 +216,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     InplaceRecord recording(op##_op, {&self, &b, &c}, self);                                                      \
     bool again = (b.is(self) && op##_saves('b')) || (c.is(self) && op##_saves('c'));                              \
     Tensor before = recording.active() && (op##_saves('a') || again) ? clone(self) : NONE;                        \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(result), in, params, &self, common3(PointwiseOp::op, self, b, c));            \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, common3(PointwiseOp::op, self, b, c));            \
     recording.finish({pack_params(params)},                                                                       \
                      {Save(before, op##_saves('a')), Save(b.is(self) ? before : b, op##_saves('b')),              \
                       Save(c.is(self) ? before : c, op##_saves('c')), Save(self, op##_saves('y'))});              \

@@ -429,7 +429,7 @@ Tensor as_strided(const Tensor& x, const Dims& shape, const Dims& strides, int64
 
 namespace {
 Tensor view_dtype_replay(const Tensor& x, const AttrList& a) { return view_dtype(x, std::get<DType>(a[0])); }
-void view_dtype_vjp(Backward& b) { b.set(0, view_dtype(b.grad(), b.attr<DType>(1))); }
+void view_dtype_vjp(Backward& b) { b.set(0, view_dtype(contiguous(b.grad()), b.attr<DType>(1))); }
 const Op view_dtype_op{"view_dtype", view_dtype_vjp, view_dtype_replay};
 }  // namespace
 

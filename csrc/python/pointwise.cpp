@@ -20,6 +20,8 @@ Tensor with_params(F&& f, nb::args params) {
 }  // namespace
 
 void define_pointwise(nb::module_& m) {
+  // A bound function as a method: called with the tensor as its first argument.
+  m.def("as_method", [](nb::handle function) { return nb::steal(PyInstanceMethod_New(function.ptr())); });
 #define UNARY(op, n, ...)                                                                                                     \
   if constexpr (n == 0) {                                                                                                     \
     m.def(#op, [](const Tensor& x) { return ops::op(x); });                                                                   \

@@ -9,6 +9,20 @@ import importlib
 FAMILIES = (
     "autograd", "copies", "creation", "norm", "properties", "random", "reduce", "shape", "softmax", "system", "view_copies", "windows",
 )  # fmt: skip
+    "activations",
+    "autograd",
+    "comparison",
+    "complexes",
+    "copies",
+    "elementary",
+    "norm",
+    "pointwise",
+    "reduce",
+    "selection",
+    "shape",
+    "softmax",
+    "special",
+)
 
 __all__ = []
 for _family in FAMILIES:

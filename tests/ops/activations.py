@@ -68,13 +68,16 @@ def logsigmoid(x):
 
 FINITE = (0.0, -0.0, 1.0, -1.0, 3.0, -3.0, 20.5, -20.5, 1e30, -1e30, np.nan)
 ROWS = [
-    unary("relu", relu, result="first", dtypes=FLOATS, out=False, alias=("nn.functional.relu",)),
+    unary(
+        "relu", relu, result="first", dtypes=FLOATS, out=False, alias=("nn.functional.relu",), covers=("relu_backward",)
+    ),
     unary(
         "sigmoid",
         sigmoid,
         dtypes=FLOATS + ("int64", "complex64"),
         differentiable=("float64", "complex128"),
-        alias=("special.expit",),
+        alias=("special.expit", "nn.functional.sigmoid"),
+        covers=("sigmoid_backward",),
     ),
     unary(
         "selu",
@@ -110,10 +113,11 @@ ROWS = [
         "gelu",
         gelu,
         [{}, {"approximate": "tanh"}],
+        covers=("gelu_tanh", "gelu_backward", "gelu_tanh_backward"),
         extremes=FINITE,
         errors=[Error(tensor(2), approximate="erf", raises=RuntimeError, match="approximate")],
     ),
-    activation("silu", lambda x: x * special.expit(x), extremes=FINITE),
+    activation("silu", lambda x: x * special.expit(x), extremes=FINITE, covers=("silu_backward",)),
     activation("mish", mish, extremes=FINITE),
     activation("softplus", softplus, [{}, {"beta": 3.0}, {"beta": 0.5, "threshold": 1.0}]),
     activation("softsign", lambda x: x / (1 + np.abs(x)), extremes=FINITE),
@@ -124,17 +128,23 @@ ROWS = [
     ),
     activation("hardsigmoid", lambda x: clipped(x + 3, 0, 6) / 6, gradgrad=False),
     activation("hardswish", lambda x: x * clipped(x + 3, 0, 6) / 6, extremes=FINITE),
-    activation("hardshrink", lambda x, lambd=0.5: np.where((x >= -lambd) & (x <= lambd), 0, x), [{}, {"lambd": 1.0}]),
+    activation(
+        "hardshrink",
+        lambda x, lambd=0.5: np.where((x >= -lambd) & (x <= lambd), 0, x),
+        [{}, {"lambd": 1.0}],
+        alias=("hardshrink",),
+    ),
     activation("softshrink", shrink, [{}, {"lambd": 1.0}], extremes=FINITE),
     activation("tanhshrink", lambda x: x - np.tanh(x), tol={"float16": (2e-3, 4e-3), "bfloat16": (2e-2, 2e-2)}),
     Row(
         F + "threshold",
         lambda x, t, v: np.where(x <= t, v, x),
         [Sample(tensor(3, 4), 0.3, -7.0), Sample(tensor(), 0, 1)],
+        alias=("threshold",),
         dtypes=FLOATS,
         method=False,
     ),
-    activation("logsigmoid", logsigmoid),
+    activation("logsigmoid", logsigmoid, covers=("log_sigmoid",)),
     Row(
         F + "prelu",
         lambda x, w: np.where(
@@ -148,6 +158,7 @@ ROWS = [
         ],
         dtypes=FLOATS,
         method=False,
+        alias=("prelu",),
         errors=[Error(tensor(3, 4), tensor(3), raises=RuntimeError, match="prelu")],
     ),
     Row(
@@ -162,6 +173,7 @@ ROWS = [
         F + "rrelu",
         lambda x, lower=1 / 8, upper=1 / 3, training=False: np.where(x > 0, x, x * (lower + upper) / 2),
         [Sample(tensor(3, 4)), Sample(T((5,)), lower=0.1, upper=0.5)],
+        alias=("rrelu",),
         dtypes=FLOATS,
         method=False,
     ),

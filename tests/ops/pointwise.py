@@ -63,7 +63,7 @@ UNARY = [
     ),
     unary("reciprocal", lambda x: 1 / x, low=0.3, dtypes=FLOATS + COMPLEX, differentiable=BOTH),
     unary("exp", np.exp, dtypes=ALL, differentiable=BOTH),
-    unary("exp2", np.exp2, dtypes=ALL, differentiable=BOTH),
+    unary("exp2", np.exp2, dtypes=ALL, differentiable=BOTH, alias=("special.exp2",)),
     unary("expm1", np.expm1, dtypes=ALL, differentiable=BOTH, alias=("special.expm1",)),
     unary("log", np.log, low=0.2, dtypes=ALL, differentiable=BOTH),
     unary("log2", np.log2, low=0.2, dtypes=ALL, differentiable=BOTH),
@@ -77,14 +77,20 @@ UNARY = [
     unary("atan", np.arctan, low=-0.9, high=0.9, dtypes=ALL, differentiable=BOTH, alias=("arctan",)),
     unary("sinh", np.sinh, dtypes=ALL, differentiable=BOTH),
     unary("cosh", np.cosh, dtypes=ALL, differentiable=BOTH),
-    unary("tanh", np.tanh, dtypes=ALL, differentiable=BOTH),
+    unary("tanh", np.tanh, dtypes=ALL, differentiable=BOTH, alias=("nn.functional.tanh",), covers=("tanh_backward",)),
     unary("asinh", np.arcsinh, low=-0.9, high=0.9, dtypes=ALL, differentiable=BOTH, alias=("arcsinh",)),
     unary("acosh", np.arccosh, low=1.2, dtypes=ALL, differentiable=BOTH, alias=("arccosh",)),
     unary("atanh", np.arctanh, low=-0.8, high=0.8, dtypes=ALL, differentiable=BOTH, alias=("arctanh",)),
     same("floor", np.floor, differentiable=("float64",), gradgrad=True),
     same("ceil", np.ceil),
     same("trunc", np.trunc, alias=("fix",)),
-    same("round", lambda x, decimals=0: np.round(x, decimals), kwargs=[{}], alias=("special.round",)),
+    same(
+        "round",
+        lambda x, decimals=0: np.round(x, decimals),
+        kwargs=[{}],
+        alias=("special.round",),
+        covers=("round_to",),
+    ),
     Row(
         "Tensor.round",
         lambda x, decimals: np.round(x, decimals),
@@ -92,7 +98,7 @@ UNARY = [
         dtypes=("float32", "float64"),
     ),
     same("frac", lambda x: x - np.trunc(x), dtypes=FLOATS, extremes=(0.5, -2.5, np.nan), rejects=("int64",)),
-    unary("deg2rad", np.deg2rad),
+    unary("deg2rad", np.deg2rad, covers=("scale",)),
     unary("rad2deg", np.rad2deg, tol={"float16": (2e-3, 0.2), "bfloat16": (2e-2, 2)}),
     predicate("isnan", np.isnan),
     predicate("isinf", np.isinf),
@@ -122,7 +128,7 @@ def divide(a, b, rounding_mode=None):
 
 
 BINARY = [
-    binary("add", scaled(np.add), dtypes=ALL, differentiable=BOTH, kwargs=[{"alpha": 2}]),
+    binary("add", scaled(np.add), dtypes=ALL, differentiable=BOTH, kwargs=[{"alpha": 2}], covers=("add_scaled",)),
     binary(
         "sub",
         scaled(np.subtract),
@@ -150,6 +156,7 @@ BINARY = [
         + [Sample(tensor(3, 4), 2, rounding_mode=m) for m in ("floor", "trunc")],
         dtypes=REAL,
         result="promote",
+        covers=("div_trunc", "div_floor"),
         errors=[Error(tensor(2), tensor(2), rounding_mode="up", raises=RuntimeError, match="rounding_mode")],
     ),
     binary("floor_divide", lambda a, b: np.floor_divide(a, b), nonzero=True, low2=0.6, differentiable=(), extremes=()),
@@ -160,6 +167,7 @@ BINARY = [
     binary(
         "pow",
         np.power,
+        covers=("cube",),
         low=0.3,
         high=2.5,
         dtypes=FLOATS + COMPLEX,
@@ -290,6 +298,7 @@ TERNARY = [
         dtypes=("float32", "float64", "complex64", "complex128"),
         result="promote",
         differentiable=BOTH,
+        covers=("where_",),
         method=False,
     ),
     Row(
@@ -306,6 +315,7 @@ TERNARY = [
         ],
         dtypes=("float32", "float64", "float16", "bfloat16"),
         alias=("clip",),
+        covers=("clamp_range",),
         inplace=True,
         out=True,
         result="promote",
@@ -368,27 +378,39 @@ TERNARY = [
     ),
 ]
 
+
+def check_false(result, x):
+    assert result is False
+
+
+def check_same(result, x):
+    assert result.data_ptr() == x.data_ptr() and result.dtype == x.dtype
+
+
+LAZY = [
+    Row(
+        name,
+        None,
+        [Sample(tensor(3)), Sample(tensor(0, 2))],
+        dtypes=("complex64",),
+        check=check_false,
+        differentiable=(),
+    )
+    for name in ("is_conj", "is_neg")
+]
+LAZY += [
+    Row(name, None, [Sample(tensor(3)), Sample(tensor())], dtypes=("complex64",), check=check_same, differentiable=())
+    for name in ("resolve_conj", "resolve_neg")
+]
 COMPLEX_ROWS = [
     Row(
-        "real",
-        np.real,
+        "conj",
+        np.conj,
         [Sample(tensor(3, 4)), Sample(tensor())],
-        dtypes=COMPLEX,
-        differentiable=("complex128",),
-        method=False,
-        result=lambda d: {"complex64": "float32", "complex128": "float64"}[d],
+        dtypes=REAL + COMPLEX,
+        differentiable=BOTH,
+        covers=("conj_",),
     ),
-    Row(
-        "imag",
-        np.imag,
-        [Sample(tensor(3, 4)), Sample(tensor())],
-        dtypes=COMPLEX,
-        differentiable=("complex128",),
-        method=False,
-        result=lambda d: {"complex64": "float32", "complex128": "float64"}[d],
-        rejects=("float32",),
-    ),
-    Row("conj", np.conj, [Sample(tensor(3, 4)), Sample(tensor())], dtypes=REAL + COMPLEX, differentiable=BOTH),
     Row(
         "conj_physical",
         np.conj,
@@ -400,48 +422,13 @@ COMPLEX_ROWS = [
     unary(
         "angle",
         np.angle,
+        covers=("real_", "imag_"),
         dtypes=FLOATS + COMPLEX,
         differentiable=BOTH,
         inplace=False,
         extremes=(0.0, 1.0, -1.0, np.nan),
         result=lambda d: {"complex64": "float32", "complex128": "float64"}.get(d, d),
     ),
-    Row(
-        "complex",
-        lambda a, b: a + 1j * b,
-        [Sample(tensor(3, 4), tensor(3, 4)), Sample(tensor(), tensor(4))],
-        dtypes=("float32", "float64"),
-        result=lambda d: {"float32": "complex64", "float64": "complex128"}[d],
-        method=False,
-        out=True,
-    ),
-    Row(
-        "polar",
-        lambda r, t: r * np.exp(1j * t),
-        [Sample(tensor(3, 4, low=0.3), tensor(3, 4)), Sample(tensor(low=0.3), tensor(4))],
-        dtypes=("float32", "float64"),
-        result=lambda d: {"float32": "complex64", "float64": "complex128"}[d],
-        method=False,
-        out=True,
-    ),
-    Row(
-        "view_as_real",
-        lambda x: np.stack([x.real, x.imag], -1),
-        [Sample(tensor(3, 4)), Sample(tensor())],
-        dtypes=COMPLEX,
-        result=lambda d: {"complex64": "float32", "complex128": "float64"}[d],
-        differentiable=("complex128",),
-        method=False,
-    ),
-    Row(
-        "view_as_complex",
-        lambda x: x[..., 0] + 1j * x[..., 1],
-        [Sample(tensor(3, 2)), Sample(tensor(2))],
-        dtypes=("float32", "float64"),
-        result=lambda d: {"float32": "complex64", "float64": "complex128"}[d],
-        method=False,
-        contiguous_only=True,
-    ),
 ]
 
-ROWS = UNARY + BINARY + TERNARY + COMPLEX_ROWS
+ROWS = UNARY + BINARY + TERNARY + COMPLEX_ROWS + LAZY

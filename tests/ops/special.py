@@ -30,7 +30,6 @@ ROWS = [
     function("erf", special.erf, extremes=(*WIDE, np.inf, -np.inf)),
     function("erfc", special.erfc, extremes=(*WIDE, np.inf, -np.inf)),
     function("erfinv", special.erfinv, low=-0.9, high=0.9),
-    function("exp2", np.exp2),
     function("sinc", np.sinc, extremes=(0.0, -0.0, 1.0, 0.5, np.nan)),
     function("i0", np.i0, alias=("special.i0",), gradgrad=True),
     function(

@@ -17,6 +17,11 @@ inline constexpr Compute compute_of(DType t) {
   }
 }
 
+// The `types` of pointwise.def: which inputs an op takes.
+namespace pointwise_types {
+enum : int { F = 1, I = 2, C = 4, B = 8, FI = F | I, FC = F | C, IB = I | B, FIB = F | IB, FIC = FI | C, FIBC = FIB | C };
+}
+
 // What a formula gives for compute type T: T, a bool, or the real type of T; a complex of a real T.
 enum class Tile : uint8_t { Same, Bool, Real, Complex };
 

@@ -10,6 +10,10 @@ void fill(Kernels& kernels) {
   register_optim(kernels);
   register_pointwise(kernels);
   register_random(kernels);
+  register_pointwise_0(kernels);
+  register_pointwise_1(kernels);
+  register_pointwise_2(kernels);
+  register_pointwise_3(kernels);
   register_reduce(kernels);
   register_scan(kernels);
   register_softmax(kernels);

@@ -1,0 +1,131 @@
+"""What the pointwise families share: checks of arguments, and the ops with several ways to be computed."""
+
+from .. import _C
+
+INFINITY = float("inf")
+TOP = {
+    _C.float16: 65504.0, _C.bfloat16: 3.3895313892515355e38, _C.float32: 3.4028234663852886e38,
+    _C.float64: 1.7976931348623157e308, _C.complex64: 3.4028234663852886e38, _C.complex128: 1.7976931348623157e308,
+}  # fmt: skip
+
+
+def check_tensors(op, *values):
+    for value in values:
+        if not isinstance(value, _C.Tensor):
+            raise TypeError(
+                f"[{op}] expected a Tensor, got {type(value).__name__}: wrap numbers in flambeau.tensor(...)"
+            )
+
+
+def any_complex(*values):
+    return any(isinstance(v, complex) or (isinstance(v, _C.Tensor) and v.is_complex()) for v in values)
+
+
+def check_alpha(op, input, other, alpha):
+    """torch's rules: a bool factor for bool results only, a fractional one for fractional results only."""
+    dtype = _C.result_type(input, other)
+    if isinstance(alpha, bool) and dtype is not _C.bool:
+        raise RuntimeError(f"[{op}] Boolean alpha only supported for Boolean results, got a result of {dtype}")
+    if isinstance(alpha, complex) and not dtype.is_complex:
+        raise RuntimeError(f"[{op}] For non-complex input tensors, argument alpha must not be a complex number.")
+    if isinstance(alpha, float) and not (dtype.is_floating_point or dtype.is_complex):
+        raise RuntimeError(f"[{op}] For integral input tensors, argument alpha must not be a floating point number.")
+
+
+def add_scaled(op, input, other, alpha, into=None):
+    """input + alpha * other (op "add") or input - alpha * other ("sub")."""
+    check_alpha(op, input, other, alpha)
+    if op == "sub" and _C.bool in (getattr(input, "dtype", None), getattr(other, "dtype", None)):
+        return _C.sub(input, other) if into is None else _C.sub_(into, other)
+    if isinstance(alpha, (int, float)):
+        factor = alpha if op == "add" else -alpha
+        return _C.add_scaled(input, other, factor) if into is None else _C.add_scaled_(into, other, factor)
+    scaled = _C.mul(other, alpha)
+    if into is not None:
+        return (_C.add_ if op == "add" else _C.sub_)(into, scaled)
+    return (_C.add if op == "add" else _C.sub)(input, scaled)
+
+
+# Exponents that are cheaper than a power; the same in place with "_".
+_POWERS = {2: "square", 0.5: "sqrt", 3: "cube", -1: "reciprocal", -0.5: "rsqrt"}
+
+
+def power(base, exponent, into=None):
+    if not isinstance(exponent, _C.Tensor) and isinstance(base, _C.Tensor):
+        cheap = _POWERS.get(exponent)
+        if cheap and base.is_floating_point():
+            return getattr(_C, cheap)(base) if into is None else getattr(_C, cheap + "_")(into)
+        whole = not (base.is_floating_point() or base.is_complex())
+        if whole and isinstance(exponent, int) and exponent < 0:
+            raise RuntimeError("[pow] Integers to negative integer powers are not allowed: use a floating dtype")
+    return _C.pow(base, exponent) if into is None else _C.pow_(into, exponent)
+
+
+def round_to(input, decimals, into=None):
+    if decimals == 0 or not input.is_floating_point():
+        return _C.round(input) if into is None else _C.round_(into)
+    ten = 10.0 ** abs(decimals)
+    return _C.round_to(input, ten, decimals < 0) if into is None else _C.round_to_(into, ten, decimals < 0)
+
+
+def clamped(input, low, high, into=None):
+    """The numbers None stand for no bound."""
+    if low is None and high is None:
+        raise RuntimeError("[clamp] at least one of min and max must not be None")
+    numbers = not isinstance(low, _C.Tensor) and not isinstance(high, _C.Tensor)
+    if numbers and input.is_floating_point():
+        low, high = -INFINITY if low is None else low, INFINITY if high is None else high
+        return _C.clamp_range(input, low, high) if into is None else _C.clamp_range_(into, low, high)
+    fractional = _C.result_type(input, high if low is None else low).is_floating_point
+    if low is None:
+        low = -INFINITY if fractional else -(2**63)
+    if high is None:
+        high = INFINITY if fractional else 2**63 - 1
+    return _C.clamp(input, low, high) if into is None else _C.clamp_(into, low, high)
+
+
+def divided(input, other, rounding_mode, into=None):
+    names = {None: "div", "trunc": "div_trunc", "floor": "div_floor"}
+    if rounding_mode not in names:
+        raise RuntimeError(f"[div] rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
+    name = names[rounding_mode]
+    return getattr(_C, name)(input, other) if into is None else getattr(_C, name + "_")(into, other)
+
+
+def without_nan(input, nan, posinf, neginf, into=None):
+    if not (input.is_floating_point() or input.is_complex()):
+        return input.clone() if into is None else into
+    top = TOP[input.dtype]
+    values = nan or 0.0, top if posinf is None else posinf, -top if neginf is None else neginf
+    return _C.nan_to_num(input, *values) if into is None else _C.nan_to_num_(into, *values)
+
+
+def inverted(input, into=None):
+    """All bits flipped; for bool the opposite."""
+    name = "logical_not" if input.dtype is _C.bool else "bitwise_not"
+    return getattr(_C, name)(input) if into is None else getattr(_C, name + "_")(into)
+
+
+def check_lerp(input, end, weight):
+    check_tensors("lerp", input, end)
+    if input.dtype is not end.dtype:
+        raise RuntimeError(f"[lerp] end must have input's dtype: input {input.dtype}, end {end.dtype}")
+    if isinstance(weight, _C.Tensor) and weight.dtype is not input.dtype and weight.dim():
+        raise RuntimeError(f"[lerp] weight must have input's dtype: input {input.dtype}, weight {weight.dtype}")
+
+
+def check_addcdiv(input, tensor1, tensor2):
+    check_tensors("addcdiv", input, tensor1, tensor2)
+    if not any(t.is_floating_point() or t.is_complex() for t in (tensor1, tensor2)):
+        raise RuntimeError(
+            "[addcdiv] division of integers is not supported: use addcmul with a floating reciprocal, or convert "
+            f"tensor1 {tensor1.dtype} and tensor2 {tensor2.dtype} to a floating dtype"
+        )
+
+
+def check_parts(op, first, second):
+    check_tensors(op, first, second)
+    if not first.is_floating_point() or first.dtype is _C.bfloat16:
+        raise RuntimeError(f"[{op}] expected float16, float32 or float64 tensors, got {first.dtype}")
+    if first.dtype is not second.dtype:
+        raise RuntimeError(f"[{op}] both tensors must have the same dtype, got {first.dtype} and {second.dtype}")
