@@ -72,6 +72,7 @@ NB_MODULE(_C, m) {
   define_tensor(m);
   define_autograd(m);
   define_checksum(m);
+  define_matmul(m);
   define_pointwise(m);
   define_ops(m);
   define_reduce(m);

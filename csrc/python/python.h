@@ -52,6 +52,7 @@ void define_autograd(nb::module_& m);
 // ---- ops, by family
 void define_checksum(nb::module_& m);
 void define_indexing(nb::module_& m);
+void define_matmul(nb::module_& m);
 void define_ops(nb::module_& m);
 void define_optim(nb::module_& m);
 void define_pointwise(nb::module_& m);

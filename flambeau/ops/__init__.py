@@ -6,7 +6,7 @@ argument). What is bound in _C already has the right signature may be listed in 
 
 import importlib
 
-FAMILIES = ("autograd", "copies", "norm", "properties", "reduce", "shape", "softmax", "system", "view_copies")
+FAMILIES = ("attention", "autograd", "copies", "matmul", "norm", "properties", "reduce", "shape", "softmax", "system", "view_copies")
 
 __all__ = []
 for _family in FAMILIES:
