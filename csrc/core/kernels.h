@@ -1,5 +1,6 @@
 // The table of kernel entry points of a device. A null entry is the error "not implemented for this device".
 #pragma once
+#include "core/kernels/attention.h"
 #include "core/kernels/copy.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/norm.h"
@@ -13,6 +14,7 @@
 namespace flambeau {
 
 struct Kernels {
+  AttentionKernels attention;
   CopyKernels copy;
   GemmKernels gemm;
   NormKernels norm;

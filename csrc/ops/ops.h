@@ -93,6 +93,14 @@ struct IndexItem {
   int64_t kind, start = 0, stop = 0, step = 1;
 };
 
+// ---- matrix products (matmul.cpp)
+Tensor matmul(const Tensor& a, const Tensor& b);  // torch.matmul: vectors, matrices, stacks of them
+Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha);  // stacks too; floats only
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);  // bias may be undefined
+
+// ---- attention (attention.cpp): (batch, heads, rows, depth) each; key and value may have fewer heads, that divide query's
+Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, bool causal, double scale);
+
 // ---- sums that undo broadcasting (copy.cpp)
 Tensor sum_to(const Tensor& x, const Dims& shape);
 Tensor sum(const Tensor& x, const Dims& dims, bool keepdim);

@@ -74,6 +74,7 @@ NB_MODULE(_C, m) {
   define_buffers(m);
   define_checksum(m);
   define_creation(m);
+  define_matmul(m);
   define_pointwise(m);
   define_ops(m);
   define_random(m);

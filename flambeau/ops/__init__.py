@@ -7,21 +7,27 @@ argument). What is bound in _C already has the right signature may be listed in 
 import importlib
 
 FAMILIES = (
-    "autograd", "copies", "creation", "norm", "properties", "random", "reduce", "shape", "softmax", "system", "view_copies", "windows",
-)  # fmt: skip
     "activations",
+    "attention",
     "autograd",
     "comparison",
     "complexes",
     "copies",
+    "creation",
     "elementary",
+    "matmul",
     "norm",
     "pointwise",
+    "properties",
+    "random",
     "reduce",
     "selection",
     "shape",
     "softmax",
     "special",
+    "system",
+    "view_copies",
+    "windows",
 )
 
 __all__ = []

@@ -3,6 +3,7 @@
 namespace flambeau::cpu::FL_ISA {
 
 void fill(Kernels& kernels) {
+  register_attention(kernels);
   register_copy(kernels);
   register_driver(kernels);
   register_gemm(kernels);

@@ -4,6 +4,7 @@
 
 namespace flambeau::cpu::FL_ISA {
 
+void register_attention(Kernels& kernels);
 void register_copy(Kernels& kernels);
 void register_driver(Kernels& kernels);
 void register_gemm(Kernels& kernels);

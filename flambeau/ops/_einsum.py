@@ -1,0 +1,164 @@
+"""einsum: products of tensors and sums over the indices that the result does not name."""
+
+from .. import _C
+
+__all__ = ["einsum"]
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def einsum(*args):
+    """Products of tensors, summed over every index that the result does not name (Einstein's notation).
+
+    Args:
+        equation: letters for the dimensions of each operand, as in `"bij,bjk->bik"`. A letter that is repeated within an
+            operand takes its diagonal; `...` stands for dimensions that broadcast. Without `->`, the result has the
+            letters that appear once, in alphabetic order.
+        operands: the tensors (or one list of them). Instead of an equation, each operand may be followed by a list of
+            index numbers, and the list of the result may come last.
+
+    Returns:
+        Tensor: one dimension per letter of the result.
+
+    Raises:
+        RuntimeError: the equation is malformed, or sizes of the same letter disagree.
+
+    >>> flambeau.einsum("ij,jk->ik", flambeau.ones(2, 3), flambeau.ones(3, 4)).shape
+    flambeau.Size([2, 4])
+    """
+    operands, inputs, output = _parse(args)
+    names, output = _name_dims(operands, inputs, output)
+    _check_sizes(operands, names)
+    terms = [_take_diagonals(t, labels) for t, labels in zip(operands, names)]
+    result, labels = terms[0]
+    for position, (other, other_labels) in enumerate(terms[1:], 1):
+        later = set(output).union(*(names_ for _, names_ in terms[position + 1 :]))
+        result, labels = _contract(result, labels, other, other_labels, later)
+    result, labels = _sum_out(result, labels, set(output))
+    return result.permute([labels.index(label) for label in output]) if output else result
+
+
+def _fail(message):
+    raise RuntimeError(f"[einsum] {message}")
+
+
+def _parse(args):
+    """The operands, the label lists of each (with Ellipsis in them), and that of the result or None."""
+    if not args or not isinstance(args[0], str):
+        return _parse_lists(args)
+    operands = args[1:]
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = operands[0]
+    equation = args[0].replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    inputs = [_labels_of(term) for term in left.split(",")]
+    if not operands:
+        _fail("must provide at least one operand")
+    if len(inputs) != len(operands):
+        _fail(f"the equation {args[0]!r} names {len(inputs)} operands, but {len(operands)} were given")
+    return list(operands), inputs, _labels_of(right) if arrow else None
+
+
+def _labels_of(term):
+    before, dots, after = term.partition("...")
+    for letter in before + after:
+        if letter not in _LETTERS:
+            _fail(f"invalid subscript {letter!r}: subscripts must be in [a-zA-Z] or '...'")
+    return [*before, *([...] if dots else []), *after]
+
+
+def _parse_lists(args):
+    if len(args) < 2:
+        raise ValueError("[einsum] must specify the equation string and at least one operand, or at least one operand and its subscripts list")
+    pairs = len(args) // 2
+    inputs = [_numbers_of(args[2 * i + 1]) for i in range(pairs)]
+    return [args[2 * i] for i in range(pairs)], inputs, _numbers_of(args[-1]) if len(args) % 2 else None
+
+
+def _numbers_of(labels):
+    for label in labels:
+        if label is not ... and not 0 <= label < 52:
+            raise ValueError(f"[einsum] subscripts in subscript list should be within the range [0, 52), got {label}")
+    return [label if label is ... else _LETTERS[label] for label in labels]
+
+
+def _name_dims(operands, inputs, output):
+    """One label per dimension: those under an ellipsis are numbers, counted from the last."""
+    names, dots = [], 0
+    for tensor, labels in zip(operands, inputs):
+        hidden = tensor.ndim - sum(label is not ... for label in labels)
+        if (... in labels and hidden < 0) or (... not in labels and hidden != 0):
+            _fail(f"the number of subscripts ({len(labels)}) does not match the number of dimensions of operand {tuple(tensor.shape)}")
+        dots = max(dots, hidden)
+        names.append([n for label in labels for n in (range(-hidden, 0) if label is ... else [label])])
+    if output is None:
+        flat = [label for labels in names for label in labels if isinstance(label, str)]
+        output = [..., *sorted(label for label in set(flat) if flat.count(label) == 1)]
+    for label in output:
+        if output.count(label) > 1:
+            _fail(f"output subscript {label} appears more than once in the output")
+        if label is not ... and not any(label in labels for labels in names):
+            _fail(f"output subscript {label} does not appear in the equation for any input operand")
+    return names, [n for label in output for n in (range(-dots, 0) if label is ... else [label])]
+
+
+def _check_sizes(operands, names):
+    sizes = {}
+    for tensor, labels in zip(operands, names):
+        for label, size in zip(labels, tensor.shape):
+            known = sizes.get(label, 1)
+            if size != 1 and known not in (1, size):
+                _fail(f"operands do not broadcast: subscript {label} has size {size} which does not broadcast with previously seen size {known}")
+            sizes[label] = max(known, size) if size and known else min(size, known)
+
+
+def _take_diagonals(tensor, labels):
+    labels = list(labels)
+    for label in [l for l in dict.fromkeys(labels) if labels.count(l) > 1]:
+        while labels.count(label) > 1:
+            first = labels.index(label)
+            second = labels.index(label, first + 1)
+            if tensor.shape[first] != tensor.shape[second]:
+                _fail(f"subscript {label} is repeated for operand with sizes {tensor.shape[first]} and {tensor.shape[second]} that differ")
+            tensor = tensor.diagonal(0, first, second)
+            labels = [l for i, l in enumerate(labels) if i not in (first, second)] + [label]
+    return tensor, labels
+
+
+def _sum_out(tensor, labels, kept):
+    gone = [i for i, label in enumerate(labels) if label not in kept]
+    return (tensor.sum(gone) if gone else tensor), [label for label in labels if label in kept]
+
+
+def _contract(a, a_labels, b, b_labels, kept):
+    """The product of two operands, summed over what nobody needs later: one batched matrix product."""
+    a, a_labels = _sum_out(a, a_labels, kept | set(b_labels))
+    b, b_labels = _sum_out(b, b_labels, kept | set(a_labels))
+    both = [label for label in a_labels if label in b_labels]
+    summed = [label for label in both if label not in kept]
+    for label in summed:  # size 1 stands for any size: sum the other side alone
+        i, j = a_labels.index(label), b_labels.index(label)
+        if a.shape[i] != b.shape[j]:
+            a = a.sum(i, keepdim=True) if b.shape[j] == 1 else a
+            b = b.sum(j, keepdim=True) if a.shape[i] == 1 else b
+    batch = [label for label in both if label in kept]
+    a_only = [label for label in a_labels if label not in both]
+    b_only = [label for label in b_labels if label not in both]
+    left = _arrange(a, a_labels, batch, a_only, summed)
+    right = _arrange(b, b_labels, batch, summed, b_only)
+    sizes = [a.shape[a_labels.index(l)] for l in a_only] + [b.shape[b_labels.index(l)] for l in b_only]
+    product = left * right if not summed and not a_only and not b_only else _C.matmul(left, right)
+    return product.reshape(*product.shape[: len(batch)], *sizes), batch + a_only + b_only
+
+
+def _arrange(tensor, labels, batch, rows, columns):
+    """The operand as a stack of matrices."""
+    sizes = dict(zip(labels, tensor.shape))
+    shape = [sizes[l] for l in batch] + [_count(sizes[l] for l in rows), _count(sizes[l] for l in columns)]
+    return tensor.permute([labels.index(l) for l in batch + rows + columns]).reshape(shape)
+
+
+def _count(sizes):
+    total = 1
+    for size in sizes:
+        total *= size
+    return total
