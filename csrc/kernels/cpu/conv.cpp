@@ -15,6 +15,7 @@ namespace {
 bool prefers_pixels_last(const ConvPlan& plan) {
   if (plan.channels_last) return true;
   if (plan.cout < 16 || plan.cin < 16) return false;
+  if (plan.axis[1].pace > 1 || plan.axis[2].pace > 1) return true;
   const Axis &h = plan.axis[1], &w = plan.axis[2];
   int64_t reach = 0, count = 0;
   for (const AxisJob& job : w.jobs) {
@@ -28,14 +29,14 @@ bool prefers_pixels_last(const ConvPlan& plan) {
 }
 
 void run_f32(const ConvPlan& plan, const void* source, const void* w, const void* bias, void* result) {
-  if (winograd_applies(plan))
-    conv_winograd_f32(plan, static_cast<const float*>(source), static_cast<const float*>(w), static_cast<const float*>(bias),
-                      static_cast<float*>(result));
-  else if (prefers_pixels_last(plan))
-    conv_pixels_last_f32(plan, static_cast<const float*>(source), static_cast<const float*>(w), static_cast<const float*>(bias),
-                         static_cast<float*>(result));
-  else
-    conv_channels_first_f32(plan, source, w, bias, result);
+  if (plan.n == 0 || plan.cout == 0 || plan.groups == 0 || plan.result_spatial() == 0) return;
+  const auto *from = static_cast<const float*>(source), *weights = static_cast<const float*>(w);
+  const auto* start = static_cast<const float*>(bias);
+  auto* to = static_cast<float*>(result);
+  if (conv_is_pointwise(plan)) return conv_pointwise_f32(plan, from, weights, start, to);
+  if (winograd_applies(plan)) return conv_winograd_f32(plan, from, weights, start, to);
+  if (prefers_pixels_last(plan)) return conv_pixels_last_f32(plan, from, weights, start, to);
+  conv_channels_first_f32(plan, source, w, bias, result);
 }
 
 }  // namespace

@@ -240,21 +240,27 @@ struct ChannelsFirst {
     return {begin, std::clamp<int64_t>(floor_div(axis.size - 1 - at, axis.pace) + 1, begin, buffer.extent[2]), at};
   }
 
-  static void copy_row(T* to, const T* from, const Row& row, int64_t pace, int64_t extent) {
-    for (int64_t b = 0; b < row.begin; ++b) to[b] = T(0);
+  // Rows are filled in the order of memory, so a whole vector may spill over the row's end; `loose` says that reading
+  // over the source row's end is safe as well.
+  static void copy_row(T* to, const T* from, const Row& row, int64_t pace, int64_t extent, bool loose) {
     from += row.at;
-    if (pace == 1) {
+    if (pace == 1 && loose) {
+      for (int64_t b = row.begin; b < row.end; b += kLanes<T>) store(to + b, load(from + b));
+    } else if (pace == 1) {
       for (int64_t b = row.begin; b < row.end; ++b) to[b] = from[b];
     } else if (pace == 2) {
       for (int64_t b = row.begin; b < row.end; ++b) to[b] = from[b * 2];
     } else {
       for (int64_t b = row.begin; b < row.end; ++b) to[b] = from[b * pace];
     }
+    for (int64_t b = 0; b < row.begin; ++b) to[b] = T(0);
     for (int64_t b = row.end; b < extent; ++b) to[b] = T(0);
   }
 
   void fill_buffer(T* to, const T* from) const {
     const int64_t spatial = plan.source_spatial(), extent = buffer.extent[2], pace = plan.axis[2].pace;
+    const bool one_plane = buffer.remainder[0].size() * buffer.remainder[1].size() * buffer.remainder[2].size() == 1;
+    const T* last = source + plan.n * plan.groups * plan.cin * spatial - plan.axis[2].size - kLanes<T>;
     for (int64_t r0 : buffer.remainder[0])
       for (int64_t r1 : buffer.remainder[1])
         for (int64_t r2 : buffer.remainder[2]) {
@@ -267,8 +273,10 @@ struct ChannelsFirst {
                 const int64_t at1 = source_position(1, b1, r1);
                 if (at0 < 0 || at1 < 0)
                   std::fill_n(out, extent, T(0));
-                else
-                  copy_row(out, from + ci * spatial + (at0 * plan.axis[1].size + at1) * plan.axis[2].size, row, pace, extent);
+                else {
+                  const T* row_start = from + ci * spatial + (at0 * plan.axis[1].size + at1) * plan.axis[2].size;
+                  copy_row(out, row_start, row, pace, extent, one_plane && row_start <= last);
+                }
               }
             }
           }
@@ -281,6 +289,7 @@ struct ChannelsFirst {
                  int64_t p1) const {
     const int64_t e1 = buffer.extent[1], e2 = buffer.extent[2];
     const AxisJob *a = job.axis[0], *b = job.axis[1], *z = job.axis[2];
+    const bool loose = jobs.size() == 1 && z->step == 1 && b->step == 1 && a->step == 1 && plan.axis[2].result >= kLanes<T>;
     const int64_t row0 = p0 / e2;
     int64_t q0 = row0 / e1, q1 = row0 % e1 - 1;
     for (int64_t row = row0; row * e2 < p1; ++row) {
@@ -294,6 +303,11 @@ struct ChannelsFirst {
       T* out = to + (base0 * plan.axis[1].result + base1) * plan.axis[2].result + base2;
       const T* in = c + from - c0;
       const int64_t length = until - from, spatial = plan.result_spatial();
+      if (loose && (q0 < count[0] - 1 || q1 < count[1] - 1)) {  // what spills over the row's end is overwritten next
+        for (int64_t co = 0; co < plan.cout; ++co, out += spatial, in += c_stride)
+          for (int64_t i = 0; i < length; i += kLanes<T>) store(out + i, load(in + i));
+        continue;
+      }
       for (int64_t co = 0; co < plan.cout; ++co, out += spatial, in += c_stride) {
         if (z->step == 1) {
           for (int64_t i = 0; i < length; ++i) out[i] = in[i];

@@ -384,17 +384,17 @@ void bias_grad(const ConvArgs& args) {
 void as_channels_first(const ConvArgs& args, void (*run)(const ConvArgs&)) {
   const int64_t in = args.in[0] * args.in[1] * args.in[2], out = args.out[0] * args.out[1] * args.out[2];
   const int64_t ic = args.groups * args.ic, oc = args.groups * args.oc;
-  std::vector<float> x(args.n * in * ic), y(args.n * out * oc);
+  float *x = conv_scratch<float>(kWholeInput, args.n * in * ic), *y = conv_scratch<float>(kProducts, args.n * out * oc);
   const float *from_x = static_cast<const float*>(args.x), *from_y = static_cast<const float*>(args.y);
   parallel_for(args.n, 1, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      transpose_copy<float>(from_x + n * in * ic, ic, x.data() + n * in * ic, in, in, ic);
-      transpose_copy<float>(from_y + n * out * oc, oc, y.data() + n * out * oc, out, out, oc);
+      transpose_copy<float>(from_x + n * in * ic, ic, x + n * in * ic, in, in, ic);
+      transpose_copy<float>(from_y + n * out * oc, oc, y + n * out * oc, out, out, oc);
     }
   });
   ConvArgs first = args;
-  first.x = x.data();
-  first.y = y.data();
+  first.x = x;
+  first.y = y;
   first.channels_last = false;
   run(first);
 }
