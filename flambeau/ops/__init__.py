@@ -6,7 +6,7 @@ argument). What is bound in _C already has the right signature may be listed in 
 
 import importlib
 
-FAMILIES = ("autograd", "copies", "norm", "reduce", "shape", "softmax")
+FAMILIES = ("autograd", "copies", "join", "norm", "reduce", "shape", "softmax", "statistics")
 
 __all__ = []
 for _family in FAMILIES:
