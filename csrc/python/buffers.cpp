@@ -19,7 +19,7 @@ Tensor adopt(void* data, int64_t bytes, Dims shape, Dims strides, DType dtype, s
   auto* impl = new TensorImpl;
   Tensor out(impl);
   impl->storage = Ref<Storage>(new Storage(data, bytes, std::move(deleter)));
-  impl->version = impl->storage->version;
+  impl->version = Ref<Version>(impl->storage.get());
   impl->dtype = dtype;
   impl->inference = inference_mode();
   impl->set_geometry(std::move(shape), std::move(strides));

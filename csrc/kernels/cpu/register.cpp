@@ -9,7 +9,6 @@ void fill(Kernels& kernels) {
   register_gemm(kernels);
   register_norm(kernels);
   register_optim(kernels);
-  register_pointwise(kernels);
   register_random(kernels);
   register_pointwise_0(kernels);
   register_pointwise_1(kernels);

@@ -10,7 +10,6 @@ void register_driver(Kernels& kernels);
 void register_gemm(Kernels& kernels);
 void register_norm(Kernels& kernels);
 void register_optim(Kernels& kernels);
-void register_pointwise(Kernels& kernels);
 void register_random(Kernels& kernels);
 void register_pointwise_0(Kernels& kernels);
 void register_pointwise_1(Kernels& kernels);
