@@ -1,1 +1,11 @@
-"""Helpers: data loading, checkpointed activations, DLPack, hooks."""
+"""Data loading, checkpointed activations, hooks, DLPack."""
+
+import importlib as _importlib
+
+_SUBMODULES = ("checkpoint", "data", "dlpack", "hooks")
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
