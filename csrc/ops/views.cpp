@@ -496,7 +496,7 @@ std::vector<Tensor> split_sizes(const Tensor& x, DimsRef sizes, int64_t dim) {
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
-  FL_CHECK(x.ndim() > 0, Runtime, "unbind", "Dimension specified as 0 but tensor has no dimensions");
+  FL_CHECK(x.ndim() > 0, Index, "unbind", "Dimension specified as 0 but tensor has no dimensions");
   dim = wrap_dim(dim, x.ndim(), "unbind");
   std::vector<Tensor> out;
   for (int64_t i = 0; i < x.size(dim); i++) {

@@ -77,7 +77,7 @@ def type_as(self, other):
     return _C.to_dtype(self, other.dtype, 1)
 
 
-def type(self, dtype=None, non_blocking=False):
+def type_(self, dtype=None, non_blocking=False):
     """The name of the tensor's type ("torch.FloatTensor"), or with a dtype the tensor cast to it."""
     if dtype is None:
         return f"torch.{_TITLES.get(self.dtype, str(self.dtype)[6:])}Tensor"
@@ -193,6 +193,6 @@ def numel(input):
 
 
 METHODS = [
-    "clone", "contiguous", "is_contiguous", "to", "type", "type_as", "cpu", "cuda", "copy_", "fill_", "zero_", "is_nonzero",
+    "clone", "contiguous", "is_contiguous", "to", ("type", type_), "type_as", "cpu", "cuda", "copy_", "fill_", "zero_", "is_nonzero",
     *((name, _cast(dtype)) for name, dtype in _CASTS.items()),
 ]  # fmt: skip

@@ -110,6 +110,10 @@ def narrow_copy(input, dim, start, length):
     >>> flambeau.narrow_copy(flambeau.arange(4), 0, 1, 2)
     tensor([1, 2])
     """
+    if length < 0:
+        raise RuntimeError(f"[narrow_copy] length must be non-negative, got {length}")
+    if input.dim() and not -input.shape[dim] <= start <= input.shape[dim]:
+        raise RuntimeError(f"[narrow_copy] start ({start}) is out of range for dimension {dim} of size {input.shape[dim]}")
     return _C.clone(narrow(input, dim, start, length), 0)
 
 
