@@ -68,7 +68,9 @@ def _labels_of(term):
 
 def _parse_lists(args):
     if len(args) < 2:
-        raise ValueError("[einsum] must specify the equation string and at least one operand, or at least one operand and its subscripts list")
+        raise ValueError(
+            "[einsum] must specify the equation string and at least one operand, or at least one operand and its subscripts list"
+        )
     pairs = len(args) // 2
     inputs = [_numbers_of(args[2 * i + 1]) for i in range(pairs)]
     return [args[2 * i] for i in range(pairs)], inputs, _numbers_of(args[-1]) if len(args) % 2 else None
@@ -87,7 +89,9 @@ def _name_dims(operands, inputs, output):
     for tensor, labels in zip(operands, inputs):
         hidden = tensor.ndim - sum(label is not ... for label in labels)
         if (... in labels and hidden < 0) or (... not in labels and hidden != 0):
-            _fail(f"the number of subscripts ({len(labels)}) does not match the number of dimensions of operand {tuple(tensor.shape)}")
+            _fail(
+                f"the number of subscripts ({len(labels)}) does not match the number of dimensions of operand {tuple(tensor.shape)}"
+            )
         dots = max(dots, hidden)
         names.append([n for label in labels for n in (range(-hidden, 0) if label is ... else [label])])
     if output is None:
@@ -107,7 +111,9 @@ def _check_sizes(operands, names):
         for label, size in zip(labels, tensor.shape):
             known = sizes.get(label, 1)
             if size != 1 and known not in (1, size):
-                _fail(f"operands do not broadcast: subscript {label} has size {size} which does not broadcast with previously seen size {known}")
+                _fail(
+                    f"operands do not broadcast: subscript {label} has size {size} which does not broadcast with previously seen size {known}"
+                )
             sizes[label] = max(known, size) if size and known else min(size, known)
 
 
@@ -118,7 +124,9 @@ def _take_diagonals(tensor, labels):
             first = labels.index(label)
             second = labels.index(label, first + 1)
             if tensor.shape[first] != tensor.shape[second]:
-                _fail(f"subscript {label} is repeated for operand with sizes {tensor.shape[first]} and {tensor.shape[second]} that differ")
+                _fail(
+                    f"subscript {label} is repeated for operand with sizes {tensor.shape[first]} and {tensor.shape[second]} that differ"
+                )
             tensor = tensor.diagonal(0, first, second)
             labels = [l for i, l in enumerate(labels) if i not in (first, second)] + [label]
     return tensor, labels

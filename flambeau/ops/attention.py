@@ -8,7 +8,9 @@ __all__ = []
 FUNCTIONAL = ["scaled_dot_product_attention"]
 
 
-def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
+def scaled_dot_product_attention(
+    query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
+):
     """Attention: `softmax(scale * query @ key^T + mask) @ value`, without ever storing the matrix of scores.
 
     Args:
@@ -41,7 +43,9 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     stored = dropout_p > 0 or learned_mask or not query.is_floating_point()
     if query.ndim == 4 and not stored and _plain(query, key, value, enable_gqa):
         if attn_mask is not None and attn_mask.ndim > 4:
-            raise _C.ShapeError(f"[scaled_dot_product_attention] attn_mask {tuple(attn_mask.shape)} does not broadcast to the scores")
+            raise _C.ShapeError(
+                f"[scaled_dot_product_attention] attn_mask {tuple(attn_mask.shape)} does not broadcast to the scores"
+            )
         return _C.attention(query, key, value, attn_mask, is_causal, scale)
     if enable_gqa and query.ndim >= 3:
         key, value = _share_heads(query, key, value)
@@ -79,7 +83,9 @@ def _share_heads(query, key, value):
     heads = query.shape[-3]
     for x in (key, value):
         if x.shape[-3] == 0 or heads % x.shape[-3]:
-            raise _C.ShapeError(f"[scaled_dot_product_attention] the number of heads of key and value ({x.shape[-3]}) must divide query's ({heads})")
+            raise _C.ShapeError(
+                f"[scaled_dot_product_attention] the number of heads of key and value ({x.shape[-3]}) must divide query's ({heads})"
+            )
     return tuple(x if x.shape[-3] == heads else _repeat(x, heads // x.shape[-3]) for x in (key, value))
 
 
@@ -93,7 +99,10 @@ def _repeat(x, times):
 def _batched(query, key, value, mask, is_causal, scale):
     """Any number of leading dimensions, broadcast: shown to the kernel as batch and heads."""
     lead = _lead(query, key, value)
-    parts = [x.expand(*lead, *x.shape[-2:]).reshape(_count(lead[:-1]), _last(lead), *x.shape[-2:]) for x in (query, key, value)]
+    parts = [
+        x.expand(*lead, *x.shape[-2:]).reshape(_count(lead[:-1]), _last(lead), *x.shape[-2:])
+        for x in (query, key, value)
+    ]
     if mask is not None:
         mask = mask.expand(*lead, query.shape[-2], key.shape[-2])
         mask = mask.reshape(_count(lead[:-1]), _last(lead), query.shape[-2], key.shape[-2])

@@ -75,7 +75,9 @@ def mm(input, mat2, *, out=None):
             [3., 3.]])
     """
     if input.ndim != 2 or mat2.ndim != 2:
-        raise _C.ShapeError(f"[mm] expected two matrices (2-D tensors), got {tuple(input.shape)} and {tuple(mat2.shape)}; use matmul")
+        raise _C.ShapeError(
+            f"[mm] expected two matrices (2-D tensors), got {tuple(input.shape)} and {tuple(mat2.shape)}; use matmul"
+        )
     result = _C.matmul(input, mat2)
     return result if out is None else _check_out("mm", out, result)
 
@@ -267,7 +269,11 @@ def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
 
 def _check_stacks(op, batch1, batch2):
     ok = batch1.ndim == 3 and batch2.ndim == 3 and batch1.shape[0] == batch2.shape[0]
-    _expect(op, ok, f"expected batch1 (b, m, k) and batch2 (b, k, n), both 3D tensors, got {tuple(batch1.shape)} and {tuple(batch2.shape)}")
+    _expect(
+        op,
+        ok,
+        f"expected batch1 (b, m, k) and batch2 (b, k, n), both 3D tensors, got {tuple(batch1.shape)} and {tuple(batch2.shape)}",
+    )
 
 
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
@@ -367,7 +373,11 @@ def tensordot(a, b, dims=2, out=None):
         elif b.shape[j] == 1 and a.shape[i] != 1:
             a = a.sum(i, keepdim=True)
         ok = a.shape[i] == b.shape[j]
-        _expect("tensordot", ok, f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}")
+        _expect(
+            "tensordot",
+            ok,
+            f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}",
+        )
     a_rest = [d for d in range(a.ndim) if d not in left]
     b_rest = [d for d in range(b.ndim) if d not in right]
     shape = [a.shape[d] for d in a_rest] + [b.shape[d] for d in b_rest]
@@ -384,16 +394,26 @@ def _contracted_dims(a, b, dims):
         if dims < 0:
             raise RuntimeError(f"[tensordot] expects dims >= 0, but got dims={dims}")
         ok = dims <= min(a.ndim, b.ndim)
-        _expect("tensordot", ok, f"expects dims <= ndim of both tensors, but got dims={dims} with {tuple(a.shape)} and {tuple(b.shape)}")
+        _expect(
+            "tensordot",
+            ok,
+            f"expects dims <= ndim of both tensors, but got dims={dims} with {tuple(a.shape)} and {tuple(b.shape)}",
+        )
         return list(range(a.ndim - dims, a.ndim)), list(range(dims))
     left, right = ([d] if isinstance(d, int) else list(d) for d in dims)
-    _expect("tensordot", len(left) == len(right), f"both dimension lists should have the same length, got {left} and {right}")
+    _expect(
+        "tensordot",
+        len(left) == len(right),
+        f"both dimension lists should have the same length, got {left} and {right}",
+    )
     return [_wrap(d, a.ndim) for d in left], [_wrap(d, b.ndim) for d in right]
 
 
 def _wrap(dim, ndim):
     if not -max(ndim, 1) <= dim < max(ndim, 1):
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, {max(ndim, 1) - 1}], but got {dim})")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, {max(ndim, 1) - 1}], but got {dim})"
+        )
     return dim % max(ndim, 1)
 
 
@@ -434,9 +454,17 @@ def bilinear(input1, input2, weight, bias=None):
     flambeau.Size([5, 4])
     """
     ok = input1.ndim == input2.ndim and input1.shape[:-1] == input2.shape[:-1] and weight.ndim == 3
-    _expect("bilinear", ok, f"expected (*, in1), (*, in2) and (out, in1, in2), got {tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}")
+    _expect(
+        "bilinear",
+        ok,
+        f"expected (*, in1), (*, in2) and (out, in1, in2), got {tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}",
+    )
     ok = (input1.shape[-1], input2.shape[-1]) == tuple(weight.shape[1:])
-    _expect("bilinear", ok, f"input sizes must equal weight's: {tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}")
+    _expect(
+        "bilinear",
+        ok,
+        f"input sizes must equal weight's: {tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}",
+    )
     ok = bias is None or bias.shape[0] == weight.shape[0]
     _expect("bilinear", ok, "bias size does not match weight size")
     outputs, in1, in2 = weight.shape
@@ -474,7 +502,11 @@ def cross(input, other, dim=None, *, out=None):
     tensor([0., 0., 1.])
     """
     ok = input.ndim == other.ndim
-    _expect("cross", ok, f"inputs must have the same number of dimensions, got {tuple(input.shape)} and {tuple(other.shape)}")
+    _expect(
+        "cross",
+        ok,
+        f"inputs must have the same number of dimensions, got {tuple(input.shape)} and {tuple(other.shape)}",
+    )
     if dim is None:
         dim = next((d for d in range(input.ndim) if input.shape[d] == 3), None)
         _expect("cross", dim is not None, f"no dimension of size 3 in input {tuple(input.shape)}")
@@ -490,13 +522,21 @@ def linalg_cross(input, other, *, dim=-1, out=None):
     from . import stack
 
     ok = input.ndim == other.ndim
-    _expect("cross", ok, f"inputs must have the same number of dimensions, got {tuple(input.shape)} and {tuple(other.shape)}")
+    _expect(
+        "cross",
+        ok,
+        f"inputs must have the same number of dimensions, got {tuple(input.shape)} and {tuple(other.shape)}",
+    )
     _same_dtype("cross", input, other)
     dim = _wrap(dim, input.ndim)
     ok = input.ndim > 0 and input.shape[dim] == 3 and other.shape[dim] == 3
-    _expect("cross", ok, f"inputs dimension {dim} must have length 3, got {tuple(input.shape)} and {tuple(other.shape)}")
+    _expect(
+        "cross", ok, f"inputs dimension {dim} must have length 3, got {tuple(input.shape)} and {tuple(other.shape)}"
+    )
     a, b = input.unbind(dim), other.unbind(dim)
-    return write_out(out, stack([a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3] for i in range(3)], dim))
+    return write_out(
+        out, stack([a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3] for i in range(3)], dim)
+    )
 
 
 def linalg_vecdot(x, y, *, dim=-1, out=None):
@@ -509,7 +549,9 @@ def linalg_vecdot(x, y, *, dim=-1, out=None):
     if not ok:
         raise _C.DTypeError(f"[linalg.vecdot] expected a floating point or complex tensor as input, got {x.dtype}")
     _same_dtype("linalg.vecdot", x, y)
-    shape = _C.broadcast_shapes(x.shape, y.shape) if hasattr(_C, "broadcast_shapes") else (x[..., :0] + y[..., :0]).shape
+    shape = (
+        _C.broadcast_shapes(x.shape, y.shape) if hasattr(_C, "broadcast_shapes") else (x[..., :0] + y[..., :0]).shape
+    )
     if dim in (-1, len(shape) - 1) and x.ndim and y.ndim and x.shape[-1] == y.shape[-1]:
         product = _C.matmul(_conj(x).unsqueeze(-2), y.unsqueeze(-1))
         return write_out(out, product.squeeze(-1).squeeze(-1))
@@ -555,7 +597,9 @@ def multi_dot(tensors, *, out=None):
     for a, b in zip(tensors, tensors[1:]):
         ok = a.shape[1] == b.shape[0]
         _expect("multi_dot", ok, f"tensors cannot be multiplied, shapes {tuple(a.shape)} and {tuple(b.shape)}")
-    result = _multiply_chain(tensors, _cheapest_order([t.shape[0] for t in tensors] + [tensors[-1].shape[1]]), 0, len(tensors) - 1)
+    result = _multiply_chain(
+        tensors, _cheapest_order([t.shape[0] for t in tensors] + [tensors[-1].shape[1]]), 0, len(tensors) - 1
+    )
     result = result.squeeze(0) if row else result
     return _check_out("multi_dot", out, result.squeeze(-1) if column else result)
 
@@ -641,12 +685,20 @@ def _check_points(x1, x2, p, compute_mode):
     for x in (x1, x2):
         if not x.is_floating_point():
             raise _C.DTypeError(f"[cdist] only supports floating-point dtypes, got {x.dtype}")
-        _expect("cdist", x.ndim >= 2, f"expected tensors of at least two dimensions, got {tuple(x1.shape)} and {tuple(x2.shape)}")
+        _expect(
+            "cdist",
+            x.ndim >= 2,
+            f"expected tensors of at least two dimensions, got {tuple(x1.shape)} and {tuple(x2.shape)}",
+        )
     ok = x1.shape[-1] == x2.shape[-1]
     _expect("cdist", ok, f"X1 and X2 must have the same number of columns, got {tuple(x1.shape)} and {tuple(x2.shape)}")
     if p < 0:
         raise RuntimeError(f"[cdist] only supports non-negative p values, got {p}")
-    if compute_mode not in ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"):
+    if compute_mode not in (
+        "use_mm_for_euclid_dist_if_necessary",
+        "use_mm_for_euclid_dist",
+        "donot_use_mm_for_euclid_dist",
+    ):
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
 
 
