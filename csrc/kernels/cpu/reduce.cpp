@@ -49,10 +49,11 @@ struct Kernel {
   Rows joined;
   void (*init)(Acc*, int64_t index);
   void (*tile)(Acc*, const void* x, int64_t n, int64_t index, double p);
-  void (*combine)(Acc*, const Acc*);
+  void (*combine)(Acc*, const Acc*, int64_t n);
   int64_t column_bytes;
   void (*begin)(void* columns, int64_t w, int64_t index);
   void (*rows)(void* columns, const void* const* rows, int count, int64_t w, int64_t index, double p);
+  void (*fold)(void* columns, int64_t w, int64_t count);  // columns j, j + w, ... become one
   void (*end)(const void* columns, int64_t w, Acc*);
   void (*finish)(const ReduceArgs&, const Acc*, int64_t n, int64_t w, int64_t out, int64_t stride);
   void (*finish_rows)(const ReduceArgs&, void* columns, int64_t n, int64_t w, int64_t out, int64_t stride);
@@ -101,9 +102,11 @@ struct Simple {
       slot<W>(*acc) = Op::combine(slot<W>(*acc), part);
     }
   }
-  static void combine(Acc* acc, const Acc* other) {
-    add(acc, slot<W>(const_cast<Acc&>(*other)));
-    if constexpr (exact) acc->b += other->b;
+  static void combine(Acc* acc, const Acc* other, int64_t n) {
+    for (int64_t j = 0; j < n; ++j) {
+      add(acc + j, slot<W>(const_cast<Acc&>(other[j])));
+      if constexpr (exact) acc[j].b += other[j].b;
+    }
   }
 
   static void begin(void* columns, int64_t w, int64_t) {
@@ -133,6 +136,13 @@ struct Simple {
       for (int64_t j = 0; j < w; ++j) acc[j] = Op::combine(acc[j], W(Op::map(r[k][j], p)));
     }
   }
+  static void fold(void* columns, int64_t w, int64_t count) {
+    W* __restrict acc = static_cast<W*>(columns);
+    for (int64_t f = 1; f < count; ++f) {
+      const W* __restrict other = acc + f * w;
+      for (int64_t j = 0; j < w; ++j) acc[j] = Op::combine(acc[j], other[j]);
+    }
+  }
   static void end(const void* columns, int64_t w, Acc* out) {
     for (int64_t j = 0; j < w; ++j) {
       slot<W>(out[j]) = static_cast<const W*>(columns)[j];
@@ -156,7 +166,9 @@ struct Moments {
   static void tile(Acc* acc, const void* x, int64_t n, int64_t, double) {
     merge(*acc, spread_of(static_cast<const T*>(x), n));
   }
-  static void combine(Acc* acc, const Acc* other) { merge(*acc, {other->c, other->a, other->b}); }
+  static void combine(Acc* acc, const Acc* other, int64_t n) {
+    for (int64_t j = 0; j < n; ++j) merge(acc[j], {other[j].c, other[j].a, other[j].b});
+  }
 
   static void begin(void* columns, int64_t w, int64_t) {
     Columns* c = static_cast<Columns*>(columns);
@@ -191,6 +203,18 @@ struct Moments {
     for (int k = 0; k < count; ++k) r[k] = static_cast<const T*>(rows[k]);
     if (count == kRows) return block<kRows>(c, r, w);
     for (int k = 0; k < count; ++k) block<1>(c, r + k, w);
+  }
+  static void fold(void* columns, int64_t w, int64_t count) {
+    Columns* c = static_cast<Columns*>(columns);
+    for (int64_t f = 1; f < count; ++f) {
+      const double weight = 1.0 / double(f + 1), spread = c->n * double(f) / double(f + 1);
+      for (int64_t j = 0; j < w; ++j) {
+        const double delta = c->mean[f * w + j] - c->mean[j];
+        c->mean[j] += delta * weight;
+        c->m2[j] += c->m2[f * w + j] + delta * delta * spread;
+      }
+    }
+    c->n *= double(count);
   }
   static void end(const void* columns, int64_t w, Acc* out) {
     const Columns* c = static_cast<const Columns*>(columns);
@@ -236,12 +260,15 @@ struct Indexed {
     while (i < n - 1 && !match(x[i])) ++i;
     return i;
   }
-  static void combine(Acc* acc, const Acc* other) {
-    const T x = slot<T>(const_cast<Acc&>(*other));
-    if (!better(x, slot<T>(*acc))) return;
-    slot<T>(*acc) = x;
-    acc->index = other->index;
+  static void combine(Acc* acc, const Acc* other, int64_t n) {
+    for (int64_t j = 0; j < n; ++j) {
+      const T x = slot<T>(const_cast<Acc&>(other[j]));
+      if (!better(x, slot<T>(acc[j]))) continue;
+      slot<T>(acc[j]) = x;
+      acc[j].index = other[j].index;
+    }
   }
+  static void fold(void*, int64_t, int64_t) {}  // rows are never joined
   static void begin(void* columns, int64_t w, int64_t index) {
     Columns* c = static_cast<Columns*>(columns);
     c->base = index;
@@ -494,7 +521,7 @@ struct Inner {
     });
     for (int64_t o = 0; o < p.outputs; ++o) {
       Acc* acc = parts + o * chunks;
-      for (int64_t c = 1; c < chunks; ++c) k.combine(acc, acc + c);
+      for (int64_t c = 1; c < chunks; ++c) k.combine(acc, acc + c, 1);
       finish(acc, o, 1);
     }
   }
@@ -518,8 +545,8 @@ struct Outer {
     outer_ndim = std::max(0, p.reduced_ndim - 1);
     if (p.reduced_ndim) {
       const ReduceDim& d = p.reduced[outer_ndim];
-      if (k.joined != Rows::Ordered && column.size < 64 && d.in_stride == column.size * column.in_stride) {
-        fold = std::min(d.size, 256 / column.size);
+      if (k.joined != Rows::Ordered && column.size < 256 && d.in_stride == column.size * column.in_stride) {
+        fold = std::min(d.size, 512 / column.size);
         while (k.joined == Rows::Even && d.size % fold) --fold;
       }
       last_full = d.size / fold;
@@ -529,7 +556,7 @@ struct Outer {
     width = std::min<int64_t>(column.size * fold, k.size > 4 ? kColumns / 2 : kColumns);
     tiles = fold > 1 ? 1 : (column.size + width - 1) / width;
     rows = p.count / (p.reduced_ndim ? p.reduced[outer_ndim].size : 1) * last_rows;
-    const int64_t wanted = std::max<int64_t>(1, std::max<int64_t>(8, rows * width / (kChunk * 4)) / (planes * tiles));
+    const int64_t wanted = std::max<int64_t>(1, rows * width / (kChunk * 4));  // chunks, by size alone
     rows_per_chunk = std::max({(rows + wanted - 1) / wanted, (kChunk / 4 + width - 1) / width, int64_t(64)});
     chunks = (rows + rows_per_chunk - 1) / rows_per_chunk;
   }
@@ -577,16 +604,13 @@ struct Outer {
     const int64_t begin = c * rows_per_chunk, end = std::min(rows, begin + rows_per_chunk);
     k.begin(columns, w, begin);
     accumulate(columns, p.in + offset * p.item, w, begin, end);
-    if (!acc && fold == 1) {
-      return k.finish_rows(a, columns, p.count, w, output(t), column.out_stride);
+    if (fold > 1) k.fold(columns, column.size, fold);
+    const int64_t n = std::min(w, column.size);
+    if (acc) {
+      k.end(columns, n, acc);
+    } else {
+      k.finish_rows(a, columns, p.count, n, output(t), column.out_stride);
     }
-    Acc local[kColumns];
-    Acc* to = acc ? acc : local;
-    k.end(columns, w, to);
-    for (int64_t f = 1; f < fold; ++f) {
-      for (int64_t j = 0; j < column.size; ++j) k.combine(to + j, to + f * column.size + j);
-    }
-    if (!acc) k.finish(a, to, p.count, column.size, output(t), column.out_stride);
   }
 
   int64_t output(int64_t t) const {
@@ -610,9 +634,7 @@ struct Outer {
     for (int64_t t = 0; t < planes * tiles; ++t) {
       Acc* acc = parts + t * chunks * width;
       const int64_t n = std::min({column.size, width, column.size * fold - t % tiles * width});
-      for (int64_t c = 1; c < chunks; ++c) {
-        for (int64_t j = 0; j < n; ++j) k.combine(acc + j, acc + c * width + j);
-      }
+      for (int64_t c = 1; c < chunks; ++c) k.combine(acc, acc + c * width, n);
       k.finish(a, acc, p.count, n, output(t * chunks), column.out_stride);
     }
   }
@@ -674,6 +696,7 @@ Kernel kernel_of(const ReduceArgs& a, int64_t column_bytes, Rows joined) {
   k.column_bytes = column_bytes;
   k.begin = Rule::begin;
   k.rows = Rule::rows;
+  k.fold = Rule::fold;
   k.end = Rule::end;
   return k;
 }

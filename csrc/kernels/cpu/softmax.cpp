@@ -16,15 +16,13 @@ constexpr int64_t kGrain = 16 << 10;  // elements of one task
 constexpr int64_t kBlock = 1024;      // elements between exp and their addition: in L1
 constexpr int64_t kColumns = 512;
 
-// Calls row(o) for every outer index, or columns(o, first, w) for every tile of neighbouring columns.
-template <class Row, class Columns>
-void for_rows(int64_t outer, int64_t size, int64_t inner, Row row, Columns columns) {
+// Calls rows(begin, end) for runs of outer indices, or columns(o, first, w) for every tile of neighbouring columns.
+template <class Rows, class Columns>
+void for_row_runs(int64_t outer, int64_t size, int64_t inner, Rows rows, Columns columns) {
   if (outer * inner == 0) return;
   const int64_t n = std::max<int64_t>(size, 1);
   if (inner == 1) {
-    parallel_for(outer, std::max<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end) {
-      for (int64_t o = begin; o < end; ++o) row(o);
-    });
+    parallel_for(outer, std::max<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end) { rows(begin, end); });
     return;
   }
   const int64_t width = std::clamp<int64_t>((64 << 10) / n / 16 * 16, 16, kColumns),
@@ -36,6 +34,15 @@ void for_rows(int64_t outer, int64_t size, int64_t inner, Row row, Columns colum
       columns(t / tiles, first, std::min(width, inner - first));
     }
   });
+}
+
+// The same with row(o) for every outer index.
+template <class Row, class Columns>
+void for_rows(int64_t outer, int64_t size, int64_t inner, Row row, Columns columns) {
+  auto rows = [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) row(o);
+  };
+  for_row_runs(outer, size, inner, rows, columns);
 }
 
 template <class T>
@@ -109,21 +116,51 @@ void column_exp(const T* x, T* y, int64_t n, int64_t stride, int64_t w, ColumnSu
 }
 
 template <class T>
+inline void softmax_row(const T* __restrict x, T* __restrict y, int64_t n, bool log) {
+  const T max = row_max(x, n);
+  const double sum = row_exp<T>(x, log ? nullptr : y, n, max);
+  if (log) {
+    const T log_sum = T(std::log(sum));
+    for (int64_t i = 0; i < n; ++i) y[i] = x[i] - max - log_sum;
+  } else {
+    const T scale = T(1 / sum);
+    for (int64_t i = 0; i < n; ++i) y[i] *= scale;
+  }
+}
+
+// Short rows, `count` of them, at most kBlock elements: exp runs over all of them, for its latency would show in each.
+template <class T>
+inline void softmax_short_rows(const T* __restrict x, T* __restrict y, int64_t n, int64_t count, bool log) {
+  T exps[kBlock];
+  for (int64_t r = 0; r < count; ++r) {
+    const T max = row_max(x + r * n, n);
+    for (int64_t i = r * n; i < (r + 1) * n; ++i) y[i] = x[i] - max;
+  }
+  for (int64_t i = 0; i < count * n; ++i) exps[i] = math::exp_negative(y[i]);
+  for (int64_t r = 0; r < count; ++r) {
+    const T sum = T(reduce_run<Sum, T>(exps + r * n, n, 0));
+    if (log) {
+      const T log_sum = std::log(sum);
+      for (int64_t i = r * n; i < (r + 1) * n; ++i) y[i] -= log_sum;
+    } else {
+      const T scale = 1 / sum;
+      for (int64_t i = r * n; i < (r + 1) * n; ++i) y[i] = exps[i] * scale;
+    }
+  }
+}
+
+template <class T>
 void softmax_forward(const SoftmaxArgs& a) {
   const T* in = static_cast<const T*>(a.in);
   T* out = static_cast<T*>(a.out);
-  const int64_t n = a.size;
-  auto row = [&](int64_t o) {
-    const T* __restrict x = in + o * n;
-    T* __restrict y = out + o * n;
-    const T max = row_max(x, n);
-    const double sum = row_exp<T>(x, a.log ? nullptr : y, n, max);
-    if (a.log) {
-      const T log_sum = T(std::log(sum));
-      for (int64_t i = 0; i < n; ++i) y[i] = x[i] - max - log_sum;
-    } else {
-      const T scale = T(1 / sum);
-      for (int64_t i = 0; i < n; ++i) y[i] *= scale;
+  const int64_t n = a.size, group = n > 0 ? kBlock / n : 1;
+  auto rows = [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; o += std::max<int64_t>(1, group)) {
+      if (group > 1) {
+        softmax_short_rows(in + o * n, out + o * n, n, std::min(group, end - o), a.log);
+      } else {
+        softmax_row(in + o * n, out + o * n, n, a.log);
+      }
     }
   };
   auto columns = [&](int64_t o, int64_t first, int64_t w) {
@@ -142,7 +179,7 @@ void softmax_forward(const SoftmaxArgs& a) {
       }
     }
   };
-  for_rows(a.outer, n, a.inner, row, columns);
+  for_row_runs(a.outer, n, a.inner, rows, columns);
 }
 
 // sum of a * b, or of a alone.
