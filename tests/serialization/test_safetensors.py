@@ -2,8 +2,9 @@
 
 import json
 
-import flambeau as fl
 import pytest
+
+import flambeau as fl
 from flambeau.serialization.safetensors import load_file, save_file
 
 
