@@ -61,3 +61,8 @@ def dims_of(dim):
 def check_tensor(op, value, argument="input"):
     if not isinstance(value, _C.Tensor):
         raise TypeError(f"[{op}] argument '{argument}' must be a Tensor, not {type(value).__name__}")
+
+
+def before_write(self):
+    """What an in-place op composed as copy_(self, op(self)) must read: a derivative may need self as it was."""
+    return _C.clone(self, 1) if self.requires_grad and _C.is_grad_enabled() else self

@@ -1,7 +1,7 @@
 """Activation functions."""
 
 from .. import _C
-from ._common import write_out
+from ._common import before_write, write_out
 
 SELU = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0  # alpha, scale; arXiv 1706.02515
 FUNCTIONAL = [
@@ -385,7 +385,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         slope = (lower + upper) / 2
         return _C.leaky_relu_(input, slope) if inplace else _C.leaky_relu(input, slope)
     slopes = _C.empty(tuple(input.shape), input.dtype).uniform_(lower, upper)
-    out = _C.prelu(input, slopes)
+    out = _C.prelu(before_write(input) if inplace else input, slopes)
     return input.copy_(out) if inplace else out
 
 

@@ -1,7 +1,7 @@
 """Matrix products: vectors, matrices, stacks of them, and what is composed of them."""
 
 from .. import _C
-from ._common import check_tensor, write_out
+from ._common import before_write, check_tensor, write_out
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "bmm", "cdist", "chain_matmul", "cross", "dot", "einsum", "ger", "inner",
@@ -338,7 +338,7 @@ def _in_place(function):
     name = function.__name__ + "_"
 
     def method(self, *args, beta=1, alpha=1):
-        result = function(self, *args, beta=beta, alpha=alpha)
+        result = function(before_write(self), *args, beta=beta, alpha=alpha)
         ok = result.shape == self.shape
         _expect(name, ok, f"the result {tuple(result.shape)} does not fit into self {tuple(self.shape)}")
         return _C.copy_(self, result)

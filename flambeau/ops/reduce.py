@@ -1,7 +1,7 @@
 """Reductions: sums, extremes, moments, norms; scans along a dimension."""
 
 from .. import _C, return_types
-from ._common import write_out
+from ._common import before_write, write_out
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "logcumsumexp",
@@ -350,12 +350,12 @@ def _summands(input, dtype):
 
 def cumsum_(input, dim, *, dtype=None):
     """cumsum, in place."""
-    return _C.copy_(input, cumsum(input, dim, dtype=dtype or input.dtype))
+    return _C.copy_(input, cumsum(before_write(input), dim, dtype=dtype or input.dtype))
 
 
 def cumprod_(input, dim, *, dtype=None):
     """cumprod, in place."""
-    return _C.copy_(input, cumprod(input, dim, dtype=dtype or input.dtype))
+    return _C.copy_(input, cumprod(before_write(input), dim, dtype=dtype or input.dtype))
 
 
 def cummax(input, dim, *, out=None):

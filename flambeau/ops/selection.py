@@ -1,7 +1,7 @@
 """Choices between elements: bounds, maxima, where."""
 
 from .. import _C
-from ._common import write_out
+from ._common import before_write, write_out
 from ._pointwise import check_tensors, clamped, without_nan
 
 __all__ = [
@@ -262,7 +262,7 @@ clip = clamp
 
 
 def _heaviside_(self, values):
-    return self.copy_(heaviside(self, values))
+    return self.copy_(heaviside(before_write(self), values))
 
 
 def _clamp_(self, min=None, max=None):

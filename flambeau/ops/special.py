@@ -1,7 +1,7 @@
 """Special functions. Those that torch has at the top are listed in `__all__`; all are public in flambeau.special."""
 
 from .. import _C
-from ._common import write_out
+from ._common import before_write, write_out
 from ._pointwise import clamped
 
 LOG_PI = 1.1447298858494001741
@@ -439,11 +439,11 @@ def _polygamma(self, n):
 
 
 def _polygamma_(self, n):
-    return self.copy_(polygamma(n, self))
+    return self.copy_(polygamma(n, before_write(self)))
 
 
 def _mvlgamma_(self, p):
-    return self.copy_(mvlgamma(self, p))
+    return self.copy_(mvlgamma(before_write(self), p))
 
 
 _PLAIN = ("digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "sinc")
