@@ -124,31 +124,3 @@ def one_hot(tensor, num_classes=-1):
         raise RuntimeError("Class values must be smaller than num_classes.")
     result = flambeau.zeros((*tensor.shape, num_classes), dtype=flambeau.int64, device=tensor.device)
     return result.scatter_(-1, tensor.unsqueeze(-1), 1)
-
-
-def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
-    """softmax((logits + g) / tau), g drawn from the Gumbel distribution (Jang et al., 2016).
-
-    Args:
-        logits: unnormalised log-probabilities, any shape.
-        tau: temperature.
-        hard: give one-hot vectors, with the soft ones' derivatives.
-        eps: does nothing any more.
-        dim: the dimension of the classes.
-
-    Example::
-
-        >>> flambeau.nn.functional.gumbel_softmax(flambeau.zeros(3, 4), hard=True).sum(-1)
-        tensor([1., 1., 1.])
-    """
-    if eps != 1e-10:
-        import warnings
-
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    gumbels = -flambeau.empty_like(logits, memory_format=flambeau.legacy_contiguous_format).exponential_().log()
-    soft = ((logits + gumbels) / tau).softmax(dim)
-    if not hard:
-        return soft
-    index = soft.max(dim, keepdim=True)[1]
-    picked = flambeau.zeros_like(logits, memory_format=flambeau.legacy_contiguous_format).scatter_(dim, index, 1.0)
-    return picked - soft.detach() + soft

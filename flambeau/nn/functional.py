@@ -6,7 +6,7 @@ from flambeau import ops
 
 from ._attention import multi_head_attention_forward
 from ._classification import cross_entropy, ctc_loss, nll_loss
-from ._composed import cosine_similarity, gumbel_softmax, normalize, one_hot, pairwise_distance, pdist
+from ._composed import cosine_similarity, normalize, one_hot, pairwise_distance, pdist
 from ._linear_cross_entropy import linear_cross_entropy
 from ._losses import (
     binary_cross_entropy,
@@ -37,7 +37,6 @@ __all__ = [
     "cross_entropy",
     "ctc_loss",
     "gaussian_nll_loss",
-    "gumbel_softmax",
     "hinge_embedding_loss",
     "huber_loss",
     "kl_div",

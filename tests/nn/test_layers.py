@@ -17,11 +17,12 @@ KEYS = [f"{i}: {layer.text}" for i, layer in enumerate(LAYERS)]
 def close(got, want, tol):
     if got is None or want is None:
         return got == want
-    same = (
-        x == y or (math.isnan(x) and math.isnan(y)) or abs(x - y) <= tol * (1 + abs(y))
-        for x, y in zip(got[1], want[1], strict=True)
-    )
-    return got[0] == want[0] and all(same)
+    size = max(1.0, *(abs(x) for x in want[1] if math.isfinite(x)), 0.0)  # the sums may nearly cancel
+    return got[0] == want[0] and all(near(x, y, tol * size) for x, y in zip(got[1], want[1], strict=True))
+
+
+def near(x, y, tol):
+    return x == y or (math.isnan(x) and math.isnan(y)) or abs(x - y) <= tol
 
 
 def run_layer_test(layer, key):
