@@ -1,11 +1,13 @@
 // The table of kernel entry points of a device. A null entry is the error "not implemented for this device".
 #pragma once
 #include "core/kernels/attention.h"
+#include "core/kernels/conv.h"
 #include "core/kernels/copy.h"
 #include "core/kernels/gemm.h"
 #include "core/kernels/norm.h"
 #include "core/kernels/optim.h"
 #include "core/kernels/pointwise.h"
+#include "core/kernels/pool.h"
 #include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/softmax.h"
@@ -15,13 +17,16 @@ namespace flambeau {
 
 struct Kernels {
   AttentionKernels attention;
+  ConvKernels conv;
   CopyKernels copy;
   GemmKernels gemm;
   NormKernels norm;
   OptimKernels optim;
   PointwiseKernels pointwise;
+  PoolKernels pool;
   RandomKernels random;
   ReduceKernels reduce;
+  SampleKernels sample;
   SoftmaxKernels softmax;
   SortKernels sort;
 };

@@ -76,6 +76,7 @@ NB_MODULE(_C, m) {
   define_creation(m);
   define_matmul(m);
   define_pointwise(m);
+  define_conv(m);
   define_ops(m);
   define_random(m);
   define_reduce(m);

@@ -54,6 +54,8 @@ void define_buffers(nb::module_& m);
 void define_checksum(nb::module_& m);
 void define_creation(nb::module_& m);
 void define_matmul(nb::module_& m);
+void define_conv(nb::module_& m);
+void define_indexing(nb::module_& m);
 void define_ops(nb::module_& m);
 void define_optim(nb::module_& m);
 void define_pointwise(nb::module_& m);

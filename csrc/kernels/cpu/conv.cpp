@@ -1,5 +1,6 @@
 // The convolution kernels' table, and which of the two layouts of the loops is used.
 #include "kernels/cpu/conv_common.h"
+#include "kernels/cpu/register.h"
 
 namespace flambeau::cpu::FL_ISA {
 
@@ -39,9 +40,6 @@ void run_f32(const ConvPlan& plan, const void* source, const void* w, const void
   conv_channels_first_f32(plan, source, w, bias, result);
 }
 
-}  // namespace
-
-extern const ConvKernels conv_kernels;
 const ConvKernels conv_kernels = {
     [](const ConvArgs& a) { run_f32(forward_plan(a), a.x, a.w, a.bias, a.result); },
     [](const ConvArgs& a) { conv_channels_first_f64(forward_plan(a), a.x, a.w, a.bias, a.result); },
@@ -52,5 +50,9 @@ const ConvKernels conv_kernels = {
     conv_weight_grad_f32,
     conv_weight_grad_f64,
 };
+
+}  // namespace
+
+void register_conv(Kernels& kernels) { kernels.conv = conv_kernels; }
 
 }  // namespace flambeau::cpu::FL_ISA

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/threads.h"
+#include "kernels/cpu/register.h"
 #include "kernels/cpu/microkernel.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -313,9 +314,6 @@ void average_grad(const PoolArgs& a) {
   });
 }
 
-}  // namespace
-
-extern const PoolKernels pool_kernels;
 const PoolKernels pool_kernels = {
     {max<float>, max<double>, max<int64_t>},
     {average<float>, average<double>, average<int64_t>},
@@ -323,5 +321,9 @@ const PoolKernels pool_kernels = {
     {scatter<float>, scatter<double>, scatter<int64_t>},
     {gather<float>, gather<double>, gather<int64_t>},
 };
+
+}  // namespace
+
+void register_pool(Kernels& kernels) { kernels.pool = pool_kernels; }
 
 }  // namespace flambeau::cpu::FL_ISA

@@ -4,6 +4,7 @@ namespace flambeau::cpu::FL_ISA {
 
 void fill(Kernels& kernels) {
   register_attention(kernels);
+  register_conv(kernels);
   register_copy(kernels);
   register_driver(kernels);
   register_gemm(kernels);
@@ -14,7 +15,9 @@ void fill(Kernels& kernels) {
   register_pointwise_1(kernels);
   register_pointwise_2(kernels);
   register_pointwise_3(kernels);
+  register_pool(kernels);
   register_reduce(kernels);
+  register_sample(kernels);
   register_scan(kernels);
   register_softmax(kernels);
   register_sort(kernels);

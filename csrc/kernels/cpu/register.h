@@ -5,6 +5,7 @@
 namespace flambeau::cpu::FL_ISA {
 
 void register_attention(Kernels& kernels);
+void register_conv(Kernels& kernels);
 void register_copy(Kernels& kernels);
 void register_driver(Kernels& kernels);
 void register_gemm(Kernels& kernels);
@@ -15,7 +16,9 @@ void register_pointwise_0(Kernels& kernels);
 void register_pointwise_1(Kernels& kernels);
 void register_pointwise_2(Kernels& kernels);
 void register_pointwise_3(Kernels& kernels);
+void register_pool(Kernels& kernels);
 void register_reduce(Kernels& kernels);
+void register_sample(Kernels& kernels);
 void register_scan(Kernels& kernels);
 void register_softmax(Kernels& kernels);
 void register_sort(Kernels& kernels);

@@ -3,6 +3,7 @@
 
 #include "core/kernels/pool.h"
 #include "core/threads.h"
+#include "kernels/cpu/register.h"
 
 namespace flambeau::cpu::FL_ISA {
 
@@ -65,13 +66,14 @@ void resample(const ResampleArgs& a) {
   });
 }
 
-}  // namespace
-
-extern const SampleKernels sample_kernels;
 const SampleKernels sample_kernels = {
     {unfold<float, false>, unfold<double, false>, unfold<int64_t, false>},
     {unfold<float, true>, unfold<double, true>, unfold<int64_t, true>},
     {resample<float>, resample<double>},
 };
+
+}  // namespace
+
+void register_sample(Kernels& kernels) { kernels.sample = sample_kernels; }
 
 }  // namespace flambeau::cpu::FL_ISA
