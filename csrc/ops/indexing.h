@@ -26,8 +26,11 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
 Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, bool in_place);
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, bool in_place);
-// sum, prod, amax or amin without derivative: scatter_reduce is composed of it in Python.
+// Without derivative.
 Tensor scatter_combine(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Reduce how);
+
+// prod, amax or amin (scatter_reduce.cpp); sums and means are composed of scatter_add.
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Reduce how, bool include_self);
 
 Tensor take(const Tensor& x, const Tensor& index);
 Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate, bool in_place);

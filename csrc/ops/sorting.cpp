@@ -201,7 +201,13 @@ Unique unique(const Tensor& x, std::optional<int64_t> dim, bool consecutive) {
   Tensor plain = detach(x);
   int64_t d = dim ? wrap_dim(*dim, x.ndim(), op) : 0;
   bool flat = !dim || x.ndim() == 0;
-  Tensor rows = contiguous(flat ? reshape(plain, {x.numel()}) : transpose(plain, 0, d));
+  Dims order_in, order_out;  // `dim` first, and back
+  for (int64_t i = 0; i < x.ndim(); i++) {
+    order_out.push_back(i == d ? 0 : i < d ? i + 1 : i);
+    if (i != d) order_in.push_back(i);
+  }
+  order_in.insert(0, d);
+  Tensor rows = contiguous(flat ? reshape(plain, {x.numel()}) : permute(plain, order_in));
   int64_t n = rows.size(0), width = 1;
   for (int64_t i = 1; i < rows.ndim(); i++) width *= rows.size(i);
   FL_CHECK(flat || width > 0, Runtime, op, "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
@@ -219,7 +225,7 @@ Unique unique(const Tensor& x, std::optional<int64_t> dim, bool consecutive) {
     group_rows<int64_t>(keys, n, width, sorted, consecutive, first, counts, inverse.data<int64_t>());
   }
   Tensor values = index_select(rows, 0, from_list(first));
-  if (!flat) values = contiguous(transpose(values, 0, d));
+  if (!flat) values = contiguous(permute(values, order_out));
   return {values, inverse, from_list(counts)};
 }
 

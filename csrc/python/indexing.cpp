@@ -196,8 +196,8 @@ void define_places(nb::module_& m) {
     return ops::scatter(x, dim, index, values, in_place);
   });
   m.def("scatter_add", ops::scatter_add);
-  m.def("scatter_combine", [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, int how) {
-    return ops::scatter_combine(x, dim, index, source, static_cast<Reduce>(how));
+  m.def("scatter_reduce", [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, int how, bool include_self) {
+    return ops::scatter_reduce(x, dim, index, source, static_cast<Reduce>(how), include_self);
   });
   m.def("take", ops::take);
   m.def("put", ops::put);
