@@ -21,7 +21,7 @@ for _operator in (
         _C.set_operator(_operator, getattr(ops, _operator))
 
 
-_C.set_tensor_hooks(ops.creation.construct, ops.copies.fill_, ops.copies.fill_)
+_C.set_constructor(ops.creation.construct)
 
 
 def _iterate(self):

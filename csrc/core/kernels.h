@@ -4,6 +4,7 @@
 #include "core/kernels/conv.h"
 #include "core/kernels/copy.h"
 #include "core/kernels/gemm.h"
+#include "core/kernels/indexing.h"
 #include "core/kernels/norm.h"
 #include "core/kernels/optim.h"
 #include "core/kernels/pointwise.h"
@@ -29,6 +30,7 @@ struct Kernels {
   SampleKernels sample;
   SoftmaxKernels softmax;
   SortKernels sort;
+  IndexingKernels indexing;
 };
 
 // The CPU's table, filled in for the best instruction set of this machine (FLAMBEAU_ISA=baseline|avx2|avx512 overrides).

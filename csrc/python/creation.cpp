@@ -243,6 +243,8 @@ Dims size_of(nb::handle args) {
 
 }  // namespace
 
+Tensor tensor_from_sequence(PyObject* o) { return from_nested(o, std::nullopt); }
+
 void define_creation(nb::module_& m) {
   using Maybe = std::optional<DType>;
   auto or_default = [](Maybe t) { return t.value_or(default_dtype()); };

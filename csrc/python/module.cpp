@@ -10,12 +10,13 @@ PyObject* shape_error;
 PyObject* dtype_error;
 PyObject* memory_error;
 PyObject* linalg_error;
+PyObject* index_error;  // an IndexError and a RuntimeError: torch raises now one, now the other
 
 PyObject* class_of(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::Shape: return shape_error;
     case ErrorKind::DType: return dtype_error;
-    case ErrorKind::Index: return PyExc_IndexError;
+    case ErrorKind::Index: return index_error;
     case ErrorKind::Value: return PyExc_ValueError;
     case ErrorKind::Type: return PyExc_TypeError;
     case ErrorKind::NotImplemented: return PyExc_NotImplementedError;
@@ -59,6 +60,9 @@ NB_MODULE(_C, m) {
   dtype_error = define_error(m, "DTypeError");
   memory_error = define_error(m, "OutOfMemoryError");
   linalg_error = define_error(m, "LinAlgError");
+  nb::tuple bases = nb::make_tuple(nb::borrow(PyExc_IndexError), nb::borrow(PyExc_RuntimeError));
+  index_error = PyErr_NewException("flambeau.OutOfRangeError", bases.ptr(), nullptr);
+  m.attr("OutOfRangeError") = nb::borrow(index_error);
   nb::register_exception_translator([](const std::exception_ptr& p, void*) {
     try {
       std::rethrow_exception(p);
@@ -74,6 +78,7 @@ NB_MODULE(_C, m) {
   define_buffers(m);
   define_checksum(m);
   define_creation(m);
+  define_indexing(m);
   define_matmul(m);
   define_pointwise(m);
   define_conv(m);

@@ -49,10 +49,15 @@ void define_types(nb::module_& m);
 PyObject* wrap_node(const Ref<Node>& node);  // new reference; None if null
 void define_autograd(nb::module_& m);
 
+// ---- keys that are more than a view (indexing.cpp)
+Tensor advanced_get(const Tensor& x, PyObject* key);
+void advanced_set(const Tensor& x, PyObject* key, PyObject* value);
+
 // ---- ops, by family
 void define_buffers(nb::module_& m);
 void define_checksum(nb::module_& m);
 void define_creation(nb::module_& m);
+void define_indexing(nb::module_& m);
 void define_matmul(nb::module_& m);
 void define_conv(nb::module_& m);
 void define_indexing(nb::module_& m);

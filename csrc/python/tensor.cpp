@@ -275,8 +275,7 @@ PyObject* tensor_getitem(PyObject* self, PyObject* key) {
                "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number");
       return wrap(ops::basic_index(t, items));
     }
-    PyObject* args[] = {self, key};
-    return PyObject_Vectorcall(index_get, args, 2, nullptr);
+    return wrap(advanced_get(t, key));
   });
 }
 
@@ -292,10 +291,8 @@ int tensor_setitem(PyObject* self, PyObject* key, PyObject* value) {
       ops::copy_(target, v);
       return 0;
     }
-    PyObject* args[] = {self, key, value};
-    PyObject* done = PyObject_Vectorcall(index_set, args, 3, nullptr);
-    Py_XDECREF(done);
-    return done ? 0 : -1;
+    advanced_set(unwrap(self), key, value);
+    return 0;
   } catch (...) {
     set_python_error();
     return -1;
@@ -625,11 +622,7 @@ void define_tensor(nb::module_& m) {
   m.attr("Tensor") = type;
   python_hooks.incref = [](void* o) { Py_INCREF(static_cast<PyObject*>(o)); };
   python_hooks.decref = [](void* o) { Py_DECREF(static_cast<PyObject*>(o)); };
-  m.def("set_tensor_hooks", [](nb::object construct, nb::object get, nb::object set) {
-    constructor = steal(construct);
-    index_get = steal(get);
-    index_set = steal(set);
-  });
+  m.def("set_constructor", [](nb::object construct) { constructor = steal(construct); });
   m.def("set_operator", [](const std::string& which, nb::object function) {
     for (Named& n : named)
       if (which == n.name) {

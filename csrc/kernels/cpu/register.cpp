@@ -8,6 +8,7 @@ void fill(Kernels& kernels) {
   register_copy(kernels);
   register_driver(kernels);
   register_gemm(kernels);
+  register_indexing(kernels);
   register_norm(kernels);
   register_optim(kernels);
   register_random(kernels);

@@ -9,6 +9,7 @@ void register_conv(Kernels& kernels);
 void register_copy(Kernels& kernels);
 void register_driver(Kernels& kernels);
 void register_gemm(Kernels& kernels);
+void register_indexing(Kernels& kernels);
 void register_norm(Kernels& kernels);
 void register_optim(Kernels& kernels);
 void register_random(Kernels& kernels);
