@@ -24,6 +24,13 @@ def _is_path(f):
     return isinstance(f, (str, os.PathLike))
 
 
+def reduce_tensor(tensor):
+    """How a tensor goes into an ordinary pickle."""
+    from flambeau.serialization import pickling
+
+    return pickling.reduce_tensor(tensor)
+
+
 # ---------------------------------------------------------------- save
 
 

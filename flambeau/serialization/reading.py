@@ -29,8 +29,7 @@ def _located(map_location, location):
 def _placed(raw, dtype, map_location, location):
     """The storage's bytes where ``map_location`` wants them."""
     if callable(map_location):
-        storage = raw.untyped_storage()
-        moved = map_location(storage, location)
+        moved = map_location(raw, location)  # the bytes stand for the storage
         if moved is not None:
             device = getattr(moved, "device", raw.device)
             return raw if device.type == "cpu" else raw.to(device)
