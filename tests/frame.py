@@ -417,10 +417,13 @@ def resolve(name):
 
 
 def call(row, args, kwargs, name=None):
-    """The op's result, with the generator at a known state."""
+    """The op's result, with the generator at a known state; what changes its first argument gets a copy of it."""
     if row.random:
         fl.manual_seed(0)
-    return resolve(name or row.name)(*args, **kwargs)
+    name = name or row.name
+    if name.endswith("_") and args:
+        args = [args[0].clone(), *args[1:]]
+    return resolve(name)(*args, **kwargs)
 
 
 def assert_close(result, expected, dtype, row, context):
