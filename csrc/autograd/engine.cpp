@@ -156,7 +156,7 @@ class Pass {
     if (input.dtype == DType::Undefined) return;
     if (!is_complex(input.dtype) && is_complex(gradient.dtype())) gradient = ops::real_(gradient);
     if (gradient.dtype() != input.dtype) gradient = ops::to_dtype(gradient, input.dtype);
-    if (input.broadcast && !(gradient.shape() == input.shape)) gradient = ops::sum_to(gradient, input.shape);
+    if (input.shape && !(gradient.shape() == *input.shape)) gradient = ops::sum_to(gradient, *input.shape);
   }
 
   static void check_finite(const Node& node, const Tensor& gradient, size_t index) {

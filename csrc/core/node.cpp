@@ -130,14 +130,6 @@ Ref<Node> accumulator(const Tensor& leaf) {
   return node;
 }
 
-InputMeta meta_of(const Tensor& input, bool broadcast) {
-  InputMeta meta;
-  meta.dtype = input.dtype();
-  meta.broadcast = broadcast;
-  if (broadcast) meta.shape = input.shape();
-  return meta;
-}
-
 void connect(Node& node, Inputs inputs, const Tensor& out) {
   node.edges.reserve(inputs.size());
   node.inputs.reserve(inputs.size());
@@ -148,7 +140,7 @@ void connect(Node& node, Inputs inputs, const Tensor& out) {
       continue;
     }
     node.edges.push_back(gradient_edge(*t));
-    node.inputs.push_back(meta_of(*t, node.edges.back().node && !(t->shape() == out.shape())));
+    node.inputs.push_back(InputMeta::of(*t, node.edges.back().node && !(t->shape() == out.shape())));
   }
 }
 
@@ -181,6 +173,14 @@ void attach(const Tensor& out, Ref<Node> node, int output) {
 
 }  // namespace
 
+const Op* window_op;
+
+ViewChain view_chain(const Tensor& t) {
+  const ViewInfo& view = *t->autograd->view;
+  if (!view.chain.empty()) return view.chain;
+  return {{window_op, {t.shape(), t.strides(), t->offset - view.base->offset, view.base.shape()}}};
+}
+
 Ref<Node> grad_fn(const Tensor& t) {
   if (!t->autograd) return nullptr;
   AutogradMeta& meta = *t->autograd;
@@ -189,14 +189,13 @@ Ref<Node> grad_fn(const Tensor& t) {
     view.version = t.version();
     Edge edge = view.base.requires_grad() ? gradient_edge(view.base) : Edge{};
     if (edge.node) {
-      for (auto& [op, attrs] : view.chain) {
+      for (auto& [op, attrs] : view_chain(t)) {
         Ref<Node> node(new Node(op));
         node->edges.push_back(edge);
         node->inputs.emplace_back();
         node->attrs = attrs;
         edge = {node, 0};
       }
-      HookList hooks;
       meta.grad_fn = edge.node;
       meta.output = 0;
     }
@@ -242,11 +241,11 @@ void record_many(const Op& op, std::span<const Tensor> inputs, Attrs attrs, Save
   Ref<Node> node(new Node(&op));
   for (const Tensor& t : inputs) {
     node->edges.push_back(gradient_edge(t));
-    node->inputs.push_back(t.defined() ? meta_of(t, false) : InputMeta{});
+    node->inputs.push_back(t.defined() ? InputMeta::of(t, false) : InputMeta{});
   }
   node->attrs.assign(attrs.begin(), attrs.end());
   node->outputs = static_cast<int32_t>(outs.size());
-  for (const Tensor& out : outs) node->output_metas.push_back(meta_of(out, true));
+  for (const Tensor& out : outs) node->output_metas.push_back(InputMeta::of(out, true));
   save(*node, saved, outs);
   for (size_t i = 0; i < outs.size(); i++)
     if (is_inexact(outs[i].dtype())) attach(outs[i], node, static_cast<int>(i));
@@ -265,29 +264,28 @@ constexpr const char* kNoGradView =
     "both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)";
 }
 
-Tensor record_view(const Op& op, const Tensor& base, std::vector<Attr> attrs, const Tensor& out, const char* refuse) {
+Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& out, const char* refuse) {
   if (inference_) return out;
   AutogradMeta& meta = need_autograd(out);
   auto view = std::make_unique<ViewInfo>();
   view->version = out.version();
   view->refuse = refuse;
   ViewInfo* parent = base->autograd ? base->autograd->view.get() : nullptr;
-  if (parent) {
-    view->base = parent->base;
-    view->chain = parent->chain;
-    if (!view->refuse) view->refuse = parent->refuse;
-  } else {
-    view->base = base;
-  }
+  view->base = parent ? parent->base : base;
+  if (parent && !view->refuse) view->refuse = parent->refuse;
   if (!grad_enabled_ && !view->refuse) view->refuse = kNoGradView;
   if (needs_grad({&base}) && is_inexact(out.dtype())) {
     Ref<Node> node(new Node(&op));
     node->edges.push_back(gradient_edge(base));
     node->inputs.emplace_back();
-    node->attrs = attrs;
+    node->attrs.assign(attrs.begin(), attrs.end());
     meta.grad_fn = std::move(node);
   }
-  view->chain.emplace_back(&op, std::move(attrs));
+  bool window = !meta.grad_fn && view->base.is_contiguous() && view->base.dtype() == out.dtype() && (!parent || parent->chain.empty());
+  if (!window) {
+    if (parent) view->chain = view_chain(base);
+    view->chain.emplace_back(&op, std::vector<Attr>(attrs.begin(), attrs.end()));
+  }
   meta.view = std::move(view);
   return out;
 }
@@ -320,7 +318,7 @@ InplaceRecord::InplaceRecord(const Op& op, Inputs inputs, const Tensor& self) : 
     bool is_self = t->defined() && t->is(self);
     if (is_self) needs_ |= uint64_t{1} << i;
     edges_.push_back(gradient_edge(*t));
-    metas_.push_back(t->defined() ? meta_of(*t, !(t->shape() == self.shape())) : InputMeta{});
+    metas_.push_back(t->defined() ? InputMeta::of(*t, !(t->shape() == self.shape())) : InputMeta{});
     i++;
   }
 }
@@ -331,14 +329,14 @@ namespace {
 struct Slice {
   Ref<Node> inner;      // the op that wrote
   uint64_t self_inputs;  // which of its inputs were the view itself
-  std::vector<std::pair<const Op*, std::vector<Attr>>> chain;
+  ViewChain chain;
 };
 
 }  // namespace
 
 // Defined by ops/copy.cpp, which knows clone and copy_.
 void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs,
-                     const std::vector<std::pair<const Op*, std::vector<Attr>>>& chain);
+                     const ViewChain& chain);
 
 namespace {
 const Op copy_slices_op{"CopySlices", [](Backward& b) {
@@ -356,7 +354,7 @@ void rebase_history(const Tensor& self, Ref<Node> node, int output, uint64_t sel
   auto slice = std::make_shared<Slice>();
   slice->inner = node;
   slice->self_inputs = self_inputs;
-  slice->chain = meta.view->chain;
+  slice->chain = view_chain(self);
   Tensor base = meta.view->base;
   Ref<Node> outer(new Node(&copy_slices_op));
   outer->edges.push_back(gradient_edge(base));
@@ -385,7 +383,7 @@ void InplaceRecord::finish(Attrs attrs, Saves saved) {
 Tensor Backward::grad_or_zeros(int output) const {
   if (grads_[output].defined()) return grads_[output];
   const InputMeta& meta = node_.output_metas[output];
-  Tensor zero = empty(meta.shape, meta.dtype);
+  Tensor zero = empty(*meta.shape, meta.dtype);
   if (zero.numel()) std::memset(zero.raw(), 0, zero.bytes());
   return zero;
 }

@@ -33,8 +33,10 @@ struct Edge {
 // What of a forward input the engine needs in order to undo broadcasting and promotion.
 struct InputMeta {
   DType dtype = DType::Undefined;
-  bool broadcast = false;  // then `shape` is the input's
-  Dims shape;
+  std::shared_ptr<const Dims> shape;  // null where it is the output's
+  static InputMeta of(const Tensor& t, bool with_shape) {
+    return {t.dtype(), with_shape ? std::make_shared<const Dims>(t.shape()) : nullptr};
+  }
 };
 
 // What packs saved tensors away (torch.autograd.graph.saved_tensors_hooks); owned by the bindings.
@@ -74,7 +76,7 @@ struct NodeHooks {
   std::map<int, HookList> retain;  // of retain_grad, by output: run last of the pre hooks
 };
 
-class Node final : public Counted {
+class Node final : public Counted, public Pooled<Node> {
  public:
   explicit Node(const Op* op);
   ~Node() override;
@@ -103,14 +105,15 @@ class Node final : public Counted {
 };
 
 // What a view remembers: the tensor whose memory it shows and how to get there.
-struct ViewInfo {
+using ViewChain = std::vector<std::pair<const Op*, std::vector<Attr>>>;
+struct ViewInfo : Pooled<ViewInfo> {
   Tensor base;
-  std::vector<std::pair<const Op*, std::vector<Attr>>> chain;
+  ViewChain chain;  // empty: a window on the contiguous memory of the base, see view_chain()
   uint32_t version = 0;        // of the shared counter when grad_fn was made
   const char* refuse = nullptr;  // why in-place changes are not allowed (views of multi-view ops)
 };
 
-struct AutogradMeta {
+struct AutogradMeta : Pooled<AutogradMeta> {
   Ref<Node> grad_fn;
   int32_t output = 0;
   Tensor grad;
@@ -166,8 +169,11 @@ void record_many(const Op& op, std::span<const Tensor> inputs, Attrs attrs, Save
 // A list of inputs (cat, stack).
 Tensor record_list(const Op& op, std::span<const Tensor> inputs, Attrs attrs, Saves saved, const Tensor& out);
 // `out` is a view of `base` made by op.replay(base, attrs).
-Tensor record_view(const Op& op, const Tensor& base, std::vector<Attr> attrs, const Tensor& out,
-                   const char* refuse_inplace = nullptr);
+Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& out, const char* refuse_inplace = nullptr);
+// How a view is taken from its base.
+ViewChain view_chain(const Tensor& view);
+// The op behind windows on contiguous memory (as_strided: shape, strides, offset, shape of the base); set by ops/views.cpp.
+extern const Op* window_op;
 
 // In-place: check before writing into `self` (leaf that requires grad, inference, expanded memory, ...), then write,
 // then record: `self` becomes the output of `op` applied to `inputs` (edges captured before the write).

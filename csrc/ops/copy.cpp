@@ -182,7 +182,7 @@ namespace flambeau {
 // The gradient of a base part of which was overwritten: what lies outside the view passes, what lies inside goes
 // through the op that wrote there.
 void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs,
-                     const std::vector<std::pair<const Op*, std::vector<Attr>>>& chain) {
+                     const ViewChain& chain) {
   auto replay = [&](Tensor t) {
     for (auto& [op, attrs] : chain) t = op->replay(t, attrs);
     return t;

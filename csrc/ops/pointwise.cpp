@@ -20,12 +20,19 @@ constexpr bool names(const char* text, char variable) {
 }
 
 std::shared_ptr<void> pack_params(Params params) {
-  if (params.size() == 0) return nullptr;
   return std::make_shared<std::vector<double>>(params);
 }
+Tensor record_with(const Op& op, Inputs inputs, Params params, Saves saved, const Tensor& out) {
+  if (params.size() == 0) return record(op, inputs, {}, saved, out);
+  return record(op, inputs, {pack_params(params)}, saved, out);
+}
+void finish_with(InplaceRecord& recording, Params params, Saves saved) {
+  if (params.size() == 0) return recording.finish({}, saved);
+  recording.finish({pack_params(params)}, saved);
+}
 const double* params_of(Backward& b) {
-  auto& packed = b.attr<std::shared_ptr<void>>(0);
-  return packed ? static_cast<std::vector<double>*>(packed.get())->data() : nullptr;
+  if (b.node().attrs.empty()) return nullptr;
+  return static_cast<std::vector<double>*>(b.attr<std::shared_ptr<void>>(0).get())->data();
 }
 
 const Tensor NONE;
@@ -150,14 +157,14 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     check_defined(#op, in);                                                                                       \
     Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, x.dtype());                 \
     if (is_none(#dx) || !needs_grad({&x})) return y;                                                                              \
-    return record(op##_op, {&x}, {pack_params(params)}, {Save(names(#dx, 'x') ? x : NONE), Save(names(#dx, 'y') ? y : NONE)}, y); \
+    return record_with(op##_op, {&x}, params, {Save(names(#dx, 'x') ? x : NONE), Save(names(#dx, 'y') ? y : NONE)}, y); \
   }                                                                                                               \
   Tensor inplace_##op(const Tensor& self, Params params) {                                                        \
     const Tensor* in[] = {&self};                                                                                 \
     InplaceRecord recording(op##_op, {&self}, self);                                                              \
     Tensor x = recording.active() && names(#dx, 'x') ? clone(self) : NONE;                                        \
     run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, self.dtype());                       \
-    recording.finish({pack_params(params)}, {Save(x), Save(names(#dx, 'y') ? self : NONE)});                      \
+    finish_with(recording, params, {Save(x), Save(names(#dx, 'y') ? self : NONE)});                      \
     return self;                                                                                                  \
   }
 #define BINARY(op, nparams, types, result, formula, da, db)                                                       \
@@ -178,7 +185,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     DType common = a.dtype() == b.dtype() && !a->weak && !b->weak ? a.dtype() : result_type({&a, &b});            \
     Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, common);                    \
     if ((is_none(#da) && is_none(#db)) || !needs_grad({&a, &b})) return y;                                                                          \
-    return record(op##_op, {&a, &b}, {pack_params(params)},                                                       \
+    return record_with(op##_op, {&a, &b}, params,                                                       \
                   {Save(a, op##_saves_a), Save(b, op##_saves_b), Save(y, op##_saves_y)}, y);                      \
   }                                                                                                               \
   Tensor inplace_##op(const Tensor& self, const Tensor& b, Params params) {                                       \
@@ -187,7 +194,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     InplaceRecord recording(op##_op, {&self, &b}, self);                                                          \
     Tensor before = recording.active() && (op##_saves_a || (b.is(self) && op##_saves_b)) ? clone(self) : NONE;     \
     run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, result_type({&self, &b}));           \
-    recording.finish({pack_params(params)}, {Save(before, op##_saves_a), Save(b.is(self) ? before : b, op##_saves_b), \
+    finish_with(recording, params, {Save(before, op##_saves_a), Save(b.is(self) ? before : b, op##_saves_b), \
                                              Save(self, op##_saves_y)});                                          \
     return self;                                                                                                  \
   }
@@ -207,7 +214,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     check_defined(#op, in);                                                                                       \
     Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, common3(PointwiseOp::op, a, b, c));      \
     if (!needs_grad({&a, &b, &c})) return y;                                                                      \
-    return record(op##_op, {&a, &b, &c}, {pack_params(params)},                                                   \
+    return record_with(op##_op, {&a, &b, &c}, params,                                                   \
                   {Save(a, op##_saves('a')), Save(b, op##_saves('b')), Save(c, op##_saves('c')), Save(y, op##_saves('y'))}, y); \
   }                                                                                                               \
   Tensor inplace_##op(const Tensor& self, const Tensor& b, const Tensor& c, Params params) {                      \
@@ -217,7 +224,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     bool again = (b.is(self) && op##_saves('b')) || (c.is(self) && op##_saves('c'));                              \
     Tensor before = recording.active() && (op##_saves('a') || again) ? clone(self) : NONE;                        \
     run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, common3(PointwiseOp::op, self, b, c));            \
-    recording.finish({pack_params(params)},                                                                       \
+    finish_with(recording, params,                                                                       \
                      {Save(before, op##_saves('a')), Save(b.is(self) ? before : b, op##_saves('b')),              \
                       Save(c.is(self) ? before : c, op##_saves('c')), Save(self, op##_saves('y'))});              \
     return self;                                                                                                  \

@@ -401,13 +401,15 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
 
 namespace {
 Tensor as_strided_replay(const Tensor& x, const AttrList& a) {
-  return as_strided(x.is_contiguous() ? x : contiguous(x), dims(a, 0), dims(a, 1), integer(a, 2));
+  Tensor base = contiguous(x);
+  return as_strided(base, dims(a, 0), dims(a, 1), base->offset + integer(a, 2));
 }
 // The base is taken as contiguous, as its gradient is.
 void as_strided_vjp(Backward& b) {
   b.set(0, scatter_window(b.grad(), {b.attr<Dims>(0), b.attr<Dims>(1), b.attr<int64_t>(2)}, b.attr<Dims>(3)));
 }
 const Op as_strided_op{"as_strided", as_strided_vjp, as_strided_replay};
+[[maybe_unused]] const bool windows_known = (window_op = &as_strided_op, true);
 }  // namespace
 
 Tensor as_strided(const Tensor& x, const Dims& shape, const Dims& strides, int64_t offset) {

@@ -150,11 +150,7 @@ nb::object function_node(nb::object context, const std::string& name, const std:
   Ref<Node> node(new Node(python_op(name)));
   for (const Tensor& t : inputs) {
     node->edges.push_back(gradient_edge(t));
-    InputMeta meta;
-    meta.dtype = t.dtype();
-    meta.broadcast = true;
-    meta.shape = t.shape();
-    node->inputs.push_back(std::move(meta));
+    node->inputs.push_back(InputMeta::of(t, true));
   }
   node->attrs.emplace_back(hold(std::move(context)));
   return nb::steal(wrap_node(node));
@@ -233,7 +229,7 @@ void attach_outputs(nb::handle node_object, const std::vector<Tensor>& inputs, c
                     const std::vector<int>& kinds) {
   Ref<Node> node = node_of(node_object);
   node->outputs = static_cast<int32_t>(outs.size());
-  for (const Tensor& t : outs) node->output_metas.push_back({t.dtype(), true, t.shape()});
+  for (const Tensor& t : outs) node->output_metas.push_back(InputMeta::of(t, true));
   for (size_t i = 0; i < outs.size(); i++) {
     if (kinds[i] == 1 || !is_inexact(outs[i].dtype())) continue;
     if (kinds[i] == 0) {
