@@ -7,6 +7,7 @@ from flambeau import ops
 from ._attention import multi_head_attention_forward
 from ._classification import cross_entropy, ctc_loss, nll_loss
 from ._composed import cosine_similarity, normalize, one_hot, pairwise_distance, pdist
+from ._embedding_bag import embedding_bag
 from ._linear_cross_entropy import linear_cross_entropy
 from ._losses import (
     binary_cross_entropy,
@@ -36,6 +37,7 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "ctc_loss",
+    "embedding_bag",
     "gaussian_nll_loss",
     "hinge_embedding_loss",
     "huber_loss",
