@@ -250,14 +250,21 @@ def orthogonal_(tensor, gain=1, generator=None):
     flat = tensor.new_empty((rows, columns)).normal_(0, 1, generator=generator)
     if rows < columns:
         flat.t_()
-    q, r = flambeau.linalg.qr(flat)
-    q *= flambeau.diag(r, 0).sign()  # makes the decomposition, and with it the result, unique
+    q = _orthonormal(flat)
     if rows < columns:
         q.t_()
     with flambeau.no_grad():
         tensor.view_as(q).copy_(q)
         tensor.mul_(gain)
     return tensor
+
+
+def _orthonormal(matrix):
+    """The orthonormal factor of a QR decomposition, unique because R's diagonal is made positive."""
+    import numpy
+
+    q, r = numpy.linalg.qr(matrix.numpy())
+    return flambeau.from_numpy(q * numpy.sign(numpy.diagonal(r)))
 
 
 def sparse_(tensor, sparsity, std=0.01, generator=None):

@@ -1,12 +1,14 @@
-"""Making modules without drawing their first weights."""
+"""Making modules whose first weights do not matter."""
 
 import inspect
+
+import flambeau
 
 __all__ = ["skip_init"]
 
 
 def skip_init(module_cls, *args, **kwargs):
-    """A module whose parameters are not initialised.
+    """A module whose parameters may hold anything, and whose making leaves the random stream where it was.
 
     Args:
         module_cls: a Module class that takes `device`.
@@ -23,5 +25,7 @@ def skip_init(module_cls, *args, **kwargs):
         raise RuntimeError(f"Expected a Module; got {module_cls}")
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
-    device = kwargs.pop("device", "cpu")
-    return module_cls(*args, device="meta", **kwargs).to_empty(device=device)
+    state = flambeau.get_rng_state()  # what the constructor draws is drawn by nobody
+    module = module_cls(*args, **kwargs)
+    flambeau.set_rng_state(state)
+    return module
