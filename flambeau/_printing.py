@@ -39,10 +39,11 @@ class _Formatter:
         if not self.floating:
             self.width = max((len(str(v)) for v in values), default=1)
             return
-        self._measure([v for v in values if v != 0 and math.isfinite(v)])
+        finite = [v for v in values if v != 0 and math.isfinite(v)]
+        self._measure(finite)
         if _options["sci_mode"] is not None:
             self.sci_mode = _options["sci_mode"]
-        self.width = max((len(self._plain(v)) for v in values), default=1)
+        self.width = max((len(self._plain(v)) for v in finite), default=1)
 
     def _measure(self, finite):
         if not finite:
@@ -74,8 +75,6 @@ class _ComplexFormatter:
     def __init__(self, values, dtype):
         real = dtype.to_real()
         self.real, self.imag = _Formatter([v.real for v in values], real), _Formatter([v.imag for v in values], real)
-        # both parts are written alike
-        self.real.int_mode = self.imag.int_mode = self.real.int_mode and self.imag.int_mode
         self.width = self.real.width + self.imag.width + 1
 
     def __call__(self, value):

@@ -6,6 +6,56 @@ from . import _C, ops
 
 Tensor = _C.Tensor
 Tensor.__module__ = "flambeau"
+Tensor.__doc__ = """An array of one dtype, with a place in the graph of what it was computed from.
+
+Made by flambeau.tensor, by creation functions and by every operation; `Tensor(...)` itself is torch's old constructor.
+
+>>> flambeau.tensor([[1.0, 2.0], [3.0, 4.0]]).sum()
+tensor(10.)
+"""
+_C.Size.__doc__ = """The shape of a tensor: a tuple of ints.
+
+>>> flambeau.ones(2, 3).shape.numel()
+6
+"""
+_C.dtype.__doc__ = """The type of a tensor's elements, such as float32.
+
+>>> flambeau.float64.itemsize
+8
+"""
+_C.device.__doc__ = """Where a tensor's memory is: a type, and an index where there are several.
+
+>>> flambeau.device("cpu").type
+'cpu'
+"""
+_C.Node.__doc__ = """One recorded operation of the graph; a tensor's is its grad_fn.
+
+>>> (flambeau.ones(1, requires_grad=True) * 2).grad_fn.name()
+'MulBackward0'
+"""
+_C.ShapeError.__doc__ = """Shapes that do not fit together.
+
+>>> try:
+...     flambeau.ones(2) + flambeau.ones(3)
+... except flambeau.ShapeError as error:
+...     print(str(error)[:5])
+[add]
+"""
+_C.DTypeError.__doc__ = """A dtype that an operation does not take.
+
+>>> issubclass(flambeau.DTypeError, RuntimeError)
+True
+"""
+_C.OutOfMemoryError.__doc__ = """More memory was asked for than there is.
+
+>>> issubclass(flambeau.OutOfMemoryError, RuntimeError)
+True
+"""
+_C.LinAlgError.__doc__ = """A matrix that a decomposition cannot handle, a singular one for instance.
+
+>>> issubclass(flambeau.LinAlgError, RuntimeError)
+True
+"""
 
 for _family in ops.FAMILIES:
     _module = importlib.import_module(f"flambeau.ops.{_family}")

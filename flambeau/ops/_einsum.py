@@ -23,7 +23,7 @@ def einsum(*args):
         RuntimeError: the equation is malformed, or sizes of the same letter disagree.
 
     >>> flambeau.einsum("ij,jk->ik", flambeau.ones(2, 3), flambeau.ones(3, 4)).shape
-    flambeau.Size([2, 4])
+    torch.Size([2, 4])
     """
     operands, inputs, output = _parse(args)
     names, output = _name_dims(operands, inputs, output)

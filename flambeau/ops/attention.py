@@ -34,7 +34,7 @@ def scaled_dot_product_attention(
 
     >>> q = flambeau.ones(1, 2, 3, 4)
     >>> flambeau.nn.functional.scaled_dot_product_attention(q, q, q, is_causal=True).shape
-    flambeau.Size([1, 2, 3, 4])
+    torch.Size([1, 2, 3, 4])
     """
     _check(query, key, value, attn_mask, dropout_p)
     if scale is None:

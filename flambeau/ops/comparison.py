@@ -372,7 +372,7 @@ def isneginf(input, *, out=None):
         Tensor of the shape of `input` and dtype bool.
 
     Example:
-        >>> flambeau.isneginf(flambeau.tensor([1.0, float("-inf")]))
+        >>> flambeau.isneginf(flambeau.tensor([1.0, -flambeau.inf]))
         tensor([False,  True])
     """
     result = _C.isneginf(input)
@@ -392,7 +392,7 @@ def isposinf(input, *, out=None):
         Tensor of the shape of `input` and dtype bool.
 
     Example:
-        >>> flambeau.isposinf(flambeau.tensor([1.0, float("inf")]))
+        >>> flambeau.isposinf(flambeau.tensor([1.0, flambeau.inf]))
         tensor([False,  True])
     """
     result = _C.isposinf(input)
@@ -431,7 +431,7 @@ def isfinite(input):
         Tensor of the shape of `input` and dtype bool.
 
     Example:
-        >>> flambeau.isfinite(flambeau.tensor([1.0, float("inf"), float("nan")]))
+        >>> flambeau.isfinite(flambeau.tensor([1.0, flambeau.inf, flambeau.nan]))
         tensor([ True, False, False])
     """
     return _C.isfinite(input)
@@ -449,7 +449,7 @@ def isinf(input):
         Tensor of the shape of `input` and dtype bool.
 
     Example:
-        >>> flambeau.isinf(flambeau.tensor([1.0, float("inf"), float("nan")]))
+        >>> flambeau.isinf(flambeau.tensor([1.0, flambeau.inf, flambeau.nan]))
         tensor([False,  True, False])
     """
     return _C.isinf(input)
@@ -467,7 +467,7 @@ def isnan(input):
         Tensor of the shape of `input` and dtype bool.
 
     Example:
-        >>> flambeau.isnan(flambeau.tensor([1.0, float("inf"), float("nan")]))
+        >>> flambeau.isnan(flambeau.tensor([1.0, flambeau.inf, flambeau.nan]))
         tensor([False, False,  True])
     """
     return _C.isnan(input)

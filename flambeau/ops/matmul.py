@@ -93,7 +93,7 @@ def bmm(input, mat2, *, out=None):
         Tensor: `(b, m, n)`.
 
     >>> flambeau.bmm(flambeau.ones(4, 2, 3), flambeau.ones(4, 3, 5)).shape
-    flambeau.Size([4, 2, 5])
+    torch.Size([4, 2, 5])
     """
     if input.ndim != 3 or mat2.ndim != 3 or input.shape[0] != mat2.shape[0]:
         raise _C.ShapeError(
@@ -152,7 +152,7 @@ def inner(input, other, *, out=None):
         Tensor: `(*a, *b)`.
 
     >>> flambeau.inner(flambeau.ones(2, 3), flambeau.ones(4, 3)).shape
-    flambeau.Size([2, 4])
+    torch.Size([2, 4])
     """
     _same_dtype("inner", input, other)
     if input.ndim == 0 or other.ndim == 0:
@@ -177,7 +177,7 @@ def outer(input, vec2, *, out=None):
     """All products of the elements of two vectors: `out[i, j] = input[i] * vec2[j]`.
 
     >>> flambeau.outer(flambeau.ones(2), flambeau.ones(3)).shape
-    flambeau.Size([2, 3])
+    torch.Size([2, 3])
     """
     _as_vector("outer", input)
     _as_vector("outer", vec2)
@@ -188,7 +188,7 @@ def ger(input, vec2, *, out=None):
     """Another name of `outer`.
 
     >>> flambeau.ger(flambeau.ones(2), flambeau.ones(3)).shape
-    flambeau.Size([2, 3])
+    torch.Size([2, 3])
     """
     return outer(input, vec2, out=out)
 
@@ -208,7 +208,7 @@ def linear(input, weight, bias=None):
         ShapeError: the sizes disagree.
 
     >>> flambeau.nn.functional.linear(flambeau.ones(2, 3), flambeau.ones(4, 3), flambeau.ones(4)).shape
-    flambeau.Size([2, 4])
+    torch.Size([2, 4])
     """
     return _C.linear(input, weight, bias)
 
@@ -363,7 +363,7 @@ def tensordot(a, b, dims=2, out=None):
         Tensor: the remaining dimensions of `a`, then those of `b`.
 
     >>> flambeau.tensordot(flambeau.ones(2, 3, 4), flambeau.ones(3, 4, 5)).shape
-    flambeau.Size([2, 5])
+    torch.Size([2, 5])
     """
     _same_dtype("tensordot", a, b)
     left, right = _contracted_dims(a, b, dims)
@@ -451,7 +451,7 @@ def bilinear(input1, input2, weight, bias=None):
         Tensor: `(*, out)`.
 
     >>> flambeau.nn.functional.bilinear(flambeau.ones(5, 2), flambeau.ones(5, 3), flambeau.ones(4, 2, 3)).shape
-    flambeau.Size([5, 4])
+    torch.Size([5, 4])
     """
     ok = input1.ndim == input2.ndim and input1.shape[:-1] == input2.shape[:-1] and weight.ndim == 3
     _expect(
@@ -565,7 +565,7 @@ def chain_matmul(*matrices, out=None):
     """The product of several matrices, in the cheapest order.
 
     >>> flambeau.chain_matmul(flambeau.ones(2, 3), flambeau.ones(3, 4), flambeau.ones(4, 1)).shape
-    flambeau.Size([2, 1])
+    torch.Size([2, 1])
     """
     for m in matrices:
         check_tensor("chain_matmul", m)

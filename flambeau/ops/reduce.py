@@ -43,7 +43,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, keep
 def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """Sum that counts NaN as zero.
 
-    >>> flambeau.nansum(flambeau.tensor([1.0, float("nan"), 2.0]))
+    >>> flambeau.nansum(flambeau.tensor([1.0, flambeau.nan, 2.0]))
     tensor(3.)
     """
     return write_out(out, _C.nansum(input, _dims(dim, None), keepdim, dtype))
@@ -62,7 +62,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, kee
 def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """Mean of the elements that are not NaN.
 
-    >>> flambeau.nanmean(flambeau.tensor([1.0, float("nan"), 3.0]))
+    >>> flambeau.nanmean(flambeau.tensor([1.0, flambeau.nan, 3.0]))
     tensor(2.)
     """
     if not (input.is_floating_point() or input.is_complex()):
@@ -278,7 +278,7 @@ def median(input, dim=None, keepdim=False, *, out=None, axis=None, keepdims=None
 def nanmedian(input, dim=None, keepdim=False, *, out=None, axis=None, keepdims=None):
     """The middle element among those that are not NaN.
 
-    >>> flambeau.nanmedian(flambeau.tensor([3.0, float("nan"), 1.0]))
+    >>> flambeau.nanmedian(flambeau.tensor([3.0, flambeau.nan, 1.0]))
     tensor(1.)
     """
     return _pick("nanmedian", input, axis if dim is None else dim, keepdim if keepdims is None else keepdims, out)

@@ -100,7 +100,7 @@ def fmax(input, other, *, out=None):
         Tensor of the broadcast shape and promoted dtype.
 
     Example:
-        >>> flambeau.fmax(flambeau.tensor([1.0, float("nan")]), flambeau.tensor([2.0, 3.0]))
+        >>> flambeau.fmax(flambeau.tensor([1.0, flambeau.nan]), flambeau.tensor([2.0, 3.0]))
         tensor([2., 3.])
     """
     check_tensors("fmax", input, other)
@@ -122,7 +122,7 @@ def fmin(input, other, *, out=None):
         Tensor of the broadcast shape and promoted dtype.
 
     Example:
-        >>> flambeau.fmin(flambeau.tensor([1.0, float("nan")]), flambeau.tensor([2.0, 3.0]))
+        >>> flambeau.fmin(flambeau.tensor([1.0, flambeau.nan]), flambeau.tensor([2.0, 3.0]))
         tensor([1., 3.])
     """
     check_tensors("fmin", input, other)
@@ -219,7 +219,7 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
         Tensor of the shape and dtype of `input`.
 
     Example:
-        >>> flambeau.nan_to_num(flambeau.tensor([float("nan"), float("inf"), 1.0]), posinf=9.0)
+        >>> flambeau.nan_to_num(flambeau.tensor([flambeau.nan, flambeau.inf, 1.0]), posinf=9.0)
         tensor([0., 9., 1.])
     """
     result = without_nan(input, nan, posinf, neginf)

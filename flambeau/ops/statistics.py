@@ -138,7 +138,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """quantile of the elements that are not NaN.
 
-    >>> flambeau.nanquantile(flambeau.tensor([1.0, float("nan"), 3.0]), 0.5)
+    >>> flambeau.nanquantile(flambeau.tensor([1.0, flambeau.nan, 3.0]), 0.5)
     tensor(2.)
     """
     return write_out(out, _quantile("nanquantile", input, q, dim, keepdim, interpolation, True))
