@@ -1,5 +1,6 @@
 """Runs the example of every public name's docstring, in its module's namespace; fails where there is no docstring."""
 
+import builtins
 import doctest
 import importlib
 import inspect
@@ -47,7 +48,8 @@ def examples(name, value, seen):
             continue
         seen.add(text)
         home = sys.modules.get(getattr(value, "__module__", None), flambeau)
-        names = {**vars(home), "flambeau": flambeau, "nn": flambeau.nn, "F": flambeau.nn.functional, "np": np}
+        own = {key: v for key, v in vars(home).items() if not hasattr(builtins, key)}  # flambeau.float is a dtype
+        names = {**own, "flambeau": flambeau, "nn": flambeau.nn, "F": flambeau.nn.functional, "np": np}
         yield parser.get_doctest(inspect.cleandoc(text), names, title, None, 0)
 
 

@@ -185,7 +185,7 @@ def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=Non
 
     >>> _ = flambeau.manual_seed(0)
     >>> flambeau.randperm(4)
-    tensor([2, 0, 1, 3])
+    tensor([0, 1, 3, 2])
     """
     if isinstance(n, (bool, float)) or not hasattr(n, "__index__"):
         raise TypeError(f"[randperm] argument 'n' must be int, not {type(n).__name__}")

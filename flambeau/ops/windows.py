@@ -88,7 +88,7 @@ def kaiser_window(
     r"""Kaiser's window :math:`I_0(\beta \sqrt{1 - (\frac{2 n}{N - 1} - 1)^2}) / I_0(\beta)`; arguments as of `hann_window`.
 
     >>> flambeau.kaiser_window(4, beta=2.0)
-    tensor([0.4387, 0.8368, 1.0000, 0.8368])
+    tensor([0.4387, 0.8348, 1.0000, 0.8348])
     """
 
     def formula(n, count):

@@ -29,9 +29,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     Example::
 
-        >>> layer = flambeau.nn.AdaptiveLogSoftmaxWithLoss(4, 10, [2, 5])
-        >>> result = layer(flambeau.ones(3, 4), flambeau.tensor([0, 3, 9]))
-        >>> result.output.shape, layer.log_prob(flambeau.ones(3, 4)).shape
+        >>> layer = flambeau.nn.AdaptiveLogSoftmaxWithLoss(16, 10, [2, 5])
+        >>> result = layer(flambeau.ones(3, 16), flambeau.tensor([0, 3, 9]))
+        >>> result.output.shape, layer.log_prob(flambeau.ones(3, 16)).shape
         (torch.Size([3]), torch.Size([3, 10]))
     """
 
