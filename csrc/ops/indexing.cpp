@@ -474,8 +474,8 @@ struct DimWalk {
 
 // The index of gather and scatter: as many dimensions as x, no larger outside of dim.
 Tensor element_index(const char* op, const Tensor& x, int64_t dim, const Tensor& index) {
-  FL_CHECK(is_index(index.dtype()), Runtime, op, op, "(): Expected dtype int32/int64 for index, got ", name(index.dtype()));
   if (index.numel() == 0) return index;
+  FL_CHECK(is_index(index.dtype()), Runtime, op, op, "(): Expected dtype int32/int64 for index, got ", name(index.dtype()));
   int64_t rank = std::max<int64_t>(x.ndim(), 1);
   FL_CHECK(std::max<int64_t>(index.ndim(), 1) == rank, Shape, op, "Index tensor must have the same number of dimensions as input tensor: index ",
            index.shape(), ", input ", x.shape());
@@ -540,6 +540,7 @@ Tensor scatter_any(const Op& op, const Tensor& x, int64_t dim, const Tensor& ind
   Tensor at = element_index(op.name, x, dim, index);
   if (at.numel() == 0) return in_place ? x : clone(x);
   Tensor part = covered(op.name, source, at, x);
+  if (part.ndim() != at.ndim()) at = view(at, part.shape());  // one of them is 0-dim
   if (in_place) {
     Tensor values = apart(part, x);
     InplaceRecord recording(op, {&x, &part}, x);
@@ -811,7 +812,8 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   if (dims.empty()) return view(roll(reshape(x, {x.numel()}), shifts, {0}), x.shape());
   Tensor out = detach(x);
   for (int64_t k = 0; k < dims.size(); k++) {
-    int64_t d = wrap_dim(dims[k], x.ndim(), "roll"), n = x.ndim() ? x.size(d) : 0;
+    FL_CHECK(x.ndim() > 0, Index, "roll", "Dimension specified as ", dims[k], " but tensor has no dimensions");
+    int64_t d = wrap_dim(dims[k], x.ndim(), "roll"), n = x.size(d);
     if (n == 0) continue;
     int64_t shift = (shifts[k] % n + n) % n;
     out = reorder(out, d, [=](int64_t i) { return i < shift ? i + n - shift : i - shift; });

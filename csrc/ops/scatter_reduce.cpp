@@ -73,6 +73,7 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
   for (int64_t d = 0; d < source.ndim() && d < index.ndim(); d++)
     if (index.size(d) < source.size(d)) part = narrow(part, d, 0, index.size(d));
   Tensor at = clone(index->dtype == DType::Int64 ? index : to_dtype(index, DType::Int64));
+  if (at.ndim() != part.ndim() && at.numel() == part.numel()) at = view(at, part.shape());  // one of them is 0-dim
   {
     GradMode no_grad(false);
     Tensor start = detach(x);

@@ -30,6 +30,33 @@ def write_out(out, result):
     return out
 
 
+def write_apart(out, result, *inputs):
+    """`write_out` of the functions that pick elements: of their very dtype, into memory that is not read."""
+    if out is None:
+        return result
+    pairs = list(zip(out, result)) if isinstance(result, tuple) else [(out, result)]
+    for target, value in pairs:
+        if target.dtype != value.dtype:
+            raise RuntimeError(f"[out] Expected out tensor to have dtype {value.dtype}, but got {target.dtype} instead")
+        if any(s == 0 and n > 1 for n, s in zip(target.shape, target.stride())):
+            raise RuntimeError("[out] unsupported operation: more than one element of the written-to tensor refers to a single memory location")
+        if any(_overlap(target, t) for t in inputs if isinstance(t, _C.Tensor)):
+            raise RuntimeError("[out] unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location")
+    return write_out(out, result)
+
+
+def _overlap(a, b):
+    if not a.numel() or not b.numel() or _C.storage_id(a) != _C.storage_id(b):
+        return False
+    (a_begin, a_end), (b_begin, b_end) = (_span(t) for t in (a, b))
+    return a_begin < b_end and b_begin < a_end
+
+
+def _span(t):
+    begin = t.data_ptr()
+    return begin, begin + t.itemsize * (1 + sum((n - 1) * s for n, s in zip(t.shape, t.stride())))
+
+
 def resize_out(out, shape):
     if out.numel():
         warnings.warn(

@@ -1,7 +1,7 @@
 """Elements chosen by index tensors and masks, and whole dimensions rearranged."""
 
 from .. import _C
-from ._common import check_tensor, dims_of, write_out
+from ._common import before_write, check_tensor, dims_of, write_apart, write_out
 
 __all__ = [
     "argwhere", "embedding_renorm_", "flip", "fliplr", "flipud", "gather", "index_add", "index_copy", "index_fill", "index_put",
@@ -38,7 +38,7 @@ def index_select(input, dim, index, *, out=None):
     tensor([[3, 4],
             [3, 4]])
     """
-    return write_out(out, _C.index_select(input, dim, index))
+    return write_apart(out, _C.index_select(input, dim, index), input, index)
 
 
 def _scaled(source, alpha):
@@ -110,7 +110,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
 
 def index_reduce_(self, dim, index, source, reduce, *, include_self=True):
     """`index_reduce` in place."""
-    return _C.copy_(self, index_reduce(self, dim, index, source, reduce, include_self=include_self))
+    return _C.copy_(self, index_reduce(before_write(self), dim, index, source, reduce, include_self=include_self))
 
 
 # ---- along one dimension: elements
@@ -134,7 +134,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     tensor([[1, 1],
             [4, 3]])
     """
-    return write_out(out, _C.gather(input, dim, index))
+    return write_apart(out, _C.gather(input, dim, index), input, index)
 
 
 def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
@@ -160,7 +160,7 @@ def _scatter(input, dim, index, src, reduce, in_place):
         src = _C.full(tuple(index.shape), _C.scalar(src), input.dtype)
     if reduce == "add":
         return _C.scatter_add(input, dim, index, src, in_place)
-    made = _C.scatter_reduce(input, dim, index, src, _PROD, True)
+    made = _C.scatter_reduce(before_write(input) if in_place else input, dim, index, src, _PROD, True)
     return _C.copy_(input, made) if in_place else made
 
 
@@ -216,7 +216,7 @@ def _mean(total, input, dim, index, src, include_self):
 
 def scatter_reduce_(self, dim, index, src, reduce, *, include_self=True):
     """`scatter_reduce` in place."""
-    return _C.copy_(self, scatter_reduce(self, dim, index, src, reduce, include_self=include_self))
+    return _C.copy_(self, scatter_reduce(before_write(self), dim, index, src, reduce, include_self=include_self))
 
 
 # ---- several dimensions at once
@@ -255,7 +255,7 @@ def take(input, index, *, out=None):
     >>> flambeau.take(flambeau.tensor([[1, 2], [3, 4]]), flambeau.tensor([0, -1]))
     tensor([1, 4])
     """
-    return write_out(out, _C.take(input, index))
+    return write_apart(out, _C.take(input, index), input, index)
 
 
 def take_along_dim(input, indices, dim=None, *, out=None):
@@ -327,7 +327,7 @@ def masked_select(input, mask, *, out=None):
     >>> flambeau.masked_select(flambeau.tensor([1, 2, 3]), flambeau.tensor([True, False, True]))
     tensor([1, 3])
     """
-    return write_out(out, _C.masked_select(input, mask))
+    return write_apart(out, _C.masked_select(input, mask), input, mask)
 
 
 def masked_scatter(input, mask, source):
@@ -374,13 +374,13 @@ def where(self, condition, other):
 # ---- whole dimensions
 
 
-def flip(input, *dims):
+def flip(input, *order, dims=None):
     """The order of the elements along dimensions reversed.
 
     >>> flambeau.flip(flambeau.tensor([1, 2, 3]), (0,))
     tensor([3, 2, 1])
     """
-    return _C.flip(input, dims_of(dims[0] if len(dims) == 1 else dims))
+    return _C.flip(input, dims_of(dims if dims is not None else order[0] if len(order) == 1 else order))
 
 
 def fliplr(input):
@@ -441,9 +441,9 @@ def roll(input, shifts, dims=()):
     return _C.roll(input, dims_of(shifts), dims_of(dims))
 
 
-def repeat(self, *repeats):
+def repeat(self, *counts, repeats=None):
     """Copies of this tensor side by side: repeats[d] of them along dimension d."""
-    counts = dims_of(repeats[0] if len(repeats) == 1 else repeats)
+    counts = dims_of(repeats if repeats is not None else counts[0] if len(counts) == 1 else counts)
     if len(counts) < self.dim():
         raise RuntimeError("[repeat] Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     if any(n < 0 for n in counts):
@@ -455,13 +455,13 @@ def repeat(self, *repeats):
     return _C.reshape(_C.clone(whole, 0), [c * s for c, s in zip(counts, shape, strict=True)])
 
 
-def tile(input, *dims):
+def tile(input, *counts, dims=None):
     """`repeat` with missing counts taken as 1.
 
     >>> flambeau.tile(flambeau.tensor([1, 2]), (2,))
     tensor([1, 2, 1, 2])
     """
-    counts = dims_of(dims[0] if len(dims) == 1 else dims)
+    counts = dims_of(dims if dims is not None else counts[0] if len(counts) == 1 else counts)
     return repeat(input, (1,) * (input.dim() - len(counts)) + tuple(counts))
 
 

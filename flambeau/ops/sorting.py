@@ -1,7 +1,7 @@
 """Order: sorting, selecting, searching, counting."""
 
 from .. import _C, return_types
-from ._common import write_out
+from ._common import write_apart, write_out
 
 __all__ = [
     "argsort", "bincount", "bucketize", "histc", "isin", "kthvalue", "msort", "searchsorted", "sort", "topk", "unique",
@@ -25,7 +25,7 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     >>> flambeau.sort(flambeau.tensor([3, 1, 2])).indices
     tensor([1, 2, 0])
     """
-    return write_out(out, return_types.sort(_C.sort(input, dim, bool(descending))))
+    return write_apart(out, return_types.sort(_C.sort(input, dim, bool(descending))), input)
 
 
 def argsort(input, dim=-1, descending=False, stable=False):
@@ -54,7 +54,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     tensor([4., 3.])
     """
     k = int(k.item()) if isinstance(k, _C.Tensor) else k
-    return write_out(out, return_types.topk(_C.topk(input, k, dim, largest)))
+    return write_apart(out, return_types.topk(_C.topk(input, k, dim, largest)), input)
 
 
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
@@ -63,7 +63,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     >>> flambeau.kthvalue(flambeau.tensor([3.0, 1.0, 2.0]), 2).values
     tensor(2.)
     """
-    return write_out(out, return_types.kthvalue(_C.kthvalue(input, k, dim, keepdim)))
+    return write_apart(out, return_types.kthvalue(_C.kthvalue(input, k, dim, keepdim)), input)
 
 
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None):
