@@ -114,6 +114,8 @@ Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResul
   TileFn tile = kernels_of(*inputs[0]).pointwise.tile[static_cast<int>(id)][static_cast<int>(compute)];
   if (!tile || (is_bool(computed) && !(types & pointwise_types::B))) [[unlikely]]
     refuse(id, name, common);
+  if (id == PointwiseOp::sub && (is_bool(inputs[0]->dtype()) || is_bool(inputs[1]->dtype()))) [[unlikely]]
+    FL_FAIL(Runtime, name, "subtraction with a bool tensor is not supported. To invert a mask, use ~ or logical_not()");
   PointwiseCall call{tile, compute, tile_of(rule, computed), static_cast<int>(inputs.size()), nullptr, {}, std::data(params)};
   for (size_t i = 0; i < inputs.size(); i++) call.in[i] = inputs[i];
   Tensor out;

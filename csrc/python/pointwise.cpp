@@ -17,6 +17,12 @@ Tensor with_params(F&& f, nb::args params) {
   if constexpr (N >= 3) return f(ops::Params{p[0], p[1], p[2]});
 }
 
+// Of two operands one must be a tensor, as in torch.
+const Tensor& first_of(const char* op, const Operand& a, const Operand& b) {
+  FL_CHECK(!a.tensor->weak || !b.tensor->weak, Type, op, "expected a Tensor among the arguments, got two numbers");
+  return a.tensor;
+}
+
 }  // namespace
 
 void define_pointwise(nb::module_& m) {
@@ -32,11 +38,11 @@ void define_pointwise(nb::module_& m) {
   }
 #define BINARY(op, n, ...)                                                                                                    \
   if constexpr (n == 0) {                                                                                                     \
-    m.def(#op, [](const Operand& a, const Operand& b) { return ops::op(a.tensor, b.tensor); });                               \
+    m.def(#op, [](const Operand& a, const Operand& b) { return ops::op(first_of(#op, a, b), b.tensor); });                               \
     m.def(#op "_", [](const Tensor& a, const Operand& b) { return ops::inplace_##op(a, b.tensor); });                         \
   } else {                                                                                                                    \
     m.def(#op, [](const Operand& a, const Operand& b, nb::args p) {                                                           \
-      return with_params<n>([&](ops::Params v) { return ops::op(a.tensor, b.tensor, v); }, p);                                \
+      return with_params<n>([&](ops::Params v) { return ops::op(first_of(#op, a, b), b.tensor, v); }, p);                                \
     });                                                                                                                       \
     m.def(#op "_", [](const Tensor& a, const Operand& b, nb::args p) {                                                        \
       return with_params<n>([&](ops::Params v) { return ops::inplace_##op(a, b.tensor, v); }, p);                             \

@@ -70,17 +70,18 @@ def round_to(input, decimals, into=None):
 
 def clamped(input, low, high, into=None):
     """The numbers None stand for no bound."""
+    check_tensors("clamp", input)
     if low is None and high is None:
         raise RuntimeError("[clamp] at least one of min and max must not be None")
     numbers = not isinstance(low, _C.Tensor) and not isinstance(high, _C.Tensor)
     if numbers and input.is_floating_point():
         low, high = -INFINITY if low is None else low, INFINITY if high is None else high
         return _C.clamp_range(input, low, high) if into is None else _C.clamp_range_(into, low, high)
-    fractional = _C.result_type(input, high if low is None else low).is_floating_point
-    if low is None:
-        low = -INFINITY if fractional else -(2**63)
-    if high is None:
-        high = INFINITY if fractional else 2**63 - 1
+    dtype = _C.result_type(input, high if low is None else low)
+    lowest, highest = (False, True) if dtype is _C.bool else (-(2**63), 2**63 - 1)
+    if dtype.is_floating_point:
+        lowest, highest = -INFINITY, INFINITY
+    low, high = lowest if low is None else low, highest if high is None else high
     return _C.clamp(input, low, high) if into is None else _C.clamp_(into, low, high)
 
 
@@ -123,9 +124,13 @@ def check_addcdiv(input, tensor1, tensor2):
         )
 
 
-def check_parts(op, first, second):
+def check_parts(op, first, second, out):
+    """For ops that make complex numbers of two real tensors: their dtype must agree, and `out` must be the complex one."""
     check_tensors(op, first, second)
     if not first.is_floating_point() or first.dtype is _C.bfloat16:
         raise RuntimeError(f"[{op}] expected float16, float32 or float64 tensors, got {first.dtype}")
     if first.dtype is not second.dtype:
         raise RuntimeError(f"[{op}] both tensors must have the same dtype, got {first.dtype} and {second.dtype}")
+    wanted = {_C.float64: _C.complex128, _C.float32: _C.complex64}.get(first.dtype)
+    if out is not None and wanted is not None and out.dtype is not wanted:
+        raise RuntimeError(f"[{op}] out must have dtype {wanted}, got {out.dtype}")

@@ -513,6 +513,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
         >>> flambeau.isclose(flambeau.tensor([1.0, 2.0]), flambeau.tensor([1.0, 2.1]))
         tensor([ True, False])
     """
+    check_tensors("isclose", input, other)
     if input.dtype != other.dtype:
         raise RuntimeError(f"[isclose] both tensors must have the same dtype: input {input.dtype}, other {other.dtype}")
     if rtol < 0 or atol < 0:

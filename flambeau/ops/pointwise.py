@@ -168,7 +168,7 @@ def complex(real, imag, *, out=None):
         >>> flambeau.complex(flambeau.tensor([1.0, 2.0]), flambeau.tensor([0.5, -1.0]))
         tensor([1.+0.5000j, 2.-1.0000j])
     """
-    check_parts("complex", real, imag)
+    check_parts("complex", real, imag, out)
     result = _C.complex(real, imag)
     return result if out is None else write_out(out, result)
 
@@ -372,6 +372,7 @@ def ldexp(input, other, *, out=None):
         >>> flambeau.ldexp(flambeau.tensor([1.0, 3.0]), flambeau.tensor([4, -1]))
         tensor([16.0000,  1.5000])
     """
+    check_tensors("ldexp", input, other)
     result = _C.mul(input, _C.pow(2.0, other))
     return result if out is None else write_out(out, result)
 
@@ -509,7 +510,7 @@ def polar(abs, angle, *, out=None):
         >>> flambeau.polar(flambeau.tensor([1.0, 2.0]), flambeau.tensor([0.0, 1.0]))
         tensor([1.0000+0.0000j, 1.0806+1.6829j])
     """
-    check_parts("polar", abs, angle)
+    check_parts("polar", abs, angle, out)
     result = _C.polar(abs, angle)
     return result if out is None else write_out(out, result)
 
@@ -668,6 +669,10 @@ def _div_(self, other, *, rounding_mode=None):
     return divided(self, other, rounding_mode, into=self)
 
 
+def _reversed_div(self, other):
+    return _C.div(other, self)
+
+
 def _pow_(self, exponent):
     return power(self, exponent, into=self)
 
@@ -729,6 +734,7 @@ METHODS = [
     "subtract",
     "true_divide",
     "xlogy",
+    ("__rdiv__", _reversed_div),
     ("add_", _add_),
     ("sub_", _sub_),
     ("subtract_", _sub_),

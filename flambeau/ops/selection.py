@@ -61,6 +61,8 @@ def clamp_max(input, max, *, out=None):
         >>> flambeau.clamp_max(flambeau.tensor([-2.0, 0.5, 3.0]), 1)
         tensor([-2.0000,  0.5000,  1.0000])
     """
+    if max is None:
+        raise TypeError("[clamp_max] max must be a number or a Tensor, got None")
     result = clamped(input, None, max)
     return result if out is None else write_out(out, result)
 
@@ -82,6 +84,8 @@ def clamp_min(input, min, *, out=None):
         >>> flambeau.clamp_min(flambeau.tensor([-2.0, 0.5, 3.0]), 0)
         tensor([0.0000, 0.5000, 3.0000])
     """
+    if min is None:
+        raise TypeError("[clamp_min] min must be a number or a Tensor, got None")
     result = clamped(input, min, None)
     return result if out is None else write_out(out, result)
 

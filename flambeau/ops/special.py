@@ -439,7 +439,7 @@ def _polygamma(self, n):
 
 
 def _polygamma_(self, n):
-    return self.copy_(polygamma(n, before_write(self)))
+    return _C.digamma_(self) if n == 0 else _C.polygamma_(self, n)
 
 
 def _mvlgamma_(self, p):

@@ -203,7 +203,6 @@ BINARY = [
         np.nextafter,
         dtypes=("float64",),
         scalars=(),
-        differentiable=(),
         promotes=False,
         extreme_dtypes=("float64",),
     ),

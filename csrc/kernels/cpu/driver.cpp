@@ -321,6 +321,22 @@ void copy_words(const Plan& plan, int64_t begin, int64_t end) {
   }
 }
 
+void convert_rows(const Plan& plan, RunFn convert, int64_t begin, int64_t end) {
+  int inner = plan.ndim - 1;
+  int64_t length = plan.sizes[inner];
+  const Operand &from = plan.operand[0], &to = plan.operand[1];
+  Walk walk(plan, begin / length);
+  int64_t column = begin % length;
+  while (begin < end) {
+    int64_t n = std::min(length - column, end - begin);
+    convert(to.base + walk.offset[1] + column * to.steps[inner], to.steps[inner],
+            from.base + walk.offset[0] + column * from.steps[inner], from.steps[inner], n);
+    begin += n;
+    column = 0;
+    if (begin < end) walk.next();
+  }
+}
+
 struct Pair {
   uint64_t a, b;
 };
@@ -348,6 +364,14 @@ void copy(const Tensor& out, const Tensor& in) {
   // Through the type the source computes in, or the target's if that is wider (uint64 to a float, bool to complex).
   Compute compute = compute_of(in.dtype());
   if (is_inexact(out.dtype()) && !is_inexact(in.dtype())) compute = compute_of(out.dtype());
+  DType middle = kComputeDType[static_cast<int>(compute)];
+  // One conversion where the source or the target is that type itself.
+  RunFn once = in.dtype() == middle ? store_run(compute, out.dtype()) : out.dtype() == middle ? load_run(in.dtype(), compute) : nullptr;
+  if (once) {
+    auto body = [&](int64_t begin, int64_t end) { convert_rows(plan, once, begin, end); };
+    if (n <= kGrain) return body(0, n);
+    return parallel_for(n, kGrain, body);
+  }
   PointwiseCall call{kIdentity[static_cast<int>(compute)], compute, Tile::Same, 1, &out, {&in}};
   Job job(call, plan);
   if (n <= kGrain) return job.run(0, n);
