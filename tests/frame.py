@@ -108,6 +108,14 @@ class Row:
     contiguous_only: bool = False  # what it does depends on the layout of its argument
     random: bool = False  # draws random numbers: seeded before every call
 
+    def aliases(self):
+        """Other names: those given, and the in-place twin where that is a public function too (relu and relu_)."""
+        try:
+            resolve(f"{self.name}_")
+        except AttributeError:
+            return self.alias
+        return (*self.alias, f"{self.name}_") if "Tensor" not in self.name else self.alias
+
     def list_samples(self):
         return list(self.samples() if callable(self.samples) else self.samples)
 

@@ -10,7 +10,7 @@ import pytest
 from tests.frame import fl, load_rows
 
 ROWS = load_rows()
-NAMES = {name for row in ROWS for name in (row.name, *row.alias)}
+NAMES = {name for row in ROWS for name in (row.name, *row.aliases())}
 COVERED = {name.rpartition(".")[2] for name in NAMES} | {name for row in ROWS for name in row.covers}
 # Where ops are public: the functions found there need rows.
 NAMESPACES = ("", "nn.functional", "linalg", "fft", "special")

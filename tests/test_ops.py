@@ -88,9 +88,9 @@ def test_noncontiguous(row):
         check_call(row, sample, first_dtype(row), transform=strided)
 
 
-@rows(lambda row: row.alias)
+@rows(lambda row: row.aliases())
 def test_alias(row):
-    for name in row.alias:
+    for name in row.aliases():
         for sample in row.list_samples():
             check_call(row, sample, first_dtype(row), name=name)
 

@@ -19,7 +19,7 @@ def test_default_dtype():
 
 @pytest.mark.filterwarnings("ignore")
 def test_default_tensor_type():
-    fl.set_default_tensor_type(fl.DoubleTensor if hasattr(fl, "DoubleTensor") else "flambeau.DoubleTensor")
+    fl.set_default_tensor_type(fl.DoubleTensor if hasattr(fl, "DoubleTensor") else "torch.DoubleTensor")
     try:
         assert fl.zeros(1).dtype == fl.float64
     finally:

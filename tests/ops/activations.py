@@ -173,7 +173,6 @@ ROWS = [
         F + "rrelu",
         lambda x, lower=1 / 8, upper=1 / 3, training=False: np.where(x > 0, x, x * (lower + upper) / 2),
         [Sample(tensor(3, 4)), Sample(T((5,)), lower=0.1, upper=0.5)],
-        alias=("rrelu",),
         dtypes=FLOATS,
         method=False,
     ),

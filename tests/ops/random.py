@@ -494,7 +494,7 @@ ROWS = [
         errors=[Error(tensor(3, 3), 1.5, True, raises=ValueError, match="probability")],
     ),
     Row(
-        "nn.functional.rrelu",
+        "rrelu",
         None,
         [Sample(tensor(5, 7), 0.1, 0.3), Sample(tensor(5, 7), 0.1, 0.3, True), Sample(tensor()), Sample(tensor(0))],
         dtypes=("float32", "float64"),
