@@ -5,6 +5,7 @@ import importlib as _importlib
 from . import _C, ops
 from ._C import DTypeError, LinAlgError, OutOfMemoryError, ShapeError, Size, device, dtype
 from ._types import *  # noqa: F403
+from ._printing import set_printoptions
 from .tensor import Tensor  # before the ops, one of which is called tensor
 from .ops import *  # noqa: F403
 from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled

@@ -11,17 +11,17 @@ ROOT = Path(__file__).resolve().parent.parent
 CPP = [{"core"}, {"kernels"}, {"ops"}, {"autograd"}, {"python"}]
 PYTHON = [
     {"_C"},
-    {"_types"},
+    {"_types", "return_types"},
     {"ops"},
     {"autograd", "tensor", "_printing"},
     {"fft", "linalg", "random", "special"},
-    {"nn", "optim", "serialization", "utils"},
+    {"cuda", "nn", "optim", "serialization", "utils"},
     {"data", "testing", "types"},
     {"vision", "train", "compat", "cli"},
     {"__init__", "__main__"},
 ]
 # Methods that hand over to a higher room when they are called.
-LATE = {("ops", "autograd"), ("tensor", "serialization")}
+LATE = {("ops", "autograd"), ("ops", "linalg"), ("tensor", "serialization")}
 # `import flambeau` stands for the ops, the tensor and the modes: open to every room above these.
 FACADE = 4
 # Heavy or optional: only inside the function that needs it.

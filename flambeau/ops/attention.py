@@ -129,8 +129,7 @@ def _count(sizes):
 
 def _stored(query, key, value, mask, dropout_p, is_causal, scale):
     """The formula as it stands, for dropout and for masks that are learned."""
-    from ..nn import functional as F
-    from . import ones, where
+    from . import dropout, ones, softmax, where
 
     low = float("-inf")
     scores = _C.matmul(query * scale, key.transpose(-1, -2))
@@ -138,7 +137,7 @@ def _stored(query, key, value, mask, dropout_p, is_causal, scale):
         scores = where(ones(scores.shape[-2:], dtype=_C.bool).tril(), scores, low)
     if mask is not None:
         scores = where(mask, scores, low) if mask.dtype == _C.bool else scores + mask.to(scores.dtype)
-    weights = F.softmax(scores, -1)
+    weights = softmax(scores, -1)
     if mask is not None or is_causal:
         weights = where((scores == low).all(-1, keepdim=True), 0.0, weights)
-    return _C.matmul(F.dropout(weights, dropout_p) if dropout_p else weights, value)
+    return _C.matmul(dropout(weights, dropout_p, True) if dropout_p else weights, value)

@@ -18,7 +18,7 @@ def _padding(op, padding):
 
 def _complex(run, input, weight, bias):
     """(a + ib) * (c + id) by real convolutions; `run(input, weight, bias)`."""
-    from .. import complex
+    from . import complex
 
     a, b, c, d = input.real, input.imag, weight.real, weight.imag
     real = run(a, c, None if bias is None else bias.real) - run(b, d, None)

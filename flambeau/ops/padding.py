@@ -113,7 +113,7 @@ def _parts(run, input):
     """A linear map of real tensors, applied to complex ones part by part."""
     if not input.dtype.is_complex:
         return run(input)
-    from .. import complex
+    from . import complex
 
     return complex(run(input.real), run(input.imag))
 

@@ -307,7 +307,7 @@ def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 
 def _window_starts(samples, size, result, kernel):
     """Where fractional windows start, per plane: (N, C, result)."""
-    from .. import arange, cat, full
+    from . import arange, cat, full
 
     if result == 1:
         return full((*samples.shape, 1), size - kernel, dtype=_C.int64)
@@ -318,7 +318,7 @@ def _window_starts(samples, size, result, kernel):
 
 
 def _fractional_max_pool(op, dims, input, kernel_size, output_size, output_ratio, return_indices, samples):
-    from .. import arange, rand
+    from . import arange, rand
 
     if output_size is None and output_ratio is None:
         raise ValueError(f"[{op}] requires specifying either an output_size or an output_ratio")
@@ -409,7 +409,7 @@ def _unpool_size(op, dims, input, kernel_size, stride, padding, output_size):
 
 
 def _max_unpool(op, dims, input, indices, kernel_size, stride, padding, output_size):
-    from .. import zeros
+    from . import zeros
 
     size = _unpool_size(op, dims, input, kernel_size, stride, padding, output_size)
     if indices.dtype != _C.int64:

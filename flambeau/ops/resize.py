@@ -211,7 +211,7 @@ def _warn_align(op, align_corners):
 
 def _steps(count, like, align):
     """Positions of `count` elements from -1 to 1."""
-    from .. import linspace, zeros
+    from . import linspace, zeros
 
     if count <= 1:
         return zeros(count, dtype=like.dtype)
@@ -232,7 +232,7 @@ def affine_grid(theta, size, align_corners=None):
     >>> flambeau.nn.functional.affine_grid(flambeau.eye(2, 3)[None], (1, 1, 1, 2), align_corners=False).flatten()
     tensor([-0.5000,  0.0000,  0.5000,  0.0000])
     """
-    from .. import ones, stack
+    from . import ones, stack
 
     _warn_align("affine_grid", align_corners)
     if not theta.dtype.is_floating_point:

@@ -12,7 +12,7 @@ METHODS = ["allclose", "corrcoef", "cov", "diff", "dist", "equal", "nanquantile"
 
 def _family(name):
     """A public op of a family that is loaded after this one."""
-    from .. import ops
+    from . import ops
 
     return getattr(ops, name)
 

@@ -1,11 +1,10 @@
 """Settings of the process."""
 
 from .. import _C
-from .._printing import set_printoptions
 
 __all__ = [
     "compile", "get_default_device", "set_default_device", "get_num_threads", "set_num_threads", "get_num_interop_threads", "set_num_interop_threads",
-    "set_printoptions", "typename", "use_deterministic_algorithms", "are_deterministic_algorithms_enabled", "get_float32_matmul_precision",
+    "typename", "use_deterministic_algorithms", "are_deterministic_algorithms_enabled", "get_float32_matmul_precision",
     "set_float32_matmul_precision", "is_deterministic_algorithms_warn_only_enabled", "set_default_tensor_type", "is_warn_always_enabled", "set_warn_always",
     "get_default_dtype", "set_default_dtype", "set_flush_denormal",
 ]  # fmt: skip
