@@ -159,9 +159,9 @@ def inner(input, other, *, out=None):
         return write_out(out, input * other)
     ok = input.shape[-1] == other.shape[-1]
     _expect("inner", ok, f"the last dimensions must be equal, got {tuple(input.shape)} and {tuple(other.shape)}")
-    rows, columns = input.reshape(-1, input.shape[-1]), other.reshape(-1, other.shape[-1])
-    if input.shape[-1] == 0:
-        rows, columns = input.new_zeros(_product(input.shape[:-1]), 0), other.new_zeros(_product(other.shape[:-1]), 0)
+    shared = input.shape[-1]
+    rows = input.reshape(_product(input.shape[:-1]), shared)
+    columns = other.reshape(_product(other.shape[:-1]), shared)
     result = _C.matmul(rows, columns.transpose(0, 1)).reshape(*input.shape[:-1], *other.shape[:-1])
     return _check_out("inner", out, result)
 

@@ -14,7 +14,15 @@ __all__ = [
     "rrelu", "rrelu_", "seed", "set_rng_state",
 ]  # fmt: skip
 FUNCTIONAL = [
-    "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout", "rrelu", "rrelu_",
+    "alpha_dropout",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "feature_alpha_dropout",
+    "gumbel_softmax",
+    "rrelu",
+    "rrelu_",
 ]  # fmt: skip
 METHODS = ["bernoulli", "multinomial"]
 
@@ -542,6 +550,29 @@ def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
     tensor([-1.,  2.])
     """
     return rrelu(input, lower, upper, training, inplace=True)
+
+
+def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
+    r"""Samples of the Gumbel-Softmax distribution: :math:`softmax((logits + g) / \tau)`, with Gumbel noise g.
+
+    Args:
+        logits: unnormalised log-probabilities (*, classes).
+        tau: temperature.
+        hard: return one-hot vectors, with the gradient of the soft ones.
+        dim: the dimension of the classes.
+
+    Source: E. Jang, S. Gu, B. Poole, "Categorical Reparameterization with Gumbel-Softmax", arXiv 1611.01144.
+
+    >>> flambeau.nn.functional.gumbel_softmax(flambeau.zeros(2, 3), hard=True).sum()
+    tensor(2.)
+    """
+    noise = -_C.exponential_(_C.empty_like(logits.detach(), logits.dtype), 1.0, None).log()
+    soft = ((logits + noise) / tau).softmax(dim)
+    if not hard:
+        return soft
+    places = soft.detach().max(dim, keepdim=True)[1]
+    one_hot = _C.zeros_like(logits.detach()).scatter_(dim, places, 1.0)
+    return one_hot - soft.detach() + soft
 
 
 # ---- in-place methods
