@@ -4,10 +4,10 @@ import importlib as _importlib
 
 from . import _C, ops
 from ._C import DTypeError, LinAlgError, OutOfMemoryError, ShapeError, Size, device, dtype
-from ._types import *  # noqa: F403
+from ._types import *
 from ._printing import set_printoptions
 from .tensor import Tensor  # before the ops, one of which is called tensor
-from .ops import *  # noqa: F403
+from .ops import *
 from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __version__ = "2.13.0+flambeau"
@@ -15,7 +15,21 @@ __version__ = "2.13.0+flambeau"
 is_anomaly_enabled, set_anomaly_enabled = _C.is_anomaly_enabled, _C.set_anomaly_enabled
 
 # Loaded when first used: `import flambeau` stays fast.
-_SUBMODULES = ("autograd", "cuda", "data", "fft", "linalg", "nn", "optim", "random", "serialization", "special", "types", "utils", "vision")
+_SUBMODULES = (
+    "autograd",
+    "cuda",
+    "data",
+    "fft",
+    "linalg",
+    "nn",
+    "optim",
+    "random",
+    "serialization",
+    "special",
+    "types",
+    "utils",
+    "vision",
+)
 _LAZY = {"save": "serialization", "load": "serialization"}
 
 

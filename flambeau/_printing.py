@@ -98,7 +98,11 @@ def _vector(tensor, indent, summarize, formatter):
     per_line = max(1, (_options["linewidth"] - indent) // (formatter.width + 2))
     edge, n = _options["edgeitems"], tensor.shape[0]
     if summarize and n > 2 * edge:
-        items = [formatter(v) for v in tensor[:edge].tolist()] + [" ..."] + [formatter(v) for v in tensor[n - edge :].tolist()]
+        items = (
+            [formatter(v) for v in tensor[:edge].tolist()]
+            + [" ..."]
+            + [formatter(v) for v in tensor[n - edge :].tolist()]
+        )
     else:
         items = [formatter(v) for v in tensor.tolist()]
     lines = [", ".join(items[i : i + per_line]) for i in range(0, len(items), per_line)]
@@ -148,7 +152,10 @@ def tensor_text(tensor):
                 suffixes.append(f"dtype={tensor.dtype}")
         else:
             contents = _contents(plain, len(prefix))
-            if tensor.dtype not in (_C.get_default_dtype(), *_DEFAULT_DTYPES) and tensor.dtype is not _default_complex():
+            if (
+                tensor.dtype not in (_C.get_default_dtype(), *_DEFAULT_DTYPES)
+                and tensor.dtype is not _default_complex()
+            ):
                 suffixes.append(f"dtype={tensor.dtype}")
     if tensor.grad_fn is not None:
         suffixes.append(f"grad_fn=<{tensor.grad_fn.name().rpartition('::')[2]}>")

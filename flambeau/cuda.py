@@ -1,6 +1,15 @@
 """CUDA devices: there are none. Programs that ask find that out and stay on the CPU."""
 
-__all__ = ["is_available", "device_count", "is_initialized", "manual_seed", "manual_seed_all", "synchronize", "empty_cache", "current_device"]
+__all__ = [
+    "current_device",
+    "device_count",
+    "empty_cache",
+    "is_available",
+    "is_initialized",
+    "manual_seed",
+    "manual_seed_all",
+    "synchronize",
+]
 
 
 def is_available():

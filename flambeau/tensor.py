@@ -64,9 +64,20 @@ for _family in ops.FAMILIES:
         setattr(Tensor, _name, _function)
 
 # Operators that are Python functions of the families.
-for _operator in (
-    "matmul pow remainder floor_divide bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift bitwise_not abs"
-).split():
+_OPERATORS = (
+    "matmul",
+    "pow",
+    "remainder",
+    "floor_divide",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
+    "bitwise_not",
+    "abs",
+)
+for _operator in _OPERATORS:
     if hasattr(ops, _operator):
         _C.set_operator(_operator, getattr(ops, _operator))
 

@@ -8,8 +8,23 @@ from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, s
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
-    "backward", "grad", "Function", "enable_grad", "no_grad", "inference_mode", "set_grad_enabled", "set_multithreading_enabled",
-    "detect_anomaly", "set_detect_anomaly", "gradcheck", "gradgradcheck", "GradcheckError", "Variable", "function", "grad_mode", "graph",
+    "Function",
+    "GradcheckError",
+    "Variable",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "function",
+    "grad",
+    "grad_mode",
+    "gradcheck",
+    "gradgradcheck",
+    "graph",
+    "inference_mode",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+    "set_multithreading_enabled",
 ]  # fmt: skip
 
 
@@ -56,13 +71,25 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     if inputs_given and not inputs:
         raise RuntimeError("[backward] `inputs` argument to `backward` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
-    results = _C.run_backward(tensors, _gradients_for(tensors, grad_tensors, "backward"), keep, create_graph, inputs, True, True)
+    results = _C.run_backward(
+        tensors, _gradients_for(tensors, grad_tensors, "backward"), keep, create_graph, inputs, True, True
+    )
     for tensor, gradient in zip(inputs, results):
         if not tensor.is_leaf and gradient is not None and not tensor.retains_grad:
             tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, only_inputs=True, allow_unused=None, is_grads_batched=False, materialize_grads=False):
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    only_inputs=True,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+):
     """The gradients of outputs by inputs, as a tuple; `.grad` stays as it is.
 
     Args:
@@ -84,7 +111,9 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
         return _batched_grad(outputs, inputs, grad_outputs, create_graph, materialize_grads or allow_unused)
     keep = create_graph if retain_graph is None else retain_graph
     starts = _gradients_for(outputs, grad_outputs, "grad")
-    results = _C.run_backward(outputs, starts, keep, create_graph, inputs, bool(allow_unused) or materialize_grads, False)
+    results = _C.run_backward(
+        outputs, starts, keep, create_graph, inputs, bool(allow_unused) or materialize_grads, False
+    )
     if materialize_grads:
         results = [_C.zeros_like(x) if g is None else g for g, x in zip(results, inputs)]
     return tuple(results)
@@ -96,7 +125,15 @@ def _batched_grad(outputs, inputs, grad_outputs, create_graph, allow_unused):
 
     grad_outputs = _as_tuple(grad_outputs)
     rows = [
-        grad(outputs, inputs, [g[i] for g in grad_outputs], True, create_graph, allow_unused=allow_unused, materialize_grads=bool(allow_unused))
+        grad(
+            outputs,
+            inputs,
+            [g[i] for g in grad_outputs],
+            True,
+            create_graph,
+            allow_unused=allow_unused,
+            materialize_grads=bool(allow_unused),
+        )
         for i in range(len(grad_outputs[0]))
     ]
     return tuple(stack(column) for column in zip(*rows))

@@ -5,7 +5,7 @@ import functools
 from .. import _C
 from .grad_mode import no_grad
 
-__all__ = ["Function", "FunctionCtx", "once_differentiable", "NestedIOFunction", "InplaceFunction"]
+__all__ = ["Function", "FunctionCtx", "InplaceFunction", "NestedIOFunction", "once_differentiable"]
 
 
 class FunctionCtx:
@@ -77,12 +77,16 @@ class _Context(FunctionCtx):
         if len(results) > count and all(r is None for r in results[count:]):
             results = results[:count]
         if len(results) != count:
-            raise RuntimeError(f"function {name}Backward returned an incorrect number of gradients (expected {count}, got {len(results)})")
+            raise RuntimeError(
+                f"function {name}Backward returned an incorrect number of gradients (expected {count}, got {len(results)})"
+            )
         return tuple(self._check(results[i], i) for i in self._tensor_positions)
 
     def _check(self, gradient, position):
         if gradient is not None and not isinstance(gradient, _C.Tensor):
-            raise TypeError(f"function {self._function.__name__}Backward returned a {type(gradient).__name__} as gradient {position}, expected Tensor or None")
+            raise TypeError(
+                f"function {self._function.__name__}Backward returned a {type(gradient).__name__} as gradient {position}, expected Tensor or None"
+            )
         return gradient
 
 
@@ -110,7 +114,9 @@ class Function:
     generate_vmap_rule = False
 
     def __init__(self, *args, **kwargs):
-        raise RuntimeError(f"{type(self).__name__} should not be instantiated. Methods on autograd functions are all static: call {type(self).__name__}.apply(...)")
+        raise RuntimeError(
+            f"{type(self).__name__} should not be instantiated. Methods on autograd functions are all static: call {type(self).__name__}.apply(...)"
+        )
 
     @staticmethod
     def forward(*args, **kwargs):
@@ -125,14 +131,18 @@ class Function:
     @staticmethod
     def backward(ctx, *grad_outputs):
         """The gradients of the inputs, one for each argument of forward (None where there is none)."""
-        raise NotImplementedError("You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD.")
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+        )
 
     vjp = backward
 
     @staticmethod
     def jvp(ctx, *grad_inputs):
         """Forward-mode derivative."""
-        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
 
     @classmethod
     def apply(cls, *args, **kwargs):
@@ -192,7 +202,10 @@ def once_differentiable(function):
         if not needs:
             return results
         single = not isinstance(results, tuple)
-        refused = tuple(_Refuse.apply(*[g for g in grads if isinstance(g, _C.Tensor)], r) if isinstance(r, _C.Tensor) else r for r in ([results] if single else results))
+        refused = tuple(
+            _Refuse.apply(*[g for g in grads if isinstance(g, _C.Tensor)], r) if isinstance(r, _C.Tensor) else r
+            for r in ([results] if single else results)
+        )
         return refused[0] if single else refused
 
     return wrapped

@@ -2,7 +2,7 @@
 
 from .. import _C
 
-__all__ = ["gradcheck", "gradgradcheck", "GradcheckError"]
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 
 class GradcheckError(RuntimeError):
@@ -38,7 +38,9 @@ def _numeric(func, inputs, x, weights, eps):
             outs = func(*inputs)
         outs = _tensors(outs) if isinstance(outs, (tuple, list)) else [outs]
         outs = [o for o, w in zip(outs, weights) if w is not None]
-        return sum((np.conj(w) * o.detach().numpy()).real.sum() for o, w in zip(outs, [w for w in weights if w is not None]))
+        return sum(
+            (np.conj(w) * o.detach().numpy()).real.sum() for o, w in zip(outs, [w for w in weights if w is not None])
+        )
 
     for index in np.ndindex(*data.shape):
         old = data[index]
@@ -52,7 +54,24 @@ def _numeric(func, inputs, x, weights, eps):
     return result
 
 
-def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0, check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False, check_batched_forward_grad=False, check_forward_ad=False, check_backward_ad=True, fast_mode=False, masked=None):
+def gradcheck(
+    func,
+    inputs,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    raise_exception=True,
+    nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_batched_forward_grad=False,
+    check_forward_ad=False,
+    check_backward_ad=True,
+    fast_mode=False,
+    masked=None,
+):
     """Whether the gradients of func at inputs agree with central finite differences; inputs should be float64 or complex128.
 
     Args:
@@ -70,7 +89,9 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     checked = [x for x in _tensors(inputs) if x.requires_grad]
     if not checked:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+        )
     outs = func(*inputs)
     outs = _tensors(outs) if isinstance(outs, (tuple, list)) else [outs]
     source = np.random.default_rng(0)
@@ -81,8 +102,8 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
             continue
         w = source.uniform(0.5, 1.5, tuple(out.shape))
         weights.append(w + 1j * source.uniform(0.5, 1.5, w.shape) if out.is_complex() else w)
-    from . import grad
     from ..ops import as_tensor
+    from . import grad
 
     wanted = [o for o in outs if o.requires_grad]
     if not wanted:
@@ -99,7 +120,25 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
     return True
 
 
-def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, gen_non_contig_grad_outputs=False, raise_exception=True, nondet_tol=0.0, check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False, check_fwd_over_rev=False, check_rev_over_rev=True, fast_mode=False, masked=False):
+def gradgradcheck(
+    func,
+    inputs,
+    grad_outputs=None,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    gen_non_contig_grad_outputs=False,
+    raise_exception=True,
+    nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    check_batched_grad=False,
+    check_fwd_over_rev=False,
+    check_rev_over_rev=True,
+    fast_mode=False,
+    masked=False,
+):
     """Whether the second derivatives of func at inputs agree with finite differences of the first.
 
     >>> x = flambeau.tensor([0.5, 2.0], dtype=flambeau.float64, requires_grad=True)
@@ -108,8 +147,8 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
     """
     import numpy as np
 
-    from . import grad
     from ..ops import as_tensor
+    from . import grad
 
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     outs = _outputs(func, inputs)
@@ -128,7 +167,17 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
         from .grad_mode import enable_grad
 
         with enable_grad():
-            values = [v.detach().requires_grad_() if i in positions and not v.requires_grad else v for i, v in enumerate(values)]
-            return grad(_outputs(func, values), [values[i] for i in positions], starts, create_graph=True, allow_unused=True, materialize_grads=True)
+            values = [
+                v.detach().requires_grad_() if i in positions and not v.requires_grad else v
+                for i, v in enumerate(values)
+            ]
+            return grad(
+                _outputs(func, values),
+                [values[i] for i in positions],
+                starts,
+                create_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
 
     return gradcheck(first, (*inputs, *grad_outputs), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)

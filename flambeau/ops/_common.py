@@ -21,7 +21,9 @@ def write_out(out, result):
     if not isinstance(out, _C.Tensor):
         raise TypeError(f"[out] expected a Tensor, got {type(out).__name__}")
     if out.requires_grad or (result.requires_grad and _C.is_grad_enabled()):
-        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.")
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        )
     if not _C.can_cast(result.dtype, out.dtype):
         raise RuntimeError(f"[out] result type {result.dtype} can't be cast to the desired output type {out.dtype}")
     if out.shape != result.shape:
@@ -39,9 +41,13 @@ def write_apart(out, result, *inputs):
         if target.dtype != value.dtype:
             raise RuntimeError(f"[out] Expected out tensor to have dtype {value.dtype}, but got {target.dtype} instead")
         if any(s == 0 and n > 1 for n, s in zip(target.shape, target.stride())):
-            raise RuntimeError("[out] unsupported operation: more than one element of the written-to tensor refers to a single memory location")
+            raise RuntimeError(
+                "[out] unsupported operation: more than one element of the written-to tensor refers to a single memory location"
+            )
         if any(_overlap(target, t) for t in inputs if isinstance(t, _C.Tensor)):
-            raise RuntimeError("[out] unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location")
+            raise RuntimeError(
+                "[out] unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location"
+            )
     return write_out(out, result)
 
 

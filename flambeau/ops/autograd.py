@@ -2,7 +2,7 @@
 
 from .. import _C
 
-__all__ = ["is_grad_enabled", "is_inference_mode_enabled", "is_inference", "detach", "detach_"]
+__all__ = ["detach", "detach_", "is_grad_enabled", "is_inference", "is_inference_mode_enabled"]
 METHODS = [
     "backward", "detach", "detach_", "requires_grad_", "register_hook", "register_post_accumulate_grad_hook", ("retain_grad", lambda self: _C.retain_grad(self)),
 ]  # fmt: skip

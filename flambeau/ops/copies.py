@@ -1,10 +1,21 @@
 """Copies, casts and fills."""
 
 from .. import _C
-from .._types import contiguous_format, memory_format, preserve_format
+from .._types import contiguous_format, preserve_format
 from ._common import check_tensor
 
-__all__ = ["clone", "can_cast", "promote_types", "result_type", "is_tensor", "is_floating_point", "is_complex", "is_nonzero", "numel", "fill"]
+__all__ = [
+    "can_cast",
+    "clone",
+    "fill",
+    "is_complex",
+    "is_floating_point",
+    "is_nonzero",
+    "is_tensor",
+    "numel",
+    "promote_types",
+    "result_type",
+]
 _CASTS = {
     "float": _C.float32, "double": _C.float64, "half": _C.float16, "bfloat16": _C.bfloat16, "int": _C.int32, "long": _C.int64,
     "short": _C.int16, "char": _C.int8, "byte": _C.uint8, "bool": _C.bool, "cfloat": _C.complex64, "cdouble": _C.complex128,
@@ -53,7 +64,9 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         elif isinstance(value, bool):
             copy = value if position == 2 else copy
         elif value is not None:
-            raise TypeError(f"[to] expected a dtype, a device or a Tensor, got {type(value).__name__} at position {position}")
+            raise TypeError(
+                f"[to] expected a dtype, a device or a Tensor, got {type(value).__name__} at position {position}"
+            )
     check_device(device, "to")
     out = self if dtype is None else _C.to_dtype(self, dtype, memory_format.code)
     if memory_format is not preserve_format:

@@ -3,15 +3,27 @@
 from .. import _C
 from .._types import strided
 
-__all__ = ["is_same_size", "is_conj", "is_neg", "resolve_conj", "resolve_neg", "is_storage", "resize_as_", "zero_", "get_device"]
+__all__ = [
+    "get_device",
+    "is_conj",
+    "is_neg",
+    "is_same_size",
+    "is_storage",
+    "resize_as_",
+    "resolve_conj",
+    "resolve_neg",
+    "zero_",
+]
+_OTHER_KINDS = (
+    "sparse", "sparse_csr", "quantized", "meta", "mkldnn", "mps", "xpu", "nested", "vulkan", "ipu", "xla", "hpu", "mtia", "maia",
+)  # fmt: skip
 METHODS = [
     "apply_", "map_", "map2_", "get_device", "is_conj", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared", "new", "pin_memory",
     "resize_", "resize_as_", "resolve_conj", "resolve_neg", "set_", "share_memory_", "sparse_dim", "dense_dim", "to_dense",
     ("layout", property(lambda self: strided)),
     ("names", property(lambda self: (None,) * self.dim())),
     ("name", property(lambda self: None)),
-    *((f"is_{kind}", property(lambda self: False)) for kind in
-      "sparse sparse_csr quantized meta mkldnn mps xpu nested vulkan ipu xla hpu mtia maia".split()),
+    *((f"is_{kind}", property(lambda self: False)) for kind in _OTHER_KINDS),
     ("has_names", lambda self: False),
     ("is_distributed", lambda self: False),
     ("is_coalesced", lambda self: False),

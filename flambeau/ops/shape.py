@@ -113,7 +113,9 @@ def narrow_copy(input, dim, start, length):
     if length < 0:
         raise RuntimeError(f"[narrow_copy] length must be non-negative, got {length}")
     if input.dim() and not -input.shape[dim] <= start <= input.shape[dim]:
-        raise RuntimeError(f"[narrow_copy] start ({start}) is out of range for dimension {dim} of size {input.shape[dim]}")
+        raise RuntimeError(
+            f"[narrow_copy] start ({start}) is out of range for dimension {dim} of size {input.shape[dim]}"
+        )
     return _C.clone(narrow(input, dim, start, length), 0)
 
 
@@ -205,7 +207,9 @@ def unflatten(input, dim, sizes):
         raise RuntimeError("[unflatten] only one dimension can be inferred")
     total = known * (shape[dim] // known if known else 0) if -1 in sizes else known
     if total != shape[dim]:
-        raise RuntimeError(f"[unflatten] Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the input tensor")
+        raise RuntimeError(
+            f"[unflatten] Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the input tensor"
+        )
     sizes = tuple(shape[dim] // known if s == -1 else s for s in sizes)
     return _C.view(input, (*shape[:dim], *sizes, *shape[dim + 1 :]))
 
@@ -220,7 +224,9 @@ def movedim(input, source, destination):
     source = [_wrap(d, rank) for d in dims_of(source)]
     destination = [_wrap(d, rank) for d in dims_of(destination)]
     if len(source) != len(destination):
-        raise RuntimeError(f"[movedim] Invalid source or destination dims: source ({source} dims) should contain the same number of dims as destination ({destination} dims)")
+        raise RuntimeError(
+            f"[movedim] Invalid source or destination dims: source ({source} dims) should contain the same number of dims as destination ({destination} dims)"
+        )
     if len(set(source)) != len(source) or len(set(destination)) != len(destination):
         raise RuntimeError(f"[movedim] repeated dim in source ({source}) or destination ({destination})")
     if not input.dim():
@@ -245,9 +251,13 @@ def broadcast_shapes(*shapes):
     for shape in shapes:
         for i, size in enumerate(shape, rank - len(shape)):
             if size < 0:
-                raise RuntimeError(f"[broadcast_shapes] Trying to create tensor with negative dimension ({size}): ({size})")
+                raise RuntimeError(
+                    f"[broadcast_shapes] Trying to create tensor with negative dimension ({size}): ({size})"
+                )
             if size != 1 and out[i] not in (1, size):
-                raise RuntimeError(f"[broadcast_shapes] Shape mismatch: objects cannot be broadcast to a single shape: {shapes}")
+                raise RuntimeError(
+                    f"[broadcast_shapes] Shape mismatch: objects cannot be broadcast to a single shape: {shapes}"
+                )
             out[i] = out[i] if size == 1 else size
     return _C.Size(out)
 
@@ -295,7 +305,12 @@ def view_copy(input, size=None, *, dtype=None):
     >>> flambeau.view_copy(flambeau.ones(4), (2, 2)).shape
     torch.Size([2, 2])
     """
-    return _C.clone(_C.view_dtype(input, dtype if size is None else size) if isinstance(size, _C.dtype) or size is None else _C.view(input, size), 0)
+    return _C.clone(
+        _C.view_dtype(input, dtype if size is None else size)
+        if isinstance(size, _C.dtype) or size is None
+        else _C.view(input, size),
+        0,
+    )
 
 
 def expand_copy(input, size, *, implicit=False):
@@ -338,7 +353,9 @@ def split(tensor, split_size_or_sections, dim=0):
         raise RuntimeError("[split] split expects at least a 1-dimensional tensor")
     length = tensor.shape[_wrap(dim, tensor.dim())]
     if size < 0 or (size == 0 and length):
-        raise RuntimeError(f"[split] split_size must be positive (it may be 0 only for an empty dimension), got {size} for a dimension of {length}")
+        raise RuntimeError(
+            f"[split] split_size must be positive (it may be 0 only for an empty dimension), got {size} for a dimension of {length}"
+        )
     full, rest = divmod(length, size) if size else (1, 0)
     sizes = [size] * full + [rest] * (rest > 0)
     return tuple(_C.split_sizes(tensor, sizes or [0], dim))
@@ -377,11 +394,15 @@ def tensor_split(input, indices_or_sections, dim=0):
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
     if not input.dim():
-        raise RuntimeError("[tensor_split] tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+        raise RuntimeError(
+            "[tensor_split] tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
     length = input.shape[_wrap(dim, input.dim())]
     if isinstance(indices_or_sections, _C.Tensor):
         if indices_or_sections.dtype is not _C.int64 or indices_or_sections.dim() > 1:
-            raise RuntimeError("[tensor_split] tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional long tensor")
+            raise RuntimeError(
+                "[tensor_split] tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional long tensor"
+            )
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
         sections = indices_or_sections
@@ -396,10 +417,16 @@ def tensor_split(input, indices_or_sections, dim=0):
 def _numpy_split(op, dim_of, least):
     def split_along(input, indices_or_sections):
         if input.dim() < least:
-            raise RuntimeError(f"[{op}] torch.{op} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor with {input.dim()} dimensions!")
+            raise RuntimeError(
+                f"[{op}] torch.{op} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor with {input.dim()} dimensions!"
+            )
         dim = dim_of(input)
-        if isinstance(indices_or_sections, int) and (indices_or_sections <= 0 or input.shape[dim] % indices_or_sections):
-            raise RuntimeError(f"[{op}] torch.{op} attempted to split along dimension {dim}, but the size of the dimension {input.shape[dim]} is not divisible by the split_size {indices_or_sections}!")
+        if isinstance(indices_or_sections, int) and (
+            indices_or_sections <= 0 or input.shape[dim] % indices_or_sections
+        ):
+            raise RuntimeError(
+                f"[{op}] torch.{op} attempted to split along dimension {dim}, but the size of the dimension {input.shape[dim]} is not divisible by the split_size {indices_or_sections}!"
+            )
         return tensor_split(input, indices_or_sections, dim)
 
     split_along.__name__ = op
@@ -466,6 +493,10 @@ def _in_place(op, view):
     return change
 
 
-squeeze_, unsqueeze_, transpose_ = _in_place("squeeze", squeeze), _in_place("unsqueeze", unsqueeze), _in_place("transpose", transpose)
+squeeze_, unsqueeze_, transpose_ = (
+    _in_place("squeeze", squeeze),
+    _in_place("unsqueeze", unsqueeze),
+    _in_place("transpose", transpose),
+)
 swapaxes_ = swapdims_ = transpose_
 t_, as_strided_ = _in_place("t", t), _in_place("as_strided", as_strided)

@@ -3,10 +3,25 @@
 from .. import _C
 
 __all__ = [
-    "compile", "get_default_device", "set_default_device", "get_num_threads", "set_num_threads", "get_num_interop_threads", "set_num_interop_threads",
-    "typename", "use_deterministic_algorithms", "are_deterministic_algorithms_enabled", "get_float32_matmul_precision",
-    "set_float32_matmul_precision", "is_deterministic_algorithms_warn_only_enabled", "set_default_tensor_type", "is_warn_always_enabled", "set_warn_always",
-    "get_default_dtype", "set_default_dtype", "set_flush_denormal",
+    "are_deterministic_algorithms_enabled",
+    "compile",
+    "get_default_device",
+    "get_default_dtype",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
+    "get_num_threads",
+    "is_deterministic_algorithms_warn_only_enabled",
+    "is_warn_always_enabled",
+    "set_default_device",
+    "set_default_dtype",
+    "set_default_tensor_type",
+    "set_float32_matmul_precision",
+    "set_flush_denormal",
+    "set_num_interop_threads",
+    "set_num_threads",
+    "set_warn_always",
+    "typename",
+    "use_deterministic_algorithms",
 ]  # fmt: skip
 
 _state = {"precision": "highest", "deterministic": False, "warn_only": False, "interop": 1, "warn_always": False}
@@ -38,7 +53,9 @@ def set_default_tensor_type(t):
     name = t if isinstance(t, str) else getattr(t, "__name__", str(t))
     name = name.removeprefix("torch.").removesuffix("Tensor")
     if name not in names:
-        raise TypeError(f"[set_default_tensor_type] expected a floating-point tensor type such as 'torch.FloatTensor', got {t!r}")
+        raise TypeError(
+            f"[set_default_tensor_type] expected a floating-point tensor type such as 'torch.FloatTensor', got {t!r}"
+        )
     _C.set_default_dtype(names[name])
 
 

@@ -18,7 +18,8 @@ _VIEWS = {
     "unfold": shape.unfold,
     "unsqueeze": shape.unsqueeze,
 }
-__all__ = ["alias_copy", "as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter", *(f"{name}_copy" for name in _VIEWS)]
+__all__ = ["alias_copy", "as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
+__all__ += [f"{name}_copy" for name in _VIEWS]
 METHODS = ["as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
 
 
@@ -55,7 +56,9 @@ def _replaced(op, input, view, src):
     out = _C.clone(input, 1)
     window = view(out)
     if tuple(window.shape) != tuple(src.shape):
-        raise RuntimeError(f"[{op}] expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(window.shape)}")
+        raise RuntimeError(
+            f"[{op}] expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = {list(window.shape)}"
+        )
     _C.copy_(window, src)
     return out
 
