@@ -16,6 +16,13 @@ namespace flambeau {
 
 namespace {
 
+#ifdef __SANITIZE_ADDRESS__
+// Exact sizes and no reuse, so that the sanitizer sees every byte beyond a block.
+constexpr bool kCaching = false;
+#else
+constexpr bool kCaching = true;
+#endif
+
 constexpr int64_t kHuge = int64_t{2} << 20;   // the page size asked for beyond kMapped
 constexpr int64_t kMapped = int64_t{4} << 20;  // from here on blocks are mapped on their own
 constexpr int64_t kAlwaysCached = int64_t{64} << 20;
@@ -58,7 +65,10 @@ Cache& cache() {
 }
 
 void* from_system(int64_t size) {
-  if (size < kMapped) return std::aligned_alloc(64, size);
+  if (size < kMapped || !kCaching) {
+    void* block = nullptr;
+    return posix_memalign(&block, 64, size) ? nullptr : block;
+  }
   // Aligned to a huge page, so that the kernel can back the block with them.
   int64_t padded = size + kHuge;
   void* raw = mmap(nullptr, padded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -73,7 +83,7 @@ void* from_system(int64_t size) {
 }
 
 void to_system(void* block, int64_t size) {
-  if (size < kMapped) {
+  if (size < kMapped || !kCaching) {
     std::free(block);
   } else {
     munmap(block, (size + 4095) & ~int64_t{4095});
@@ -109,7 +119,7 @@ void* allocate(int64_t bytes) {
   Cache& c = cache();
   if (bytes > physical_memory()) out_of_memory(c, bytes);
   int index = class_of(bytes);
-  int64_t size = class_size(index);
+  int64_t size = kCaching ? class_size(index) : bytes;
   std::lock_guard lock(c.mutex);
   if (c.stats.limit && c.stats.live + bytes > c.stats.limit) out_of_memory(c, bytes);
   void* block;
@@ -136,8 +146,12 @@ void deallocate(void* block, int64_t bytes) {
   if (!block) return;
   Cache& c = cache();
   int index = class_of(bytes);
-  int64_t size = class_size(index);
+  int64_t size = kCaching ? class_size(index) : bytes;
   std::lock_guard lock(c.mutex);
+  if (!kCaching) {
+    c.stats.live -= size;
+    return to_system(block, size);
+  }
   c.free[index].push_back(block);
   c.stats.live -= size;
   c.stats.cached += size;
