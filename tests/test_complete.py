@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.frame import fl, load_rows
+from tests.frame import fl, load_rows, resolve
 
 ROWS = load_rows()
 NAMES = {name for row in ROWS for name in (row.name, *row.aliases())}
@@ -36,6 +36,17 @@ def public_functions(namespace):
             yield f"{namespace}.{name}".lstrip(".")
 
 
+def objects_with_rows():
+    """The functions that rows are of: another name of the same function needs no row of its own."""
+    found = set()
+    for name in NAMES:
+        try:
+            found.add(id(resolve(name)))
+        except AttributeError:
+            continue  # test_ops says so
+    return found
+
+
 def test_every_primitive_has_a_row():
     missing = sorted(set(importlib.import_module("flambeau._C").op_names()) - COVERED)
     assert not missing, f"primitives without a row in tests/ops: {missing}"
@@ -43,7 +54,8 @@ def test_every_primitive_has_a_row():
 
 @pytest.mark.parametrize("namespace", NAMESPACES)
 def test_every_public_function_has_a_row(namespace):
-    missing = sorted(set(public_functions(namespace)) - NAMES)
+    known = objects_with_rows()
+    missing = sorted(name for name in set(public_functions(namespace)) - NAMES if id(resolve(name)) not in known)
     assert not missing, f"public functions without a row in tests/ops: {missing}"
 
 
