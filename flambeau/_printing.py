@@ -9,7 +9,8 @@ _DEFAULT_DTYPES = (_C.int64, _C.bool)
 
 
 def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
-    """Say how tensors are printed: digits, the size from which they are summarised, items at the edges, columns, notation.
+    """Say how tensors are printed: digits, the size from which they are summarised, items at the edges, columns,
+    notation.
 
     >>> flambeau.set_printoptions(precision=2)
     >>> flambeau.tensor([1.2345])

@@ -87,5 +87,7 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None, out=None):
     if A.dim() == 1 and not isinstance(ord, str):
         return vector_norm(A, ord, None, keepdim, dtype=dtype, out=out)
     if A.dim() not in (1, 2):
-        raise RuntimeError(f"[linalg.norm] If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D.")
+        raise RuntimeError(
+            f"[linalg.norm] If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D."
+        )
     return matrix_norm(A, ord, (-2, -1), keepdim, dtype=dtype, out=out)

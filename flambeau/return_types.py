@@ -17,7 +17,10 @@ def named(name, *fields):
 
     body = {field: property(itemgetter(i)) for i, field in enumerate(fields)}
     body |= {"__slots__": (), "__repr__": show, "_fields": fields, "__module__": "flambeau.return_types"}
-    body |= {"__reduce__": lambda self: (type(self), (tuple(self),)), "__doc__": f"Result of {name}: {', '.join(fields)}."}
+    body |= {
+        "__reduce__": lambda self: (type(self), (tuple(self),)),
+        "__doc__": f"Result of {name}: {', '.join(fields)}.",
+    }
     kind = type(name, (tuple,), body)
     kind.n_fields = kind.n_sequence_fields = len(fields)
     kind.n_unnamed_fields = 0

@@ -20,7 +20,8 @@ SOURCES = "".join(path.read_text() for path in Path(__file__).parent.rglob("test
 
 
 def public_functions(namespace):
-    """Names in `__all__` that are ops: functions of flambeau/ops, of the extension, or of the namespace's own module."""
+    """Names in `__all__` that are ops: functions of flambeau/ops, of the extension, or of the namespace's own
+    module."""
     try:
         module = importlib.import_module(f"flambeau.{namespace}".rstrip("."))
     except ModuleNotFoundError:

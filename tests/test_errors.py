@@ -97,7 +97,11 @@ MISUSES = {
     "layer_norm shape": (lambda: nn.LayerNorm(4)(fl.ones(2, 3)), RuntimeError, r"\[layer_norm\].*4"),
     "batch_norm features": (lambda: nn.BatchNorm1d(4)(fl.ones(2, 3)), RuntimeError, r"\[batch_norm\].*4"),
     "batch_norm rank": (lambda: nn.BatchNorm2d(4)(fl.ones(2, 4)), ValueError, r"4D|4-D|4 dim"),
-    "target count": (lambda: F.cross_entropy(fl.ones(3, 5), fl.tensor([0, 1])), ValueError, r"batch_size \(3\).*batch_size \(2\)"),
+    "target count": (
+        lambda: F.cross_entropy(fl.ones(3, 5), fl.tensor([0, 1])),
+        ValueError,
+        r"batch_size \(3\).*batch_size \(2\)",
+    ),
     "item of many": (lambda: fl.ones(3).item(), RuntimeError, r"3 elements|\(3,\)"),
     "truth of many": (lambda: bool(fl.ones(3)), RuntimeError, r"ambiguous|any\(\)"),
     "len of 0-dim": (lambda: len(fl.tensor(1.0)), TypeError, r"0-d"),

@@ -6,7 +6,8 @@ __all__ = ["detect_anomaly", "set_detect_anomaly"]
 
 
 class set_detect_anomaly:
-    """Switch anomaly detection on or off: a NaN in a backward pass becomes an error that names the op and the user's line.
+    """Switch anomaly detection on or off: a NaN in a backward pass becomes an error that names the op and the user's
+    line.
 
     >>> with flambeau.autograd.set_detect_anomaly(False):
     ...     flambeau.is_anomaly_enabled()

@@ -1,6 +1,7 @@
 """The ops: one def per public function. A family is a module; its lists say where a function is public:
 
-`__all__` as flambeau.name, `FUNCTIONAL` as flambeau.nn.functional.name, `METHODS` as Tensor.name (the tensor is the first
+`__all__` as flambeau.name, `FUNCTIONAL` as flambeau.nn.functional.name, `METHODS` as Tensor.name (the tensor is the
+first
 argument). What is bound in _C already has the right signature may be listed in METHODS as a pair (name, function).
 """
 

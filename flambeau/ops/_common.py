@@ -8,7 +8,8 @@ from .. import _C
 def write_out(out, result):
     """Store a result (or a tuple of them) where the caller's `out=` asks; None leaves it as it is.
 
-    As in torch: `out` is resized where its shape differs (with a warning unless it was empty), and its dtype must be able
+    As in torch: `out` is resized where its shape differs (with a warning unless it was empty), and its dtype must be
+        able
     to hold the result.
     """
     if out is None:

@@ -4,8 +4,14 @@ from .. import _C
 
 __all__ = ["detach", "detach_", "is_grad_enabled", "is_inference", "is_inference_mode_enabled"]
 METHODS = [
-    "backward", "detach", "detach_", "requires_grad_", "register_hook", "register_post_accumulate_grad_hook", ("retain_grad", lambda self: _C.retain_grad(self)),
-]  # fmt: skip
+    "backward",
+    "detach",
+    "detach_",
+    "requires_grad_",
+    "register_hook",
+    "register_post_accumulate_grad_hook",
+    ("retain_grad", lambda self: _C.retain_grad(self)),
+]
 
 is_grad_enabled = _C.is_grad_enabled
 is_inference_mode_enabled = _C.is_inference_mode_enabled
@@ -60,7 +66,8 @@ def requires_grad_(self, requires_grad=True):
 
 
 def register_hook(self, hook):
-    """Call hook(grad) whenever the gradient of this tensor is computed; what it returns, if not None, replaces the gradient.
+    """Call hook(grad) whenever the gradient of this tensor is computed; what it returns, if not None, replaces the
+    gradient.
 
     >>> x = flambeau.ones(2, requires_grad=True)
     >>> handle = x.register_hook(lambda grad: grad * 2)

@@ -3,7 +3,17 @@
 from .. import _C
 from ._pointwise import check_tensors
 
-__all__ = ["conj", "imag", "is_conj", "is_neg", "real", "resolve_conj", "resolve_neg", "view_as_complex", "view_as_real"]
+__all__ = [
+    "conj",
+    "imag",
+    "is_conj",
+    "is_neg",
+    "real",
+    "resolve_conj",
+    "resolve_neg",
+    "view_as_complex",
+    "view_as_real",
+]
 REAL_OF = {_C.complex64: _C.float32, _C.complex128: _C.float64}
 COMPLEX_OF = {_C.float32: _C.complex64, _C.float64: _C.complex128}
 

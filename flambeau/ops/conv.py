@@ -2,7 +2,16 @@
 
 from .. import _C
 
-__all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution"]
+__all__ = [
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "convolution",
+]
 FUNCTIONAL = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 METHODS = []
 
@@ -94,7 +103,7 @@ def _conv_transpose(op, input, weight, bias, stride, padding, output_padding, gr
         settings = (stride, padding, output_padding, groups, dilation)
         return _complex(lambda x, w, b: run(x, w, b, *settings), input, weight, bias)
     if isinstance(input, _C.Tensor) and not (input.dtype.is_floating_point or input.dtype == _C.int64):
-        raise NotImplementedError(f'[{op}] "{op}" not implemented for \'{input.dtype}\'')
+        raise NotImplementedError(f"[{op}] \"{op}\" not implemented for '{input.dtype}'")
     return run(input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
@@ -108,7 +117,8 @@ def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_paddi
         stride, padding, dilation: of the convolution that is transposed.
         output_padding: added to one side of the result; smaller than stride or dilation.
         groups: input and result channels are cut into so many groups that do not mix.
-    Returns: (N, O, L'), L' = (L - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1; unbatched as the input.
+    Returns: (N, O, L'), L' = (L - 1) stride - 2 padding + dilation (K - 1) + output_padding + 1; unbatched as the
+        input.
     Raises: RuntimeError if shapes, dtypes or settings do not fit.
 
     >>> flambeau.conv_transpose1d(flambeau.tensor([[1.0, 2.0]]), flambeau.tensor([[[1.0, 10.0]]]))
@@ -171,7 +181,9 @@ def convolution(input, weight, bias, stride, padding, dilation, transposed, outp
     """
     dims = weight.dim() - 2
     if transposed:
-        return _conv_transpose(f"conv_transpose{dims}d", input, weight, bias, stride, padding, output_padding, groups, dilation)
+        return _conv_transpose(
+            f"conv_transpose{dims}d", input, weight, bias, stride, padding, output_padding, groups, dilation
+        )
     return _conv(f"conv{dims}d", input, weight, bias, stride, padding, dilation, groups)
 
 

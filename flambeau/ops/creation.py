@@ -8,15 +8,64 @@ from ._common import check_tensor, write_out
 from .copies import check_device
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "block_diag", "cartesian_prod", "combinations", "complex", "diag", "diag_embed", "diagflat", "empty",
-    "empty_like", "empty_permuted", "empty_strided", "eye", "from_dlpack", "from_numpy", "frombuffer", "full", "full_like", "linspace",
-    "logspace", "meshgrid", "ones", "ones_like", "polar", "range", "scalar_tensor", "tensor", "tril", "tril_indices", "triu",
-    "triu_indices", "vander", "zeros", "zeros_like",
-]  # fmt: skip
+    "arange",
+    "as_tensor",
+    "asarray",
+    "block_diag",
+    "cartesian_prod",
+    "combinations",
+    "complex",
+    "diag",
+    "diag_embed",
+    "diagflat",
+    "empty",
+    "empty_like",
+    "empty_permuted",
+    "empty_strided",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "frombuffer",
+    "full",
+    "full_like",
+    "linspace",
+    "logspace",
+    "meshgrid",
+    "ones",
+    "ones_like",
+    "polar",
+    "range",
+    "scalar_tensor",
+    "tensor",
+    "tril",
+    "tril_indices",
+    "triu",
+    "triu_indices",
+    "vander",
+    "zeros",
+    "zeros_like",
+]
 _METHOD_NAMES = [
-    "diag", "diag_embed", "diagflat", "new", "new_empty", "new_empty_strided", "new_full", "new_ones", "new_tensor", "new_zeros", "numpy",
-    "tril", "tril_", "triu", "triu_", "__array__", "__array_wrap__", "__dlpack__", "__dlpack_device__",
-]  # fmt: skip
+    "diag",
+    "diag_embed",
+    "diagflat",
+    "new",
+    "new_empty",
+    "new_empty_strided",
+    "new_full",
+    "new_ones",
+    "new_tensor",
+    "new_zeros",
+    "numpy",
+    "tril",
+    "tril_",
+    "triu",
+    "triu_",
+    "__array__",
+    "__array_wrap__",
+    "__dlpack__",
+    "__dlpack_device__",
+]
 
 _range = range
 _complex = complex
@@ -73,7 +122,8 @@ def from_numpy(ndarray):
     """A tensor that shares the memory of a NumPy array: changes of one are seen in the other.
 
     Args:
-        ndarray: an array of bool, integers, floats or complex numbers in native byte order, with strides that are not negative.
+        ndarray: an array of bool, integers, floats or complex numbers in native byte order, with strides that are not
+            negative.
 
     >>> import numpy
     >>> flambeau.from_numpy(numpy.arange(3))
@@ -172,7 +222,9 @@ def __array__(self, dtype=None, copy=None):
     import numpy as np
 
     array = numpy(self)
-    return np.array(array, dtype=dtype, copy=True) if copy else array if dtype is None else array.astype(dtype, copy=False)
+    return (
+        np.array(array, dtype=dtype, copy=True) if copy else array if dtype is None else array.astype(dtype, copy=False)
+    )
 
 
 def __array_wrap__(self, array, context=None, return_scalar=False):
@@ -228,7 +280,15 @@ def _new_ones(size, dtype, requires_grad):
 
 
 def empty(
-    *size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None, **size_keyword
+    *size,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+    **size_keyword,
 ):
     """A tensor of the given size whose elements are whatever was in memory; arguments as of `zeros`.
 
@@ -309,7 +369,9 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, requires_grad=Fals
     return _C.tensor(s, _C.get_default_dtype() if dtype is None else dtype, requires_grad)
 
 
-def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def arange(
+    start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     r"""Numbers from `start` (0 if only the end is given) up to but without `end`: :math:`start + i \cdot step`.
 
     Args:
@@ -329,7 +391,11 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
 
 def _range_dtype(numbers):
     for n in numbers:
-        if isinstance(n, float) or (isinstance(n, _C.Tensor) and n.dtype.is_floating_point) or not hasattr(n, "__index__"):
+        if (
+            isinstance(n, float)
+            or (isinstance(n, _C.Tensor) and n.dtype.is_floating_point)
+            or not hasattr(n, "__index__")
+        ):
             return _C.get_default_dtype()
     return _C.int64
 
@@ -364,7 +430,10 @@ def _spaced(op, make, start, end, steps, dtype, out):
         raise RuntimeError(f"[{op}] inferred dtype complex can't be safely cast to passed dtype {dtype}")
     if not dtype.is_complex:
         return make(start, end, steps, dtype)
-    parts = [_C.linspace(getattr(_complex(start), p), getattr(_complex(end), p), steps, dtype.to_real()) for p in ("real", "imag")]
+    parts = [
+        _C.linspace(getattr(_complex(start), p), getattr(_complex(end), p), steps, dtype.to_real())
+        for p in ("real", "imag")
+    ]
     return complex(*parts)
 
 
@@ -416,10 +485,14 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
     (1, 2)
     """
     check_device(device, "empty_strided")
-    return _C.empty_strided(tuple(size), tuple(stride), _C.get_default_dtype() if dtype is None else dtype).requires_grad_(requires_grad)
+    return _C.empty_strided(
+        tuple(size), tuple(stride), _C.get_default_dtype() if dtype is None else dtype
+    ).requires_grad_(requires_grad)
 
 
-def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def empty_permuted(
+    size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """An uninitialised tensor whose dimensions lie in memory in the order `physical_layout`, outermost first.
 
     >>> flambeau.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
@@ -427,7 +500,9 @@ def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=Non
     """
     check_device(device, "empty_permuted")
     if sorted(physical_layout) != list(_range(len(size))):
-        raise RuntimeError(f"[empty_permuted] physical_layout {tuple(physical_layout)} is no order of {len(size)} dimensions")
+        raise RuntimeError(
+            f"[empty_permuted] physical_layout {tuple(physical_layout)} is no order of {len(size)} dimensions"
+        )
     made = _C.empty(tuple(size[d] for d in physical_layout), _C.get_default_dtype() if dtype is None else dtype)
     inverse = [0] * len(size)
     for place, d in enumerate(physical_layout):
@@ -442,10 +517,16 @@ def _like(input, dtype, device, memory_format, op):
     check_tensor(op, input)
     check_device(device, op)
     made = _C.empty_like(input, input.dtype if dtype is None else dtype)
-    return made if memory_format is None or memory_format is preserve_format else made.contiguous(memory_format=memory_format)
+    return (
+        made
+        if memory_format is None or memory_format is preserve_format
+        else made.contiguous(memory_format=memory_format)
+    )
 
 
-def empty_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False):
+def empty_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False
+):
     """An uninitialised tensor of the shape, dtype and layout of another.
 
     >>> flambeau.empty_like(flambeau.ones(2, 3)).shape
@@ -454,7 +535,9 @@ def empty_like(input, *, dtype=None, layout=None, device=None, requires_grad=Fal
     return _like(input, dtype, device, memory_format, "empty_like").requires_grad_(requires_grad)
 
 
-def zeros_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False):
+def zeros_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False
+):
     """Zeros in the shape, dtype and layout of another tensor.
 
     >>> flambeau.zeros_like(flambeau.ones(2))
@@ -463,7 +546,9 @@ def zeros_like(input, *, dtype=None, layout=None, device=None, requires_grad=Fal
     return _C.zero_(_like(input, dtype, device, memory_format, "zeros_like")).requires_grad_(requires_grad)
 
 
-def ones_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False):
+def ones_like(
+    input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False
+):
     """Ones in the shape, dtype and layout of another tensor.
 
     >>> flambeau.ones_like(flambeau.zeros(2))
@@ -472,7 +557,17 @@ def ones_like(input, *, dtype=None, layout=None, device=None, requires_grad=Fals
     return _C.fill_(_like(input, dtype, device, memory_format, "ones_like"), _ONE).requires_grad_(requires_grad)
 
 
-def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False):
+def full_like(
+    input,
+    fill_value,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    memory_format=None,
+    pin_memory=False,
+):
     """One value in the shape, dtype and layout of another tensor.
 
     >>> flambeau.full_like(flambeau.zeros(2), 7)
@@ -503,7 +598,9 @@ def new_empty(self, *size, dtype=None, device=None, requires_grad=False, layout=
 
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """One value in the given size, by default of this tensor's dtype."""
-    return full(size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return full(
+        size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad
+    )
 
 
 def new_empty_strided(self, size, stride, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
@@ -622,7 +719,9 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
 
 def _wrap_dim(dim, ndim, op):
     if not -ndim <= dim < ndim:
-        raise IndexError(f"[{op}] Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
+        raise IndexError(
+            f"[{op}] Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})"
+        )
     return dim % ndim
 
 
@@ -660,7 +759,9 @@ def block_diag(*tensors):
     dtype = None
     for t in tensors:
         if t.dim() > 2:
-            raise RuntimeError(f"[block_diag] Input tensors must have 2 or fewer dimensions, got shape {tuple(t.shape)}")
+            raise RuntimeError(
+                f"[block_diag] Input tensors must have 2 or fewer dimensions, got shape {tuple(t.shape)}"
+            )
         dtype = t.dtype if dtype is None else _C.promote_types(dtype, t.dtype)
     blocks = [t.reshape((1,) * (2 - t.dim()) + tuple(t.shape)) for t in tensors]
     made = _C.zeros((sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)), dtype or _C.get_default_dtype())
@@ -682,9 +783,13 @@ def complex(real, imag, *, out=None):
 
 def _complex_of(op, real, imag):
     if any(t.dtype not in (_C.float32, _C.float64) for t in (real, imag)):
-        raise RuntimeError(f"[{op}] Expected both inputs to be Float or Double tensors but got {real.dtype} and {imag.dtype}")
+        raise RuntimeError(
+            f"[{op}] Expected both inputs to be Float or Double tensors but got {real.dtype} and {imag.dtype}"
+        )
     if real.dtype != imag.dtype:
-        raise RuntimeError(f"[{op}] Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument")
+        raise RuntimeError(
+            f"[{op}] Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for second argument"
+        )
     from .shape import broadcast_tensors
 
     real, imag = broadcast_tensors(real, imag)

@@ -4,17 +4,75 @@ from .. import _C
 from ._common import before_write, check_tensor, dims_of, write_apart, write_out
 
 __all__ = [
-    "argwhere", "embedding_renorm_", "flip", "fliplr", "flipud", "gather", "index_add", "index_copy", "index_fill", "index_put",
-    "index_put_", "index_reduce", "index_select", "masked_fill", "masked_scatter", "masked_select", "nonzero", "put", "repeat_interleave",
-    "roll", "rot90", "scatter", "scatter_add", "scatter_reduce", "take", "take_along_dim", "tile",
-]  # fmt: skip
+    "argwhere",
+    "embedding_renorm_",
+    "flip",
+    "fliplr",
+    "flipud",
+    "gather",
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
+    "index_put_",
+    "index_reduce",
+    "index_select",
+    "masked_fill",
+    "masked_scatter",
+    "masked_select",
+    "nonzero",
+    "put",
+    "repeat_interleave",
+    "roll",
+    "rot90",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "take",
+    "take_along_dim",
+    "tile",
+]
 FUNCTIONAL = ["embedding"]
 _METHOD_NAMES = [
-    "argwhere", "flip", "fliplr", "flipud", "gather", "index_add", "index_add_", "index_copy", "index_copy_", "index_fill", "index_fill_",
-    "index_put", "index_put_", "index_reduce", "index_reduce_", "index_select", "masked_fill", "masked_fill_", "masked_scatter",
-    "masked_scatter_", "masked_select", "nonzero", "put", "put_", "repeat", "repeat_interleave", "roll", "rot90", "scatter", "scatter_",
-    "scatter_add", "scatter_add_", "scatter_reduce", "scatter_reduce_", "take", "take_along_dim", "tile", "where",
-]  # fmt: skip
+    "argwhere",
+    "flip",
+    "fliplr",
+    "flipud",
+    "gather",
+    "index_add",
+    "index_add_",
+    "index_copy",
+    "index_copy_",
+    "index_fill",
+    "index_fill_",
+    "index_put",
+    "index_put_",
+    "index_reduce",
+    "index_reduce_",
+    "index_select",
+    "masked_fill",
+    "masked_fill_",
+    "masked_scatter",
+    "masked_scatter_",
+    "masked_select",
+    "nonzero",
+    "put",
+    "put_",
+    "repeat",
+    "repeat_interleave",
+    "roll",
+    "rot90",
+    "scatter",
+    "scatter_",
+    "scatter_add",
+    "scatter_add_",
+    "scatter_reduce",
+    "scatter_reduce_",
+    "take",
+    "take_along_dim",
+    "tile",
+    "where",
+]
 
 
 # ---- along one dimension: slices
@@ -95,7 +153,9 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     tensor([5., 2.])
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"[index_reduce] index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+        raise RuntimeError(
+            f"[index_reduce] index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
+        )
     if index.dim() > 1:
         raise IndexError("[index_reduce] Index is supposed to be a vector")
     if input.dim() == 0 or source.dim() != input.dim():
@@ -103,7 +163,9 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     shape = [1] * source.dim()
     shape[dim] = index.numel()
     if index.numel() != source.shape[dim]:
-        raise IndexError(f"[index_reduce] {index.numel()} indices for {source.shape[dim]} slices of source along dimension {dim}")
+        raise IndexError(
+            f"[index_reduce] {index.numel()} indices for {source.shape[dim]} slices of source along dimension {dim}"
+        )
     spread = _C.expand(_C.reshape(index, shape), tuple(source.shape))
     return write_out(out, scatter_reduce(input, dim, spread, source, reduce, include_self=include_self))
 
@@ -198,7 +260,9 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
     if reduce in _KINDS:
         return write_out(out, _C.scatter_reduce(input, dim, index, src, _KINDS[reduce], include_self))
     if reduce not in ("sum", "mean"):
-        raise RuntimeError(f"[scatter_reduce] reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+        raise RuntimeError(
+            f"[scatter_reduce] reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
     start = input if include_self else _C.scatter(input, dim, index, 0, False)
     total = _C.scatter_add(start, dim, index, src, False)
     if reduce == "mean" and index.numel():
@@ -211,7 +275,11 @@ def _mean(total, input, dim, index, src, include_self):
     start = ones if include_self else _C.scatter(ones, dim, index, 0, False)
     counts = _C.scatter_add(start, dim, index, _C.full(tuple(src.shape), _C.scalar(1), input.dtype), False)
     counts = _C.masked_fill(counts, counts == 0, 1, False)
-    return total / counts if total.dtype.is_floating_point or total.dtype.is_complex else total.div(counts, rounding_mode="floor")
+    return (
+        total / counts
+        if total.dtype.is_floating_point or total.dtype.is_complex
+        else total.div(counts, rounding_mode="floor")
+    )
 
 
 def scatter_reduce_(self, dim, index, src, reduce, *, include_self=True):
@@ -275,7 +343,9 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     from .shape import broadcast_shapes
 
     if not -input.dim() <= dim < input.dim():
-        raise IndexError(f"[take_along_dim] Dimension out of range (expected to be in range of [{-input.dim()}, {input.dim() - 1}], but got {dim})")
+        raise IndexError(
+            f"[take_along_dim] Dimension out of range (expected to be in range of [{-input.dim()}, {input.dim() - 1}], but got {dim})"
+        )
     dim %= input.dim()
     drop = lambda shape: [1 if d == dim else n for d, n in enumerate(shape)]  # noqa: E731
     shape = list(broadcast_shapes(drop(input.shape), drop(indices.shape)))
@@ -286,7 +356,9 @@ def take_along_dim(input, indices, dim=None, *, out=None):
 
 def _wrapped(index, size):
     if index.dtype not in (_C.int64, _C.int32):
-        raise RuntimeError(f"[take_along_dim] torch.take_along_dim(): dtype of indices should be Long but got {index.dtype}")
+        raise RuntimeError(
+            f"[take_along_dim] torch.take_along_dim(): dtype of indices should be Long but got {index.dtype}"
+        )
     return _C.where_(index < 0, index + size, index)
 
 
@@ -421,7 +493,9 @@ def rot90(input, k=1, dims=(0, 1)):
             raise RuntimeError(f"[rot90] Rotation dim out of range, dim = {d}")
     first, second = (d % input.dim() for d in dims)
     if first == second:
-        raise RuntimeError(f"[rot90] expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+        raise RuntimeError(
+            f"[rot90] expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     k %= 4
     if k == 1:
         return _C.transpose(_C.flip(input, (second,)), first, second).clone()
@@ -445,7 +519,9 @@ def repeat(self, *counts, repeats=None):
     """Copies of this tensor side by side: repeats[d] of them along dimension d."""
     counts = dims_of(repeats if repeats is not None else counts[0] if len(counts) == 1 else counts)
     if len(counts) < self.dim():
-        raise RuntimeError("[repeat] Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+        raise RuntimeError(
+            "[repeat] Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
     if any(n < 0 for n in counts):
         raise RuntimeError(f"[repeat] Trying to create tensor with negative dimension: repeats {counts}")
     shape = (1,) * (len(counts) - self.dim()) + tuple(self.shape)
@@ -487,7 +563,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if count < 0:
         raise RuntimeError(f"[repeat_interleave] Repeats must be non-negative, got {count}")
     if output_size is not None and output_size != count * size:
-        raise RuntimeError(f"[repeat_interleave] output_size {output_size} does not match the {count * size} slices of the result")
+        raise RuntimeError(
+            f"[repeat_interleave] output_size {output_size} does not match the {count * size} slices of the result"
+        )
     return _C.index_select(input, dim, _places(_C.full((size,), _C.scalar(count), _C.int64), None, None))
 
 
@@ -496,13 +574,17 @@ def _places(repeats, _, output_size):
     if repeats.dtype not in (_C.int64, _C.int32):
         raise NotImplementedError(f'[repeat_interleave] "repeat_interleave_cpu" not implemented for {repeats.dtype}')
     if repeats.dim() != 1:
-        raise RuntimeError(f"[repeat_interleave] repeat_interleave only accept 1D vector as repeat, got shape {tuple(repeats.shape)}")
+        raise RuntimeError(
+            f"[repeat_interleave] repeat_interleave only accept 1D vector as repeat, got shape {tuple(repeats.shape)}"
+        )
     if repeats.numel() and int(repeats.min()) < 0:
         raise RuntimeError("[repeat_interleave] repeats can not be negative")
     ends = repeats.to(_C.int64).cumsum(0)
     total = int(ends[-1]) if ends.numel() else 0
     if output_size is not None and output_size != total:
-        raise RuntimeError(f"[repeat_interleave] allocated size does not match required size: output_size {output_size}, sum of repeats {total}")
+        raise RuntimeError(
+            f"[repeat_interleave] allocated size does not match required size: output_size {output_size}, sum of repeats {total}"
+        )
     return _C.searchsorted(ends, _C.arange(0, total, 1, _C.int64), None, True, False)
 
 

@@ -4,8 +4,16 @@ from .. import _C
 from ._common import write_out
 
 __all__ = [
-    "cat", "column_stack", "concat", "concatenate", "dstack", "hstack", "row_stack", "stack", "vstack",
-]  # fmt: skip
+    "cat",
+    "column_stack",
+    "concat",
+    "concatenate",
+    "dstack",
+    "hstack",
+    "row_stack",
+    "stack",
+    "vstack",
+]
 METHODS = []
 
 

@@ -12,7 +12,9 @@ def _check_shape(op, input, shape, weight, bias=None):
     """The normalized shape as a tuple, checked against the input and the parameters."""
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if not shape:
-        raise RuntimeError(f"[{op}] Expected normalized_shape to be at least 1-dimensional, but got normalized_shape = []")
+        raise RuntimeError(
+            f"[{op}] Expected normalized_shape to be at least 1-dimensional, but got normalized_shape = []"
+        )
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and tuple(value.shape) != shape:
             raise RuntimeError(
@@ -125,9 +127,13 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     elif running_mean is None or running_var is None:
         raise RuntimeError("[batch_norm] Expected running_mean and running_var to be defined when training=False")
     if input.dim() < 2:
-        raise RuntimeError(f"[batch_norm] expected at least 2 dimensions (N, C, *), got input of shape {list(input.shape)}")
+        raise RuntimeError(
+            f"[batch_norm] expected at least 2 dimensions (N, C, *), got input of shape {list(input.shape)}"
+        )
     _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    out, mean, var = _C.batch_norm(input, weight, bias, None if training else running_mean, None if training else running_var, training, eps)
+    out, mean, var = _C.batch_norm(
+        input, weight, bias, None if training else running_mean, None if training else running_var, training, eps
+    )
     if training and input.numel():
         n = input.numel() // input.shape[1]
         _blend(running_mean, mean, momentum, 1.0)
@@ -159,7 +165,9 @@ def instance_norm(
     """
     if use_input_stats and prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    _check_channels("instance_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _check_channels(
+        "instance_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
+    )
     n, c, space = input.shape[0], input.shape[1], tuple(input.shape[2:])
     flat = _C.reshape(input, (1, n * c, *space))
     weight, bias, mean, var = (None if t is None else t.repeat(n) for t in (weight, bias, running_mean, running_var))
@@ -179,7 +187,9 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
              [1.]]])
     """
     if input.dim() < 3:
-        raise ValueError(f"Expected 3D or higher dimensionality                          input (got {input.dim()} dimensions)")
+        raise ValueError(
+            f"Expected 3D or higher dimensionality                          input (got {input.dim()} dimensions)"
+        )
     if input.numel() == 0:
         return input
     channels = input.shape[1]

@@ -34,7 +34,7 @@ def _check_edges(mode, input, pad):
             f"is not supported for {input.dim()}D input with mode '{mode}'"
         )
     if mode != "circular" and not (input.dtype.is_floating_point or input.dtype.is_complex):
-        raise NotImplementedError(f'[pad] "{mode}_pad" not implemented for \'{input.dtype}\'')
+        raise NotImplementedError(f"[pad] \"{mode}_pad\" not implemented for '{input.dtype}'")
     for position in range(count):
         size, before, after = input.shape[-1 - position], pad[2 * position], pad[2 * position + 1]
         if mode == "reflect" and max(before, after) >= size:
@@ -45,7 +45,9 @@ def _check_edges(mode, input, pad):
         if mode == "circular" and max(before, after) > size:
             raise RuntimeError("[pad] Padding value causes wrapping around more than once.")
         if size + before + after < 1 or (size == 0 and mode != "circular"):
-            raise RuntimeError(f"[pad] padding {tuple(pad)} leaves nothing of dimension {input.dim() - 1 - position} of input {list(input.shape)}")
+            raise RuntimeError(
+                f"[pad] padding {tuple(pad)} leaves nothing of dimension {input.dim() - 1 - position} of input {list(input.shape)}"
+            )
 
 
 def _pad_edge(mode, x, dim, before, after):
@@ -135,12 +137,16 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     kernel, dilation = _pair(op, "kernel_size", kernel_size, 1), _pair(op, "dilation", dilation, 1)
     padding, stride = _pair(op, "padding", padding, 0), _pair(op, "stride", stride, 1)
     if input.dim() not in (3, 4) or 0 in input.shape[-3:]:
-        raise RuntimeError(f"[unfold] Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: {list(input.shape)}")
+        raise RuntimeError(
+            f"[unfold] Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: {list(input.shape)}"
+        )
     if not (input.dtype.is_floating_point or input.dtype.is_complex or input.dtype == _C.bool):
-        raise NotImplementedError(f'[unfold] "im2col" not implemented for \'{input.dtype}\'')
+        raise NotImplementedError(f"[unfold] \"im2col\" not implemented for '{input.dtype}'")
     for size, k, d, p in zip(input.shape[-2:], kernel, dilation, padding):
         if size + 2 * p < d * (k - 1) + 1:
-            raise RuntimeError(f"[unfold] the windows of size {kernel} (dilation {dilation}) do not fit into input {list(input.shape)} padded by {padding}")
+            raise RuntimeError(
+                f"[unfold] the windows of size {kernel} (dilation {dilation}) do not fit into input {list(input.shape)} padded by {padding}"
+            )
     x = input if input.dim() == 4 else input.unsqueeze(0)
     out = _parts(lambda t: _C.im2col(t, kernel, dilation, padding, stride), x)
     return out if input.dim() == 4 else out.squeeze(0)
@@ -165,16 +171,22 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     dilation, padding = _pair(op, "dilation", dilation, 1), _pair(op, "padding", padding, 0)
     stride = _pair(op, "stride", stride, 1)
     if input.dim() not in (2, 3) or 0 in input.shape[-2:]:
-        raise RuntimeError(f"[fold] Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: {list(input.shape)}")
+        raise RuntimeError(
+            f"[fold] Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: {list(input.shape)}"
+        )
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
-        raise NotImplementedError(f'[fold] "col2im" not implemented for \'{input.dtype}\'')
+        raise NotImplementedError(f"[fold] \"col2im\" not implemented for '{input.dtype}'")
     if input.shape[-2] % (kernel[0] * kernel[1]):
-        raise RuntimeError(f"[fold] Expected size of input's dimension 1 to be divisible by the product of kernel_size {kernel}, but got {input.shape[-2]}")
+        raise RuntimeError(
+            f"[fold] Expected size of input's dimension 1 to be divisible by the product of kernel_size {kernel}, but got {input.shape[-2]}"
+        )
     count = 1
     for s, k, d, p, t in zip(size, kernel, dilation, padding, stride):
         count *= max(0, (s + 2 * p - d * (k - 1) - 1) // t + 1)
     if count != input.shape[-1]:
-        raise RuntimeError(f"[fold] Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={padding}, stride={stride}, expected size of input's dimension 2 to match the calculated number of sliding blocks {count}, but got {input.shape[-1]}")
+        raise RuntimeError(
+            f"[fold] Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={padding}, stride={stride}, expected size of input's dimension 2 to match the calculated number of sliding blocks {count}, but got {input.shape[-1]}"
+        )
     x = input if input.dim() == 3 else input.unsqueeze(0)
     out = _parts(lambda t: _C.col2im(t, size, kernel, dilation, padding, stride), x)
     return out if input.dim() == 3 else out.squeeze(0)
@@ -195,12 +207,16 @@ def pixel_shuffle(input, upscale_factor):
     """
     r = upscale_factor
     if input.dim() < 3:
-        raise RuntimeError(f"[pixel_shuffle] expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)")
+        raise RuntimeError(
+            f"[pixel_shuffle] expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)"
+        )
     if r <= 0:
         raise RuntimeError(f"[pixel_shuffle] expects a positive upscale_factor, but got {r}")
     *lead, channels, height, width = input.shape
     if channels % (r * r):
-        raise RuntimeError(f"[pixel_shuffle] expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}")
+        raise RuntimeError(
+            f"[pixel_shuffle] expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
+        )
     parts = input.reshape(*lead, channels // (r * r), r, r, height, width)
     n = len(lead)
     moved = parts.permute(*range(n + 1), n + 3, n + 1, n + 4, n + 2)
@@ -221,12 +237,16 @@ def pixel_unshuffle(input, downscale_factor):
     """
     r = downscale_factor
     if input.dim() < 3:
-        raise RuntimeError(f"[pixel_unshuffle] expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)")
+        raise RuntimeError(
+            f"[pixel_unshuffle] expects input to have at least 3 dimensions, but got input with {input.dim()} dimension(s)"
+        )
     if r <= 0:
         raise RuntimeError(f"[pixel_unshuffle] expects a positive downscale_factor, but got {r}")
     *lead, channels, height, width = input.shape
     if height % r or width % r:
-        raise RuntimeError(f"[pixel_unshuffle] expects height and width to be divisible by downscale_factor, but ({height}, {width}) is not divisible by {r}")
+        raise RuntimeError(
+            f"[pixel_unshuffle] expects height and width to be divisible by downscale_factor, but ({height}, {width}) is not divisible by {r}"
+        )
     n = len(lead)
     parts = input.reshape(*lead, channels, height // r, r, width // r, r)
     moved = parts.permute(*range(n + 1), n + 2, n + 4, n + 1, n + 3)
@@ -246,9 +266,13 @@ def channel_shuffle(input, groups):
     tensor([0., 2., 1., 3.])
     """
     if input.dim() < 3:
-        raise RuntimeError(f"[channel_shuffle] expects input with > 2 dims, but got input with sizes {list(input.shape)}")
+        raise RuntimeError(
+            f"[channel_shuffle] expects input with > 2 dims, but got input with sizes {list(input.shape)}"
+        )
     if groups <= 0 or input.shape[1] % groups:
-        raise RuntimeError(f"[channel_shuffle] Number of channels must be divisible by groups. Got {input.shape[1]} channels and {groups} groups.")
+        raise RuntimeError(
+            f"[channel_shuffle] Number of channels must be divisible by groups. Got {input.shape[1]} channels and {groups} groups."
+        )
     n, channels, *spatial = input.shape
     return input.reshape(n, groups, channels // groups, *spatial).transpose(1, 2).reshape(n, channels, *spatial)
 

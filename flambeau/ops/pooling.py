@@ -78,7 +78,9 @@ def _avg_pool(op, dims, input, kernel_size, stride, padding, ceil_mode, count_in
     stride = None if stride == [] or stride == () else stride
     if divisor_override is not None and divisor_override == 0:
         raise RuntimeError(f"[{op}] divisor must be not zero")
-    return _C.avg_pool(op, dims, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override or 0)
+    return _C.avg_pool(
+        op, dims, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override or 0
+    )
 
 
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
@@ -98,7 +100,9 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
-def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
     """The mean of each window of images.
 
     Args:
@@ -113,10 +117,14 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     >>> flambeau.nn.functional.avg_pool2d(flambeau.arange(4.0).reshape(1, 2, 2), 2)
     tensor([[[1.5000]]])
     """
-    return _avg_pool("avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg_pool(
+        "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
-def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+def avg_pool3d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
     """The mean of each window of volumes.
 
     Args:
@@ -131,7 +139,9 @@ def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     >>> flambeau.nn.functional.avg_pool3d(flambeau.arange(8.0).reshape(1, 2, 2, 2), 2)
     tensor([[[[3.5000]]]])
     """
-    return _avg_pool("avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+    return _avg_pool(
+        "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
 def _output_size(op, dims, input, output_size):
@@ -395,16 +405,23 @@ def fractional_max_pool3d(
 
 
 def _unpool_size(op, dims, input, kernel_size, stride, padding, output_size):
-    spread = [(v,) * dims if isinstance(v, int) else tuple(v) for v in (kernel_size, kernel_size if stride is None else stride, padding)]
+    spread = [
+        (v,) * dims if isinstance(v, int) else tuple(v)
+        for v in (kernel_size, kernel_size if stride is None else stride, padding)
+    ]
     default = [(size - 1) * s + k - 2 * p for size, k, s, p in zip(input.shape[-dims:], *spread)]
     if output_size is None:
         return default
     size = tuple(output_size)[-dims:] if len(output_size) == dims + 2 else tuple(output_size)
     if len(size) != dims:
-        raise ValueError(f"[{op}] output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of '{len(output_size)}'")
+        raise ValueError(
+            f"[{op}] output_size should be a sequence containing {dims} or {dims + 2} elements, but it has a length of '{len(output_size)}'"
+        )
     for wanted, usual, s in zip(size, default, spread[1]):
         if not usual - s < wanted < usual + s:
-            raise ValueError(f'[{op}] invalid output_size "{tuple(size)}" (each entry must be less than a stride away from {default})')
+            raise ValueError(
+                f'[{op}] invalid output_size "{tuple(size)}" (each entry must be less than a stride away from {default})'
+            )
     return size
 
 
@@ -415,7 +432,9 @@ def _max_unpool(op, dims, input, indices, kernel_size, stride, padding, output_s
     if indices.dtype != _C.int64:
         raise RuntimeError(f"[{op}] elements in indices should be type int64 but got: {indices.dtype}")
     if input.shape != indices.shape:
-        raise RuntimeError(f"[{op}] expected shape of indices to be that of the input ({tuple(input.shape)}), got {tuple(indices.shape)}")
+        raise RuntimeError(
+            f"[{op}] expected shape of indices to be that of the input ({tuple(input.shape)}), got {tuple(indices.shape)}"
+        )
     if input.dim() not in (dims + 1, dims + 2):
         raise RuntimeError(f"[{op}] expected a {dims + 1}D or {dims + 2}D input, got {tuple(input.shape)}")
     lead = tuple(input.shape[:-dims])
@@ -423,7 +442,9 @@ def _max_unpool(op, dims, input, indices, kernel_size, stride, padding, output_s
     for s in size:
         count *= s
     if indices.numel() and not 0 <= int(indices.min()) <= int(indices.max()) < count:
-        raise RuntimeError(f"[{op}] found an invalid max index: indices must lie in [0, {count}) for the output size {tuple(size)}")
+        raise RuntimeError(
+            f"[{op}] found an invalid max index: indices must lie in [0, {count}) for the output size {tuple(size)}"
+        )
     flat = zeros((*lead, count), dtype=input.dtype).scatter(-1, indices.flatten(-dims), input.flatten(-dims))
     return flat.reshape(*lead, *size)
 

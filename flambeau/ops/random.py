@@ -118,12 +118,20 @@ def _size(op, size, size_keyword):
     if size_keyword:
         size = (size_keyword.pop("size"),)
     if size_keyword or not size:
-        raise TypeError(f'[{op}] expected sizes, got {size_keyword or "none"}')
+        raise TypeError(f"[{op}] expected sizes, got {size_keyword or 'none'}")
     return sizes_of(size)
 
 
 def rand(
-    *size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **size_keyword
+    *size,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    **size_keyword,
 ):
     r"""Uniform random numbers in [0, 1).
 
@@ -141,7 +149,15 @@ def rand(
 
 
 def randn(
-    *size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **size_keyword
+    *size,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    **size_keyword,
 ):
     r"""Normal random numbers of mean 0 and standard deviation 1 (for complex dtypes: 1/2 of the variance per part).
 
@@ -179,7 +195,9 @@ def randint(
     if low is None:
         low = args.pop() if args else 0
     if args or high is None or not all(hasattr(v, "__index__") for v in (low, high)):
-        raise TypeError("[randint] received an invalid combination of arguments; call randint(high, size) or randint(low, high, size)")
+        raise TypeError(
+            "[randint] received an invalid combination of arguments; call randint(high, size) or randint(low, high, size)"
+        )
     low, high = low.__index__(), high.__index__()
     if not (-(2**63) <= low < 2**63 and -(2**63) <= high < 2**63):
         raise ValueError("[randint] Overflow when unpacking long long")
@@ -188,7 +206,9 @@ def randint(
     return made.requires_grad_() if requires_grad else made
 
 
-def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def randperm(
+    n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """The numbers 0 ... n - 1 in random order (int64 unless a dtype is given).
 
     >>> _ = flambeau.manual_seed(0)
@@ -207,7 +227,17 @@ def _like(input, dtype, device, memory_format, op):
     return empty_like(input, dtype=dtype, device=device, memory_format=memory_format)
 
 
-def rand_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False, generator=None):
+def rand_like(
+    input,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    memory_format=None,
+    pin_memory=False,
+    generator=None,
+):
     """`rand` in the shape, dtype and layout of another tensor.
 
     >>> flambeau.rand_like(flambeau.ones(2, 3)).shape
@@ -217,7 +247,17 @@ def rand_like(input, *, dtype=None, layout=None, device=None, requires_grad=Fals
     return _C.uniform_(made, 0.0, 1.0, generator).requires_grad_(requires_grad)
 
 
-def randn_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False, generator=None):
+def randn_like(
+    input,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    memory_format=None,
+    pin_memory=False,
+    generator=None,
+):
     """`randn` in the shape, dtype and layout of another tensor.
 
     >>> flambeau.randn_like(flambeau.ones(2, 3)).shape
@@ -264,7 +304,19 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     return write_out(out, made)
 
 
-def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def normal(
+    mean,
+    std=1.0,
+    size=None,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """Normal random numbers with means and standard deviations given by numbers or tensors.
 
     Args:
@@ -527,7 +579,9 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False, *,
     slope = (lower + upper) / 2
     if training:
         if lower > upper:
-            raise RuntimeError(f"[rrelu] Lower bound should be less than or equal to the upper bound, got {lower} and {upper}")
+            raise RuntimeError(
+                f"[rrelu] Lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
+            )
         slope = _slopes(input.detach(), lower, upper, generator)
     made = _C.where_(input >= 0, input, input * slope) if not training else input * slope
     return _replace(input, made) if inplace else made

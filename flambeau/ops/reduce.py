@@ -4,15 +4,67 @@ from .. import _C, return_types
 from ._common import before_write, write_out
 
 __all__ = [
-    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum", "logcumsumexp",
-    "logsumexp", "max", "mean", "median", "min", "mode", "nanmean", "nanmedian", "nansum", "norm", "prod", "std", "std_mean", "sum", "var",
+    "all",
+    "amax",
+    "amin",
+    "aminmax",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "logcumsumexp",
+    "logsumexp",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "mode",
+    "nanmean",
+    "nanmedian",
+    "nansum",
+    "norm",
+    "prod",
+    "std",
+    "std_mean",
+    "sum",
+    "var",
     "var_mean",
-]  # fmt: skip
+]
 METHODS = [
-    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumprod_", "cumsum",
-    "cumsum_", "logcumsumexp", "logsumexp", "max", "mean", "median", "min", "mode", "nanmean", "nanmedian", "nansum", "norm", "prod", "std",
-    "sum", "var",
-]  # fmt: skip
+    "all",
+    "amax",
+    "amin",
+    "aminmax",
+    "any",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumprod_",
+    "cumsum",
+    "cumsum_",
+    "logcumsumexp",
+    "logsumexp",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "mode",
+    "nanmean",
+    "nanmedian",
+    "nansum",
+    "norm",
+    "prod",
+    "std",
+    "sum",
+    "var",
+]
 
 
 def _dims(dim, axis):
@@ -124,7 +176,9 @@ def amax(input, dim=(), keepdim=False, *, out=None, axis=None, keepdims=None):
     >>> flambeau.amax(flambeau.tensor([[1, 5], [7, 2]]), 1)
     tensor([5, 7])
     """
-    return write_out(out, _C.amax(input, _dims(dim, None) if axis is None else axis, keepdim if keepdims is None else keepdims))
+    return write_out(
+        out, _C.amax(input, _dims(dim, None) if axis is None else axis, keepdim if keepdims is None else keepdims)
+    )
 
 
 def amin(input, dim=(), keepdim=False, *, out=None, axis=None, keepdims=None):
@@ -133,7 +187,9 @@ def amin(input, dim=(), keepdim=False, *, out=None, axis=None, keepdims=None):
     >>> flambeau.amin(flambeau.tensor([[1, 5], [7, 2]]), 1)
     tensor([1, 2])
     """
-    return write_out(out, _C.amin(input, _dims(dim, None) if axis is None else axis, keepdim if keepdims is None else keepdims))
+    return write_out(
+        out, _C.amin(input, _dims(dim, None) if axis is None else axis, keepdim if keepdims is None else keepdims)
+    )
 
 
 def aminmax(input, *, dim=None, keepdim=False, out=None):
@@ -199,7 +255,8 @@ def argmin(input, dim=None, keepdim=False, *, out=None, axis=None, keepdims=None
 
 
 def _moments(name, input, dim, unbiased, keepdim, correction):
-    """One or two of variance (or deviation) and mean. A complex variance is that of the real and imaginary parts added."""
+    """One or two of variance (or deviation) and mean. A complex variance is that of the real and imaginary parts
+    added."""
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
@@ -208,7 +265,10 @@ def _moments(name, input, dim, unbiased, keepdim, correction):
     if not input.is_complex():
         results = getattr(_C, name)(input, dims, float(correction), keepdim)
         return results[0] if len(results) == 1 else tuple(results)
-    var = _C.var(input.real, dims, float(correction), keepdim)[0] + _C.var(input.imag, dims, float(correction), keepdim)[0]
+    var = (
+        _C.var(input.real, dims, float(correction), keepdim)[0]
+        + _C.var(input.imag, dims, float(correction), keepdim)[0]
+    )
     var = _C.sqrt(var) if name.startswith("std") else var
     return (var, _C.mean(input, dims, keepdim)) if name.endswith("mean") else var
 

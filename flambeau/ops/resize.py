@@ -97,13 +97,17 @@ def _sizes(input, size, scale_factor, recompute):
     if size is not None:
         size = list(size) if isinstance(size, (list, tuple)) else [size] * dims
         if len(size) != dims:
-            raise ValueError(f"[interpolate] Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of {list(input.shape[2:])} and output size of {size}.")
+            raise ValueError(
+                f"[interpolate] Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of {list(input.shape[2:])} and output size of {size}."
+            )
         return [int(s) for s in size], [None] * dims
     if scale_factor is None:
         raise ValueError("[interpolate] either size or scale_factor should be defined")
     factors = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * dims
     if len(factors) != dims:
-        raise ValueError(f"[interpolate] Input and scale_factor must have the same number of spatial dimensions, but got input with spatial dimensions of {list(input.shape[2:])} and scale_factor of shape {factors}.")
+        raise ValueError(
+            f"[interpolate] Input and scale_factor must have the same number of spatial dimensions, but got input with spatial dimensions of {list(input.shape[2:])} and scale_factor of shape {factors}."
+        )
     sizes = [int(math.floor(float(s) * f)) for s, f in zip(input.shape[2:], factors)]
     return sizes, ([None] * dims if recompute else [float(f) for f in factors])
 
@@ -111,17 +115,31 @@ def _sizes(input, size, scale_factor, recompute):
 def _check_interpolation(input, mode, align_corners, antialias):
     dims = input.dim() - 2
     if mode not in _MODES:
-        raise NotImplementedError(f"[interpolate] Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: {' | '.join(_MODES)} (got {mode})")
+        raise NotImplementedError(
+            f"[interpolate] Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.dim()}D) for the modes: {' | '.join(_MODES)} (got {mode})"
+        )
     if align_corners is not None and _MODES[mode] == 0:
-        raise ValueError("[interpolate] align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear")
+        raise ValueError(
+            "[interpolate] align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+        )
     if antialias and not (mode in ("bilinear", "bicubic") and dims == 2):
-        raise ValueError("[interpolate] Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input")
+        raise ValueError(
+            "[interpolate] Anti-alias option is restricted to bilinear and bicubic modes and requires a 4-D tensor as input"
+        )
     if not 1 <= dims <= 3 or (_MODES[mode] and _MODES[mode] != dims):
-        raise NotImplementedError(f"[interpolate] Got {input.dim()}D input, but {mode} mode needs another number of dimensions")
+        raise NotImplementedError(
+            f"[interpolate] Got {input.dim()}D input, but {mode} mode needs another number of dimensions"
+        )
 
 
 def interpolate(
-    input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False
+    input,
+    size=None,
+    scale_factor=None,
+    mode="nearest",
+    align_corners=None,
+    recompute_scale_factor=None,
+    antialias=False,
 ):
     """Resizes the spatial dimensions.
 
@@ -129,12 +147,15 @@ def interpolate(
         input: (N, C, *) with 1 to 3 spatial dimensions, floating (or uint8).
         size: the new spatial size, an int or one per dimension; or
         scale_factor: what the sizes are multiplied by.
-        mode: "nearest", "nearest-exact", "linear" (3-D input), "bilinear", "bicubic" (4-D), "trilinear" (5-D) or "area".
-        align_corners: whether the corner elements' centres (True) or the edges (False, None) of input and result coincide.
+        mode: "nearest", "nearest-exact", "linear" (3-D input), "bilinear", "bicubic" (4-D), "trilinear" (5-D) or
+            "area".
+        align_corners: whether the corner elements' centres (True) or the edges (False, None) of input and result
+            coincide.
         recompute_scale_factor: compute the scale from the rounded size.
         antialias: widen the filter where the image shrinks (bilinear, bicubic).
     Returns: (N, C, *size).
-    Raises: ValueError or NotImplementedError if the settings contradict each other or the input; RuntimeError for empty sizes.
+    Raises: ValueError or NotImplementedError if the settings contradict each other or the input; RuntimeError for
+        empty sizes.
 
     >>> flambeau.nn.functional.interpolate(flambeau.tensor([[[1.0, 2.0]]]), scale_factor=2)
     tensor([[[1., 1., 2., 2.]]])
@@ -149,11 +170,15 @@ def interpolate(
         pools = (pooling.adaptive_avg_pool1d, pooling.adaptive_avg_pool2d, pooling.adaptive_avg_pool3d)
         return pools[input.dim() - 3](input, tuple(sizes))
     if min(sizes) <= 0 or 0 in input.shape[2:]:
-        raise RuntimeError(f"[interpolate] Input and output sizes should be greater than 0, but got input {list(input.shape)} and output sizes {sizes}")
+        raise RuntimeError(
+            f"[interpolate] Input and output sizes should be greater than 0, but got input {list(input.shape)} and output sizes {sizes}"
+        )
     if input.shape[1] == 0:
-        raise RuntimeError(f"[interpolate] Non-empty {input.dim()}D data tensor expected but got a tensor with sizes {list(input.shape)}")
+        raise RuntimeError(
+            f"[interpolate] Non-empty {input.dim()}D data tensor expected but got a tensor with sizes {list(input.shape)}"
+        )
     if not (input.dtype.is_floating_point or (input.dtype == _C.uint8 and (_MODES[mode] == 0 or input.dim() == 4))):
-        raise NotImplementedError(f'[interpolate] "upsample_{mode}" not implemented for \'{input.dtype}\'')
+        raise NotImplementedError(f"[interpolate] \"upsample_{mode}\" not implemented for '{input.dtype}'")
     return _resize(input, sizes, factors, mode, bool(align_corners), antialias)
 
 
@@ -239,9 +264,13 @@ def affine_grid(theta, size, align_corners=None):
         raise ValueError(f"[affine_grid] Expected theta to have floating point type, but got {theta.dtype}")
     dims = len(size) - 2
     if dims not in (2, 3):
-        raise NotImplementedError(f"[affine_grid] only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {list(size)}.")
+        raise NotImplementedError(
+            f"[affine_grid] only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {list(size)}."
+        )
     if theta.dim() != 3 or tuple(theta.shape[1:]) != (dims, dims + 1):
-        raise ValueError(f"[affine_grid] Expected a batch of {dims}D affine matrices of shape Nx{dims}x{dims + 1} for size {list(size)}. Got {list(theta.shape)}.")
+        raise ValueError(
+            f"[affine_grid] Expected a batch of {dims}D affine matrices of shape Nx{dims}x{dims + 1} for size {list(size)}. Got {list(theta.shape)}."
+        )
     if min(size) <= 0:
         raise ValueError(f"[affine_grid] Expected non-zero, positive output size. Got {list(size)}")
     spatial = tuple(size[2:])
@@ -338,7 +367,10 @@ def _sample_cubic(input, places, padding, align):
     for i in range(4):
         line = None
         for j in range(4):
-            at = (_bounded(bases[0] + (i - 1), height, padding, align), _bounded(bases[1] + (j - 1), width, padding, align))
+            at = (
+                _bounded(bases[0] + (i - 1), height, padding, align),
+                _bounded(bases[1] + (j - 1), width, padding, align),
+            )
             term = _pick(input, at) * columns[j].unsqueeze(1)
             line = term if line is None else line + term
         total = line * rows[i].unsqueeze(1) if total is None else total + line * rows[i].unsqueeze(1)
@@ -349,18 +381,28 @@ def _check_grid(input, grid, mode, padding_mode):
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(f"[grid_sample] expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'")
     if padding_mode not in ("zeros", "border", "reflection"):
-        raise ValueError(f"[grid_sample] expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'")
+        raise ValueError(
+            f"[grid_sample] expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
+        )
     if input.dtype != grid.dtype:
-        raise RuntimeError(f"[grid_sample] expected input and grid to have same dtype, but input has {input.dtype} and grid has {grid.dtype}")
+        raise RuntimeError(
+            f"[grid_sample] expected input and grid to have same dtype, but input has {input.dtype} and grid has {grid.dtype}"
+        )
     if not input.dtype.is_floating_point:
-        raise NotImplementedError(f'[grid_sample] "grid_sampler" not implemented for \'{input.dtype}\'')
+        raise NotImplementedError(f"[grid_sample] \"grid_sampler\" not implemented for '{input.dtype}'")
     dims = input.dim() - 2
     if dims not in (2, 3) or grid.dim() != input.dim() or grid.shape[-1] != dims:
-        raise RuntimeError(f"[grid_sample] expected 4D or 5D input and grid with the same number of dimensions and a last dimension of {dims}, but got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}")
+        raise RuntimeError(
+            f"[grid_sample] expected 4D or 5D input and grid with the same number of dimensions and a last dimension of {dims}, but got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
+        )
     if input.shape[0] != grid.shape[0]:
-        raise RuntimeError(f"[grid_sample] expected grid and input to have same batch size, but got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}")
+        raise RuntimeError(
+            f"[grid_sample] expected grid and input to have same batch size, but got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
+        )
     if 0 in input.shape[2:]:
-        raise RuntimeError(f"[grid_sample] expected input to have non-empty spatial dimensions, but input has sizes {list(input.shape)}")
+        raise RuntimeError(
+            f"[grid_sample] expected input to have non-empty spatial dimensions, but input has sizes {list(input.shape)}"
+        )
     if mode == "bicubic" and dims == 3:
         raise RuntimeError("[grid_sample] bicubic interpolation only supports 4D input")
 

@@ -4,14 +4,25 @@ from .. import _C, return_types
 from ._common import write_apart, write_out
 
 __all__ = [
-    "argsort", "bincount", "bucketize", "histc", "isin", "kthvalue", "msort", "searchsorted", "sort", "topk", "unique",
+    "argsort",
+    "bincount",
+    "bucketize",
+    "histc",
+    "isin",
+    "kthvalue",
+    "msort",
+    "searchsorted",
+    "sort",
+    "topk",
+    "unique",
     "unique_consecutive",
-]  # fmt: skip
+]
 METHODS = ["argsort", "bincount", "histc", "kthvalue", "msort", "sort", "topk", "unique", "unique_consecutive"]
 
 
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
-    """The elements along a dimension in order, and where they were. NaN is above every number; equal elements keep their order.
+    """The elements along a dimension in order, and where they were. NaN is above every number; equal elements keep
+    their order.
 
     Args:
         input: any real dtype.
@@ -83,7 +94,9 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     if side not in (None, "left", "right"):
         raise RuntimeError(f"[searchsorted] torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise RuntimeError("[searchsorted] torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
+        raise RuntimeError(
+            "[searchsorted] torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
+        )
     places = _C.searchsorted(sorted_sequence, input, sorter, bool(right or side == "right"), out_int32)
     if out is not None and out.dtype != places.dtype:
         raise RuntimeError(f"[searchsorted] output tensor's dtype is wrong: expected {places.dtype}, got {out.dtype}")

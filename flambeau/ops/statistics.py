@@ -5,8 +5,18 @@ from ._common import write_out
 from .join import cat
 
 __all__ = [
-    "allclose", "corrcoef", "cov", "cumulative_trapezoid", "diff", "dist", "equal", "nanquantile", "quantile", "trapezoid", "trapz",
-]  # fmt: skip
+    "allclose",
+    "corrcoef",
+    "cov",
+    "cumulative_trapezoid",
+    "diff",
+    "dist",
+    "equal",
+    "nanquantile",
+    "quantile",
+    "trapezoid",
+    "trapz",
+]
 METHODS = ["allclose", "corrcoef", "cov", "diff", "dist", "equal", "nanquantile", "quantile"]
 
 
@@ -160,7 +170,9 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
             [-2.,  2.]])
     """
     if input.dim() > 2:
-        raise RuntimeError(f"[cov] expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+        raise RuntimeError(
+            f"[cov] expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+        )
     if input.dtype is _C.bool:
         raise RuntimeError("[cov] bool dtype is not supported for input")
     x = input if input.is_floating_point() or input.is_complex() else input.to(_C.get_default_dtype())
@@ -183,9 +195,13 @@ def _weights(x, fweights, aweights):
         if w is None:
             continue
         if w.dim() > 1 or w.numel() != x.shape[1]:
-            raise RuntimeError(f"[cov] expected {name} to have one value for each of the {x.shape[1]} observations, got shape {list(w.shape)}")
+            raise RuntimeError(
+                f"[cov] expected {name} to have one value for each of the {x.shape[1]} observations, got shape {list(w.shape)}"
+            )
         if w.is_floating_point() != (name == "aweights"):
-            raise RuntimeError(f"[cov] expected {name} to be {'floating-point' if name == 'aweights' else 'integral'}, got {w.dtype}")
+            raise RuntimeError(
+                f"[cov] expected {name} to be {'floating-point' if name == 'aweights' else 'integral'}, got {w.dtype}"
+            )
         if bool(_C.any(w < 0)):
             raise RuntimeError(f"[cov] {name} cannot be negative")
     if fweights is None or aweights is None:
@@ -201,7 +217,9 @@ def corrcoef(input):
             [-1.,  1.]])
     """
     if input.dim() > 2:
-        raise RuntimeError(f"[corrcoef] expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions")
+        raise RuntimeError(
+            f"[corrcoef] expected input to have two or fewer dimensions but got an input with {input.dim()} dimensions"
+        )
     c = cov(input)
     if c.dim() == 0:
         return c / c

@@ -23,7 +23,9 @@ def _window(op, length, periodic, dtype, device, requires_grad, formula):
     return _C.to_dtype(values[:length].contiguous(), dtype, 0).requires_grad_(requires_grad)
 
 
-def hann_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def hann_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     r"""Hann's window :math:`\frac12 (1 - \cos \frac{2 \pi n}{N - 1})`.
 
     Args:
@@ -41,7 +43,16 @@ def hann_window(window_length, periodic=True, *, dtype=None, layout=None, device
 
 
 def hamming_window(
-    window_length, periodic=True, alpha=0.54, beta=0.46, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+    window_length,
+    periodic=True,
+    alpha=0.54,
+    beta=0.46,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
 ):
     r"""Hamming's window :math:`\alpha - \beta \cos \frac{2 \pi n}{N - 1}`; arguments as of `hann_window`.
 
@@ -55,7 +66,9 @@ def hamming_window(
     return _window("hamming_window", window_length, periodic, dtype, device, requires_grad, formula)
 
 
-def bartlett_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def bartlett_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     r"""Bartlett's window, a triangle: :math:`1 - |\frac{2 n}{N - 1} - 1|`; arguments as of `hann_window`.
 
     >>> flambeau.bartlett_window(4)
@@ -68,8 +81,11 @@ def bartlett_window(window_length, periodic=True, *, dtype=None, layout=None, de
     return _window("bartlett_window", window_length, periodic, dtype, device, requires_grad, formula)
 
 
-def blackman_window(window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
-    r"""Blackman's window :math:`0.42 - 0.5 \cos \frac{2 \pi n}{N - 1} + 0.08 \cos \frac{4 \pi n}{N - 1}`; arguments as of `hann_window`.
+def blackman_window(
+    window_length, periodic=True, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
+    r"""Blackman's window :math:`0.42 - 0.5 \cos \frac{2 \pi n}{N - 1} + 0.08 \cos \frac{4 \pi n}{N - 1}`; arguments as
+    of `hann_window`.
 
     >>> flambeau.blackman_window(4).round(decimals=2)
     tensor([-0.0000,  0.3400,  1.0000,  0.3400])
@@ -83,9 +99,18 @@ def blackman_window(window_length, periodic=True, *, dtype=None, layout=None, de
 
 
 def kaiser_window(
-    window_length, periodic=True, beta=12.0, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+    window_length,
+    periodic=True,
+    beta=12.0,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
 ):
-    r"""Kaiser's window :math:`I_0(\beta \sqrt{1 - (\frac{2 n}{N - 1} - 1)^2}) / I_0(\beta)`; arguments as of `hann_window`.
+    r"""Kaiser's window :math:`I_0(\beta \sqrt{1 - (\frac{2 n}{N - 1} - 1)^2}) / I_0(\beta)`; arguments as of
+    `hann_window`.
 
     >>> flambeau.kaiser_window(4, beta=2.0)
     tensor([0.4387, 0.8348, 1.0000, 0.8348])

@@ -54,7 +54,8 @@ def np_conv_transpose(x, w, bias=None, stride=1, padding=0, output_padding=0, gr
     y = np.zeros((n, groups, w.shape[1], *full), np.result_type(x, w))
     for tap in itertools.product(*map(range, w.shape[2:])):
         window = tuple(
-            slice(t * d, t * d + (m - 1) * s + 1, s) for t, d, m, s in zip(tap, dilation, x.shape[2:], stride, strict=True)
+            slice(t * d, t * d + (m - 1) * s + 1, s)
+            for t, d, m, s in zip(tap, dilation, x.shape[2:], stride, strict=True)
         )
         y[(..., *window)] += np.einsum("ngc...,gco->ngo...", xg, wg[(..., *tap)])
     crop = tuple(slice(p, size - p) for p, size in zip(padding, full, strict=True))
@@ -88,7 +89,11 @@ def transpose_samples(dims):
 
 def errors(dims, transposed):
     x, w = (5,) * dims, (3,) * dims
-    more = [] if transposed else [Error(tensor(1, 2, *[2] * dims), tensor(2, 2, *w), raises=RuntimeError, match="[Kk]ernel size")]
+    more = (
+        []
+        if transposed
+        else [Error(tensor(1, 2, *[2] * dims), tensor(2, 2, *w), raises=RuntimeError, match="[Kk]ernel size")]
+    )
     return [
         *more,
         Error(tensor(1, 3, *x), tensor(2, 2, *w), raises=RuntimeError, match="channels"),

@@ -66,7 +66,9 @@ def np_unfold(x, kernel, dilation=1, padding=0, stride=1):
     sizes = [(n - d * (k - 1) - 1) // s + 1 for n, d, k, s in zip(x.shape[2:], dilation, kernel, stride, strict=True)]
     taps = []
     for tap in itertools.product(*map(range, kernel)):
-        window = tuple(slice(t * d, t * d + (m - 1) * s + 1, s) for t, d, m, s in zip(tap, dilation, sizes, stride, strict=True))
+        window = tuple(
+            slice(t * d, t * d + (m - 1) * s + 1, s) for t, d, m, s in zip(tap, dilation, sizes, stride, strict=True)
+        )
         taps.append(x[(..., *window)].reshape(*x.shape[:2], -1))
     return np.stack(taps, 2).reshape(x.shape[0], -1, sizes[0] * sizes[1])
 
@@ -117,7 +119,9 @@ def np_grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners
     out = np.zeros((*x.shape[:2], *grid.shape[1:-1]))
     for at in np.ndindex(grid.shape[:-1]):
         g = grid[at][::-1]
-        place = [(p + 1) / 2 * (s - 1) if align_corners else ((p + 1) * s - 1) / 2 for p, s in zip(g, sizes, strict=True)]
+        place = [
+            (p + 1) / 2 * (s - 1) if align_corners else ((p + 1) * s - 1) / 2 for p, s in zip(g, sizes, strict=True)
+        ]
         if padding_mode == "border":
             place = [min(max(p, 0), s - 1) for p, s in zip(place, sizes, strict=True)]
         for corner in itertools.product((0, 1), repeat=dims):
