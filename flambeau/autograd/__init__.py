@@ -5,7 +5,6 @@ from . import function, grad_mode, graph
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
-from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
@@ -26,6 +25,14 @@ __all__ = [
     "set_grad_enabled",
     "set_multithreading_enabled",
 ]  # fmt: skip
+
+
+def __getattr__(name):
+    if name in ("GradcheckError", "gradcheck", "gradgradcheck"):
+        from . import _gradcheck
+
+        return getattr(_gradcheck, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _as_tuple(value):

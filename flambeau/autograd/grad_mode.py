@@ -1,11 +1,13 @@
 """Switches for recording: no_grad, enable_grad, set_grad_enabled, inference_mode; context managers and decorators."""
 
 import functools
-import inspect
 
 from .. import _C
 
 __all__ = ["enable_grad", "inference_mode", "no_grad", "set_grad_enabled", "set_multithreading_enabled"]
+
+
+_GENERATOR = 0x20  # inspect.CO_GENERATOR; importing inspect takes longer than the rest of this package
 
 
 class _Switch:
@@ -15,9 +17,9 @@ class _Switch:
         return type(self)()
 
     def __call__(self, function):
-        if inspect.isclass(function):
+        if isinstance(function, type):
             raise TypeError(f"{type(self).__name__} cannot decorate a class; decorate its methods")
-        if inspect.isgeneratorfunction(function):
+        if getattr(getattr(function, "__code__", None), "co_flags", 0) & _GENERATOR:
             return self._wrap_generator(function)
 
         @functools.wraps(function)

@@ -1,6 +1,6 @@
 """The graph as Python sees it: nodes, edges, hooks on saved tensors."""
 
-from typing import NamedTuple
+from collections import namedtuple
 
 from .. import _C
 
@@ -40,11 +40,10 @@ class NodeHandle(_Handle):
         self.owner._remove_hook(self.id)
 
 
-class GradientEdge(NamedTuple):
+class GradientEdge(namedtuple("GradientEdge", ("node", "output_nr"))):
     """Where a gradient goes: a node, and which of its outputs."""
 
-    node: Node
-    output_nr: int
+    __slots__ = ()
 
 
 def get_gradient_edge(tensor):
