@@ -2,7 +2,12 @@
 
 from .. import _C
 from ._common import write_out
+from .comparison import isclose, logical_xor
+from .indexing import gather
 from .join import cat
+from .pointwise import complex
+from .selection import where
+from .sorting import sort
 
 __all__ = [
     "allclose",
@@ -18,13 +23,6 @@ __all__ = [
     "trapz",
 ]
 METHODS = ["allclose", "corrcoef", "cov", "diff", "dist", "equal", "nanquantile", "quantile"]
-
-
-def _family(name):
-    """A public op of a family that is loaded after this one."""
-    from . import ops
-
-    return getattr(ops, name)
 
 
 def equal(input, other):
@@ -44,7 +42,7 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     >>> flambeau.allclose(flambeau.tensor([1.0]), flambeau.tensor([1.0 + 1e-7]))
     True
     """
-    return bool(_C.all(_family("isclose")(input, other, rtol, atol, equal_nan)))
+    return bool(_C.all(isclose(input, other, rtol, atol, equal_nan)))
 
 
 def dist(input, other, p=2):
@@ -85,7 +83,7 @@ def _quantile(op, input, q, dim, keepdim, interpolation, skip_nan):
     q = _check_quantile(op, input, q, interpolation)
     n_dims, flat = input.dim(), dim is None
     x = _C.reshape(input, (-1,)) if flat or n_dims == 0 else _C.transpose(input, dim, -1)
-    values = _family("sort")(x, -1)[0]  # NaN comes last
+    values = sort(x, -1)[0]  # NaN comes last
     rank = _ranks(values, q, skip_nan)
     low = rank.floor()
     if interpolation == "nearest":
@@ -108,11 +106,11 @@ def _ranks(values, q, skip_nan):
     wide = _C.reshape(q, (-1,))
     if skip_nan:
         return wide * (n - 1 - nan).to(q.dtype).clamp(min=0)
-    return _family("where")(nan > 0, float(n - 1), wide * float(n - 1))
+    return where(nan > 0, float(n - 1), wide * float(n - 1))
 
 
 def _at(values, rank):
-    return _family("gather")(values, -1, rank.to(_C.int64))
+    return gather(values, -1, rank.to(_C.int64))
 
 
 def _shape_quantile(result, q, dim, keepdim, n_dims, flat):
@@ -227,7 +225,7 @@ def corrcoef(input):
     deviation = (deviation.real if c.is_complex() else deviation).sqrt()
     c = c / _C.unsqueeze(deviation, 1) / deviation
     if c.is_complex():
-        return _family("complex")(c.real.clamp(-1, 1), c.imag.clamp(-1, 1))
+        return complex(c.real.clamp(-1, 1), c.imag.clamp(-1, 1))
     return c.clamp(-1, 1)
 
 
@@ -249,7 +247,7 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     for _ in range(min(n, x.shape[dim])):
         size = x.shape[dim]
         high, low = _C.slice(x, dim, min(1, size), size, 1), _C.slice(x, dim, 0, max(size - 1, 0), 1)
-        x = _family("logical_xor")(high, low) if x.dtype is _C.bool else high - low
+        x = logical_xor(high, low) if x.dtype is _C.bool else high - low
     return write_out(out, x.clone() if n == 0 else x)
 
 
