@@ -53,6 +53,12 @@ def _check_edges(mode, input, pad):
 def _pad_edge(mode, x, dim, before, after):
     """x with `before` and `after` more slices along a dimension; negative numbers crop."""
     size = x.shape[dim]
+    if mode == "replicate":
+        length = size + before + after
+        head, tail = min(max(before, 0), length), length - max(0, min(length, size + before))
+        middle = x.narrow(dim, min(max(-before, 0), size), length - head - tail)
+        parts = [x.narrow(dim, 0, 1)] * head + [middle] + [x.narrow(dim, size - 1, 1)] * tail
+        return _C.cat(parts, dim)
     x = x.narrow(dim, max(-before, 0), size - max(-before, 0) - max(-after, 0))
     size = x.shape[dim]
     parts = [x]
@@ -61,9 +67,6 @@ def _pad_edge(mode, x, dim, before, after):
             parts.insert(0, x.narrow(dim, 1, before).flip(dim))
         if after > 0:
             parts.append(x.narrow(dim, size - 1 - after, after).flip(dim))
-    elif mode == "replicate":
-        first, last = x.narrow(dim, 0, 1), x.narrow(dim, size - 1, 1)
-        parts = [first] * max(before, 0) + [x] + [last] * max(after, 0)
     else:
         if before > 0:
             parts.insert(0, x.narrow(dim, size - before, before))

@@ -1,5 +1,7 @@
 """Pooling and its inverse."""
 
+import math
+
 from .. import _C
 from ._common import check_tensor
 
@@ -149,6 +151,8 @@ def _output_size(op, dims, input, output_size):
     check_tensor(op, input)
     if isinstance(output_size, int):
         return (output_size,) * dims
+    if input.dim() <= len(output_size):
+        raise ValueError(f"[{op}] Input dimension should be at least {len(output_size) + 1}, got input {tuple(input.shape)}")
     if len(output_size) != dims:
         raise RuntimeError(f"[{op}] output_size must have {dims} entries, got {tuple(output_size)}")
     return tuple(size if wanted is None else wanted for wanted, size in zip(output_size, input.shape[-dims:]))
@@ -257,11 +261,8 @@ def adaptive_max_pool3d(input, output_size, return_indices=False):
 
 def _lp_pool(op, dims, input, norm_type, kernel_size, stride, ceil_mode):
     kernel = (kernel_size,) * dims if isinstance(kernel_size, int) else tuple(kernel_size)
-    count = 1
-    for size in kernel:
-        count *= size
     mean = _avg_pool(op, dims, input.pow(norm_type), kernel, stride, 0, ceil_mode, True)
-    return (mean.sign() * mean.abs().relu()).mul(count).pow(1.0 / norm_type)
+    return (mean.sign() * mean.abs().relu()).mul(math.prod(kernel)).pow(1.0 / norm_type)
 
 
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
@@ -351,10 +352,10 @@ def _fractional_max_pool(op, dims, input, kernel_size, output_size, output_ratio
         shape = [1] * (2 * dims)
         shape[d], shape[dims + d] = result[d], kernel[d]
         flat = flat * spatial[d] + places.reshape(*x.shape[:2], *shape)
-    flat = flat.reshape(*x.shape[:2], -1)
-    windows = x.flatten(2).gather(2, flat).reshape(*x.shape[:2], *result, -1)
+    flat = flat.reshape(*x.shape[:2], *result, math.prod(kernel))
+    windows = x.flatten(2).gather(2, flat.flatten(2)).reshape(flat.shape)
     best = windows.detach().argmax(-1, keepdim=True)
-    indices = flat.reshape(windows.shape).gather(-1, best).squeeze(-1)
+    indices = flat.gather(-1, best).squeeze(-1)
     values = windows.gather(-1, best).squeeze(-1)
     if input.dim() == dims + 1:
         values, indices = values.squeeze(0), indices.squeeze(0)
@@ -437,10 +438,7 @@ def _max_unpool(op, dims, input, indices, kernel_size, stride, padding, output_s
         )
     if input.dim() not in (dims + 1, dims + 2):
         raise RuntimeError(f"[{op}] expected a {dims + 1}D or {dims + 2}D input, got {tuple(input.shape)}")
-    lead = tuple(input.shape[:-dims])
-    count = 1
-    for s in size:
-        count *= s
+    lead, count = tuple(input.shape[:-dims]), math.prod(size)
     if indices.numel() and not 0 <= int(indices.min()) <= int(indices.max()) < count:
         raise RuntimeError(
             f"[{op}] found an invalid max index: indices must lie in [0, {count}) for the output size {tuple(size)}"
