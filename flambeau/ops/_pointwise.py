@@ -95,7 +95,7 @@ def divided(input, other, rounding_mode, into=None):
 
 def without_nan(input, nan, posinf, neginf, into=None):
     if not (input.is_floating_point() or input.is_complex()):
-        return input.clone() if into is None else into
+        return input.clone() if into is None else _C.conj__(into)  # unchanged, but a write
     top = TOP[input.dtype]
     values = nan or 0.0, top if posinf is None else posinf, -top if neginf is None else neginf
     return _C.nan_to_num(input, *values) if into is None else _C.nan_to_num_(into, *values)
