@@ -345,6 +345,7 @@ def _fractional_max_pool(op, dims, input, kernel_size, output_size, output_ratio
     x = input if input.dim() == dims + 2 else input.unsqueeze(0)
     if samples is None:
         samples = rand(x.shape[0], x.shape[1], dims, dtype=input.dtype)
+    samples = samples[: x.shape[0]]  # torch takes more than it needs
     flat = 0
     for d in range(dims):  # places of every window's elements: (N, C, results..., kernel elements...)
         sample = samples[..., dims - 1 - d] if dims == 2 else samples[..., d]
