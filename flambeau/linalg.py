@@ -4,8 +4,11 @@ from math import inf
 
 from . import _C
 from .ops._common import dims_of, write_out
+from .ops.matmul import linalg_cross as cross
+from .ops.matmul import linalg_vecdot as vecdot
+from .ops.matmul import matmul, matrix_power, multi_dot
 
-__all__ = ["matrix_norm", "norm", "vector_norm"]
+__all__ = ["cross", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "vecdot", "vector_norm"]
 
 
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):

@@ -10,7 +10,7 @@ def einsum(*args):
     """Products of tensors, summed over every index that the result does not name (Einstein's notation).
 
     Args:
-        equation: letters for the dimensions of each operand, as in `"bij,bjk->bik"`. A letter that is repeated within an
+        equation: letters for the dimensions of each operand, as in `"bij,bjk->bik"`. A letter repeated within an
             operand takes its diagonal; `...` stands for dimensions that broadcast. Without `->`, the result has the
             letters that appear once, in alphabetic order.
         operands: the tensors (or one list of them). Instead of an equation, each operand may be followed by a list of
@@ -28,7 +28,7 @@ def einsum(*args):
     operands, inputs, output = _parse(args)
     names, output = _name_dims(operands, inputs, output)
     _check_sizes(operands, names)
-    terms = [_take_diagonals(t, labels) for t, labels in zip(operands, names)]
+    terms = [_take_diagonals(t, labels) for t, labels in zip(operands, names, strict=True)]
     result, labels = terms[0]
     for position, (other, other_labels) in enumerate(terms[1:], 1):
         later = set(output).union(*(names_ for _, names_ in terms[position + 1 :]))
@@ -69,7 +69,7 @@ def _labels_of(term):
 def _parse_lists(args):
     if len(args) < 2:
         raise ValueError(
-            "[einsum] must specify the equation string and at least one operand, or at least one operand and its subscripts list"
+            "[einsum] expected an equation and at least one operand, or at least one operand and its subscripts list"
         )
     pairs = len(args) // 2
     inputs = [_numbers_of(args[2 * i + 1]) for i in range(pairs)]
@@ -86,12 +86,10 @@ def _numbers_of(labels):
 def _name_dims(operands, inputs, output):
     """One label per dimension: those under an ellipsis are numbers, counted from the last."""
     names, dots = [], 0
-    for tensor, labels in zip(operands, inputs):
+    for tensor, labels in zip(operands, inputs, strict=True):
         hidden = tensor.ndim - sum(label is not ... for label in labels)
         if (... in labels and hidden < 0) or (... not in labels and hidden != 0):
-            _fail(
-                f"the number of subscripts ({len(labels)}) does not match the number of dimensions of operand {tuple(tensor.shape)}"
-            )
+            _fail(f"{len(labels)} subscripts do not fit operand {tuple(tensor.shape)}")
         dots = max(dots, hidden)
         names.append([n for label in labels for n in (range(-hidden, 0) if label is ... else [label])])
     if output is None:
@@ -107,13 +105,11 @@ def _name_dims(operands, inputs, output):
 
 def _check_sizes(operands, names):
     sizes = {}
-    for tensor, labels in zip(operands, names):
-        for label, size in zip(labels, tensor.shape):
+    for tensor, labels in zip(operands, names, strict=True):
+        for label, size in zip(labels, tensor.shape, strict=True):
             known = sizes.get(label, 1)
             if size != 1 and known not in (1, size):
-                _fail(
-                    f"operands do not broadcast: subscript {label} has size {size} which does not broadcast with previously seen size {known}"
-                )
+                _fail(f"operands do not broadcast: subscript {label} has size {size} here and {known} before")
             sizes[label] = max(known, size) if size and known else min(size, known)
 
 
@@ -125,7 +121,7 @@ def _take_diagonals(tensor, labels):
             second = labels.index(label, first + 1)
             if tensor.shape[first] != tensor.shape[second]:
                 _fail(
-                    f"subscript {label} is repeated for operand with sizes {tensor.shape[first]} and {tensor.shape[second]} that differ"
+                    f"subscript {label} is repeated for sizes {tensor.shape[first]} and {tensor.shape[second]} that differ"
                 )
             tensor = tensor.diagonal(0, first, second)
             labels = [l for i, l in enumerate(labels) if i not in (first, second)] + [label]
@@ -160,7 +156,7 @@ def _contract(a, a_labels, b, b_labels, kept):
 
 def _arrange(tensor, labels, batch, rows, columns):
     """The operand as a stack of matrices."""
-    sizes = dict(zip(labels, tensor.shape))
+    sizes = dict(zip(labels, tensor.shape, strict=True))
     shape = [sizes[l] for l in batch] + [_count(sizes[l] for l in rows), _count(sizes[l] for l in columns)]
     return tensor.permute([labels.index(l) for l in batch + rows + columns]).reshape(shape)
 

@@ -17,7 +17,7 @@ def scaled_dot_product_attention(
         query: `(*, heads, l, e)`, floating point.
         key: `(*, heads, s, e)`.
         value: `(*, heads, s, v)`.
-        attn_mask: broadcasts to `(*, heads, l, s)`: bool (True: may be looked at) or floats that are added to the scores. A
+        attn_mask: broadcasts to `(*, heads, l, s)`: bool (True: may be looked at) or floats added to the scores. A
             query that may look at nothing gets zeros.
         dropout_p: the probability with which a weight is dropped; then the scores are stored.
         is_causal: query i looks at the keys 0..i only.
@@ -56,7 +56,8 @@ def scaled_dot_product_attention(
 
 def _check(query, key, value, mask, dropout_p):
     tag = "[scaled_dot_product_attention]"
-    shapes = f"query {tuple(query.shape)} {query.dtype}, key {tuple(key.shape)} {key.dtype}, value {tuple(value.shape)} {value.dtype}"
+    named = (("query", query), ("key", key), ("value", value))
+    shapes = ", ".join(f"{name} {tuple(x.shape)} {x.dtype}" for name, x in named)
     if not query.dtype == key.dtype == value.dtype:
         raise _C.DTypeError(f"{tag} expected query, key and value to have the same dtype, got {shapes}")
     if min(query.ndim, key.ndim, value.ndim) < 2:
@@ -84,7 +85,7 @@ def _share_heads(query, key, value):
     for x in (key, value):
         if x.shape[-3] == 0 or heads % x.shape[-3]:
             raise _C.ShapeError(
-                f"[scaled_dot_product_attention] the number of heads of key and value ({x.shape[-3]}) must divide query's ({heads})"
+                f"[scaled_dot_product_attention] heads of key and value ({x.shape[-3]}) must divide query's ({heads})"
             )
     return tuple(x if x.shape[-3] == heads else _repeat(x, heads // x.shape[-3]) for x in (key, value))
 

@@ -4,8 +4,8 @@ from .. import _C
 from ._common import before_write, check_tensor, write_out
 
 __all__ = [
-    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "bmm", "cdist", "chain_matmul", "cross", "dot", "einsum", "ger", "inner",
-    "kron", "matmul", "mm", "mv", "outer", "tensordot", "trace", "vdot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "bmm", "cdist", "chain_matmul", "cross", "dot",
+    "einsum", "ger", "inner", "kron", "matrix_power", "matmul", "mm", "mv", "outer", "tensordot", "trace", "vdot",
 ]  # fmt: skip
 FUNCTIONAL = ["bilinear", "linear"]
 
@@ -40,8 +40,8 @@ def _as_vector(op, x):
 def matmul(input, other, *, out=None):
     """The matrix product of two tensors.
 
-    Two matrices give their product, two vectors their dot product; a vector on the left counts as a row, on the right as a
-    column, and leaves no dimension. With more dimensions, the last two are matrices and those before broadcast.
+    Two matrices give their product, two vectors their dot product; a vector on the left counts as a row, on the right
+    as a column, and leaves no dimension. With more dimensions, the last two are matrices and those before broadcast.
 
     Args:
         input: `(*, m, k)` or `(k,)`.
@@ -97,7 +97,7 @@ def bmm(input, mat2, *, out=None):
     """
     if input.ndim != 3 or mat2.ndim != 3 or input.shape[0] != mat2.shape[0]:
         raise _C.ShapeError(
-            f"[bmm] expected batch1 (b, m, k) and batch2 (b, k, n), both 3D tensors with the same b, got {tuple(input.shape)} and "
+            f"[bmm] expected batch1 (b, m, k) and batch2 (b, k, n), both 3D tensors, got {tuple(input.shape)} and "
             f"{tuple(mat2.shape)}; use matmul to broadcast"
         )
     result = _C.matmul(input, mat2)
@@ -159,9 +159,8 @@ def inner(input, other, *, out=None):
         return write_out(out, input * other)
     ok = input.shape[-1] == other.shape[-1]
     _expect("inner", ok, f"the last dimensions must be equal, got {tuple(input.shape)} and {tuple(other.shape)}")
-    shared = input.shape[-1]
-    rows = input.reshape(_product(input.shape[:-1]), shared)
-    columns = other.reshape(_product(other.shape[:-1]), shared)
+    rows = input.reshape(_product(input.shape[:-1]), input.shape[-1])
+    columns = other.reshape(_product(other.shape[:-1]), other.shape[-1])
     result = _C.matmul(rows, columns.transpose(0, 1)).reshape(*input.shape[:-1], *other.shape[:-1])
     return _check_out("inner", out, result)
 
@@ -272,7 +271,7 @@ def _check_stacks(op, batch1, batch2):
     _expect(
         op,
         ok,
-        f"expected batch1 (b, m, k) and batch2 (b, k, n), both 3D tensors, got {tuple(batch1.shape)} and {tuple(batch2.shape)}",
+        f"expected (b, m, k) and (b, k, n), both 3D tensors, got {tuple(batch1.shape)} and {tuple(batch2.shape)}",
     )
 
 
@@ -357,7 +356,7 @@ def tensordot(a, b, dims=2, out=None):
     Args:
         a: a tensor.
         b: a tensor of the same dtype.
-        dims: how many last dimensions of `a` meet as many first ones of `b`; or two lists of dimensions, for `a` and `b`.
+        dims: how many last dimensions of `a` meet as many first ones of `b`; or two lists, for `a` and `b`.
 
     Returns:
         Tensor: the remaining dimensions of `a`, then those of `b`.
@@ -367,7 +366,7 @@ def tensordot(a, b, dims=2, out=None):
     """
     _same_dtype("tensordot", a, b)
     left, right = _contracted_dims(a, b, dims)
-    for i, j in zip(left, right):
+    for i, j in zip(left, right, strict=True):
         if a.shape[i] == 1 and b.shape[j] != 1:
             b = b.sum(j, keepdim=True)
         elif b.shape[j] == 1 and a.shape[i] != 1:
@@ -376,7 +375,7 @@ def tensordot(a, b, dims=2, out=None):
         _expect(
             "tensordot",
             ok,
-            f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} and second has size {b.shape[j]} in dim {j}",
+            f"contracted dimensions need to match, got {a.shape[i]} in dim {i} of a and {b.shape[j]} in dim {j} of b",
         )
     a_rest = [d for d in range(a.ndim) if d not in left]
     b_rest = [d for d in range(b.ndim) if d not in right]
@@ -435,7 +434,7 @@ def kron(input, other, *, out=None):
     a = (1,) * (n - input.ndim) + tuple(input.shape)
     b = (1,) * (n - other.ndim) + tuple(other.shape)
     spread = input.reshape([s for size in a for s in (size, 1)]) * other.reshape([s for size in b for s in (1, size)])
-    return write_out(out, spread.reshape([x * y for x, y in zip(a, b)]))
+    return write_out(out, spread.reshape([x * y for x, y in zip(a, b, strict=True)]))
 
 
 def bilinear(input1, input2, weight, bias=None):
@@ -453,17 +452,18 @@ def bilinear(input1, input2, weight, bias=None):
     >>> flambeau.nn.functional.bilinear(flambeau.ones(5, 2), flambeau.ones(5, 3), flambeau.ones(4, 2, 3)).shape
     torch.Size([5, 4])
     """
+    shapes = f"{tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}"
     ok = input1.ndim == input2.ndim and input1.shape[:-1] == input2.shape[:-1] and weight.ndim == 3
     _expect(
         "bilinear",
         ok,
-        f"expected (*, in1), (*, in2) and (out, in1, in2), got {tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}",
+        f"expected (*, in1), (*, in2) and (out, in1, in2), got {shapes}",
     )
     ok = (input1.shape[-1], input2.shape[-1]) == tuple(weight.shape[1:])
     _expect(
         "bilinear",
         ok,
-        f"input sizes must equal weight's: {tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}",
+        f"input sizes must equal weight's, got {shapes}",
     )
     ok = bias is None or bias.shape[0] == weight.shape[0]
     _expect("bilinear", ok, "bias size does not match weight size")
@@ -549,10 +549,8 @@ def linalg_vecdot(x, y, *, dim=-1, out=None):
     if not ok:
         raise _C.DTypeError(f"[linalg.vecdot] expected a floating point or complex tensor as input, got {x.dtype}")
     _same_dtype("linalg.vecdot", x, y)
-    shape = (
-        _C.broadcast_shapes(x.shape, y.shape) if hasattr(_C, "broadcast_shapes") else (x[..., :0] + y[..., :0]).shape
-    )
-    if dim in (-1, len(shape) - 1) and x.ndim and y.ndim and x.shape[-1] == y.shape[-1]:
+    last = max(x.ndim, y.ndim) - 1
+    if dim in (-1, last) and x.ndim and y.ndim and x.shape[-1] == y.shape[-1]:
         product = _C.matmul(_conj(x).unsqueeze(-2), y.unsqueeze(-1))
         return write_out(out, product.squeeze(-1).squeeze(-1))
     return write_out(out, (_conj(x) * y).sum(dim))
@@ -594,7 +592,7 @@ def multi_dot(tensors, *, out=None):
         tensors[-1] = tensors[-1].unsqueeze(1)
     for t in tensors:
         _expect("multi_dot", t.ndim == 2, f"expected matrices, got {tuple(t.shape)}")
-    for a, b in zip(tensors, tensors[1:]):
+    for a, b in zip(tensors, tensors[1:], strict=False):
         ok = a.shape[1] == b.shape[0]
         _expect("multi_dot", ok, f"tensors cannot be multiplied, shapes {tuple(a.shape)} and {tuple(b.shape)}")
     result = _multiply_chain(
@@ -644,9 +642,7 @@ def matrix_power(input, n, *, out=None):
 
         return write_out(out, eye(input.shape[-1], dtype=input.dtype).expand(input.shape).clone())
     if n < 0:
-        from ..linalg import inv
-
-        input, n = inv(input), -n
+        input, n = _inverse(input), -n
     result, square = None, input
     while n:
         if n & 1:
@@ -654,6 +650,22 @@ def matrix_power(input, n, *, out=None):
         n >>= 1
         square = _C.matmul(square, square) if n else square
     return write_out(out, result.clone() if result is input else result)
+
+
+def _inverse(x):
+    """The inverse from LAPACK, made differentiable by two of Newton's steps: they double the orders that are exact."""
+    import numpy as np
+
+    from . import eye, from_numpy
+
+    try:
+        inverse = from_numpy(np.ascontiguousarray(np.linalg.inv(x.detach().numpy())))
+    except np.linalg.LinAlgError as error:
+        raise _C.LinAlgError(f"[linalg.inv] the matrix {tuple(x.shape)} is singular: {error}") from None
+    twice = 2 * eye(x.shape[-1], dtype=x.dtype)
+    for _ in range(2):
+        inverse = _C.matmul(inverse, twice - _C.matmul(x, inverse))
+    return inverse
 
 
 # ---------------------------------------------------------------------------------------------------------- distances
@@ -719,7 +731,7 @@ def _norm_of_differences(d, p):
     from . import where
 
     if p == 0:
-        return (d != 0).to(d.dtype).sum(-1)
+        return d.sign().abs().sum(-1)
     if p == 1:
         return d.abs().sum(-1)
     if p == 2:
@@ -738,7 +750,7 @@ from ._einsum import einsum  # noqa: E402  (composed of the above)
 
 addmm_, addmv_, addbmm_, addr_, baddbmm_ = (_in_place(f) for f in (addmm, addmv, addbmm, addr, baddbmm))
 METHODS = [
-    "addbmm", "addbmm_", "addmm", "addmm_", "addmv", "addmv_", "addr", "addr_", "baddbmm", "baddbmm_", "bmm", "cross", "dot", "ger",
-    "inner", "kron", "matmul", "matrix_power", "mm", "mv", "outer", "trace", "vdot",
+    "addbmm", "addbmm_", "addmm", "addmm_", "addmv", "addmv_", "addr", "addr_", "baddbmm", "baddbmm_", "bmm",
+    "cross", "dot", "ger", "inner", "kron", "matmul", "matrix_power", "mm", "mv", "outer", "trace", "vdot",
     ("__rmatmul__", lambda self, other: matmul(other, self)),
 ]  # fmt: skip

@@ -12,13 +12,13 @@ namespace flambeau::cpu::FL_ISA {
 namespace {
 
 constexpr int kSlotPanels = 0, kSlotRows = 1, kSlotTile = 2, kSlotBias = 3, kSlotPlanes = 4;
-constexpr int64_t kMaxDepth = 800;       // of one pass over k: longer sums mean fewer trips to C, panels stream from L2
+constexpr int64_t kMaxDepth = 800;            // of one pass over k: longer sums mean fewer trips to C, panels stream from L2
+constexpr int64_t kL2Bytes = 448 * 1024;      // of the second-level cache that packed rows of A may fill
 constexpr int64_t kMaxDepthHalf = 2048;  // sums of 16-bit types must not be rounded between passes
 constexpr int64_t kPanelValues = 1024 * 1024;  // of B packed at a time (4 MB of floats)
-constexpr int64_t kL2Bytes = 448 * 1024;       // of the second-level cache that packed rows of A may fill
+constexpr int64_t kPanelsAtOnce = 4;          // of B packed in one go: rows are read in longer pieces
 constexpr int64_t kMaxRows = 4096;             // of A packed at a time
 constexpr int64_t kSerialWork = 600 * 1000;    // multiply-adds that one thread does faster than two
-constexpr int kSmall = 8;                      // up to so many rows (or columns), the big matrix is read just once
 
 // One product, with strides for C too so that it can be turned around: C^T = B^T A^T. T computes, S is stored.
 template <class T, class S>
@@ -140,16 +140,27 @@ inline T sum_of(Vector<T> v) {
   return part[0];
 }
 
+// The rows of the small operand; the last one stands in for those up to M that do not exist.
+template <class T, class S, int M>
+struct SmallRows {
+  const T* row[M];
+  explicit SmallRows(const Product<T, S>& p) {
+    int64_t stride;
+    const T* first = small_rows(p, stride);
+    for (int i = 0; i < M; ++i) row[i] = first + std::min<int64_t>(i, p.m - 1) * stride;
+  }
+};
+
 // out[i * stride + j] = a_i . b_j for M rows and J columns, both contiguous along k.
 template <class T, class S, int M, int J>
-void dot_block(int64_t k, const T* a, int64_t a_row, const S* b, int64_t b_col, T* out, int64_t stride) {
+void dot_block(int64_t k, const T* const* a, const S* b, int64_t b_col, T* out, int64_t stride) {
   constexpr int w = kLanes<T>;
   Vector<T> sums[M][J] = {};
   int64_t l = 0;
   for (; l + w <= k; l += w) {
     Vector<T> av[M];
 #pragma GCC unroll 8
-    for (int i = 0; i < M; ++i) av[i] = load(a + i * a_row + l);
+    for (int i = 0; i < M; ++i) av[i] = load(a[i] + l);
 #pragma GCC unroll 8
     for (int j = 0; j < J; ++j) {
       const Vector<T> bv = load_as<T>(b + j * b_col + l);
@@ -160,7 +171,7 @@ void dot_block(int64_t k, const T* a, int64_t a_row, const S* b, int64_t b_col, 
   if (l < k)
     for (int j = 0; j < J; ++j) {
       const Vector<T> bv = load_part<T>(b + j * b_col + l, k - l);
-      for (int i = 0; i < M; ++i) sums[i][j] += load_part<T>(a + i * a_row + l, k - l) * bv;
+      for (int i = 0; i < M; ++i) sums[i][j] += load_part<T>(a[i] + l, k - l) * bv;
     }
   for (int i = 0; i < M; ++i)
     for (int j = 0; j < J; ++j) out[i * stride + j] = sum_of<T>(sums[i][j]);
@@ -172,8 +183,7 @@ constexpr int kDotColumns = std::clamp((kVectorBytes == 64 ? 24 : 12) / M, 1, 8)
 template <class T, class S, int M>
 void few_rows_dot(const Product<T, S>& p) {
   constexpr int columns = kDotColumns<M>, width = 64;
-  int64_t a_row;
-  const T* a = small_rows(p, a_row);
+  const SmallRows<T, S, M> a(p);
   parallel_for(p.n, p.n * p.k * M < kSerialWork / 8 ? p.n : width, [&](int64_t begin, int64_t end) {
     alignas(64) T tile[M * width];
     for (int64_t j = begin; j < end; j += width) {
@@ -181,45 +191,41 @@ void few_rows_dot(const Product<T, S>& p) {
       const S* b = p.b + j * p.b_col;
       int64_t q = 0;
       for (; q + columns <= stop; q += columns)
-        dot_block<T, S, M, columns>(p.k, a, a_row, b + q * p.b_col, p.b_col, tile + q, width);
-      for (; q < stop; ++q) dot_block<T, S, M, 1>(p.k, a, a_row, b + q * p.b_col, p.b_col, tile + q, width);
-      write_tile(p, 0, j, M, stop, tile, width);
+        dot_block<T, S, M, columns>(p.k, a.row, b + q * p.b_col, p.b_col, tile + q, width);
+      for (; q < stop; ++q) dot_block<T, S, M, 1>(p.k, a.row, b + q * p.b_col, p.b_col, tile + q, width);
+      write_tile(p, 0, j, p.m, stop, tile, width);
     }
   });
 }
 
-// sums[i][0..n) += a[i][0..R) . B[0..R)[0..n): a few contiguous rows of B at a time.
+// sums[i][0..n) += a[i][k0..k0 + R) . B[0..R)[0..n): a few contiguous rows of B at a time.
 template <class T, class S, int M, int R>
-void add_rows(const T* a, int64_t a_row, const S* b, int64_t b_row, int64_t n, T* sums, int64_t stride) {
+void add_rows(const T* const* a, int64_t k0, const S* b, int64_t b_row, int64_t n, T* sums, int64_t stride) {
   constexpr int w = kLanes<T>;
   Vector<T> av[M][R];
 #pragma GCC unroll 8
   for (int i = 0; i < M; ++i)
 #pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) av[i][r] = a[i * a_row + r] - Vector<T>{};
-  int64_t j = 0;
-  auto step = [&](auto load_b) __attribute__((always_inline)) {
+    for (int r = 0; r < R; ++r) av[i][r] = a[i][k0 + r] - Vector<T>{};
+  for (int64_t j = 0; j < n; j += w) {
     Vector<T> acc[M];
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) acc[i] = load(sums + i * stride + j);
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
-      const Vector<T> bv = load_b(b + r * b_row + j);
+      const Vector<T> bv = load_some<T>(b + r * b_row + j, n - j);
 #pragma GCC unroll 8
       for (int i = 0; i < M; ++i) acc[i] += av[i][r] * bv;
     }
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) store(sums + i * stride + j, acc[i]);
-  };
-  for (; j + w <= n; j += w) step([](const S* q) { return load_as<T>(q); });
-  if (j < n) step([&](const S* q) { return load_part<T>(q, n - j); });
+  }
 }
 
 template <class T, class S, int M>
 void few_rows_axpy(const Product<T, S>& p) {
   constexpr int depth = M <= 4 ? 4 : 2, width = 512;
-  int64_t a_row;
-  const T* a = small_rows(p, a_row);
+  const SmallRows<T, S, M> a(p);
   const int64_t grain = p.n * p.k * M < kSerialWork / 8 ? p.n : (p.n < 4 * width ? 64 : width);
   parallel_for(p.n, grain, [&](int64_t begin, int64_t end) {
     alignas(64) T tile[M * width];
@@ -229,19 +235,30 @@ void few_rows_axpy(const Product<T, S>& p) {
       const S* b = p.b + j;
       int64_t l = 0;
       for (; l + depth <= p.k; l += depth)
-        add_rows<T, S, M, depth>(a + l, a_row, b + l * p.b_row, p.b_row, count, tile, width);
-      for (; l < p.k; ++l) add_rows<T, S, M, 1>(a + l, a_row, b + l * p.b_row, p.b_row, count, tile, width);
-      write_tile(p, 0, j, M, count, tile, width);
+        add_rows<T, S, M, depth>(a.row, l, b + l * p.b_row, p.b_row, count, tile, width);
+      for (; l < p.k; ++l) add_rows<T, S, M, 1>(a.row, l, b + l * p.b_row, p.b_row, count, tile, width);
+      write_tile(p, 0, j, p.m, count, tile, width);
     }
   });
 }
 
-template <class T, class S, int M = kSmall>
+template <class T, class S, int M>
+void few_rows_of(const Product<T, S>& p) {
+  return p.b_row == 1 ? few_rows_dot<T, S, M>(p) : few_rows_axpy<T, S, M>(p);
+}
+
+// Up to so many rows (or columns), the big matrix is read just once, where it is.
+template <class T, class S>
+constexpr int kFew = std::is_same_v<T, S> ? 8 : 4;
+
+template <class T, class S>
 void few_rows(const Product<T, S>& p) {
-  if constexpr (M > 0) {
-    if (p.m != M) return few_rows<T, S, M - 1>(p);
-    return p.b_row == 1 ? few_rows_dot<T, S, M>(p) : few_rows_axpy<T, S, M>(p);
+  if (p.m == 1) return few_rows_of<T, S, 1>(p);
+  if constexpr (std::is_same_v<T, S>) {
+    if (p.m == 2) return few_rows_of<T, S, 2>(p);
+    if (p.m > 4) return few_rows_of<T, S, 8>(p);
   }
+  few_rows_of<T, S, 4>(p);
 }
 
 // One dot product: chunks of fixed length, partial sums added in order.
@@ -390,32 +407,52 @@ struct Pass {
     write_tile(p.turned(), j, i, n, m, turned, room);
   }
 
+  // Tiles [t0, t1) against all panels, their rows packed here; the first to come packs the panels too, while they are hot.
+  void multiply_group(int64_t t0, int64_t t1, bool pack_panels_too) const {
+    Pass own = *this;
+    if (layout.pack_a) {
+      const int64_t first = part_begin(rows, tiles, t0);
+      own.a_packed = scratch_of<T>(kSlotRows, (part_begin(rows, tiles, t1) - first) * depth) - first * depth;
+      own.pack_a(t0, t1);
+    }
+    for (int64_t q = 0; q < panels; ++q) {
+      if (pack_panels_too && q % kPanelsAtOnce == 0) pack_b(q, std::min(panels, q + kPanelsAtOnce));
+      own.multiply(t0, t1, q);
+    }
+  }
+
   void run(bool serial) const {
-    // Tiles of A that stay in L2 while panels of B pass by, and panels that are packed together.
-    const int64_t group = std::clamp<int64_t>(kL2Bytes / (kRows * depth * int64_t(sizeof(T)) + 1), 4, 32);
-    const int64_t wide_panels = 8, b_items = (panels + wide_panels - 1) / wide_panels;
-    const int64_t a_items = layout.pack_a ? (tiles + group - 1) / group : 0;
+    // So many tiles of A stay in L2 while panels of B pass by.
+    const int64_t room = std::clamp<int64_t>(kL2Bytes / (kRows * depth * int64_t(sizeof(T)) + 1), 4, 32);
+    const int64_t threads = serial ? 1 : num_threads();
+    int64_t groups = (tiles + room - 1) / room;
+    if (threads == 1) {
+      for (int64_t g = 0; g < groups; ++g) multiply_group(part_begin(tiles, groups, g), part_begin(tiles, groups, g + 1), g == 0);
+      return;
+    }
+    const bool tall = groups >= threads;
+    if (tall) groups = round_up(groups, threads);
+    const int64_t a_items = layout.pack_a && !tall ? groups : 0, b_items = (panels + kPanelsAtOnce - 1) / kPanelsAtOnce;
     auto pack = [&](int64_t begin, int64_t end) {
       for (int64_t x = begin; x < end; ++x) {
+        const int64_t q = (x - a_items) * kPanelsAtOnce;
         if (x < a_items)
-          pack_a(x * group, std::min(tiles, (x + 1) * group));
+          pack_a(part_begin(tiles, groups, x), part_begin(tiles, groups, x + 1));
         else
-          pack_b((x - a_items) * wide_panels, std::min(panels, (x - a_items + 1) * wide_panels));
+          pack_b(q, std::min(panels, q + kPanelsAtOnce));
       }
     };
-    const int64_t groups = (tiles + group - 1) / group;
     auto compute = [&](int64_t begin, int64_t end) {
       for (int64_t x = begin; x < end; ++x) {
-        const int64_t g = x / panels, q = x % panels;
-        multiply(g * group, std::min(tiles, (g + 1) * group), q);
+        const int64_t g = tall ? x : x / panels, t0 = part_begin(tiles, groups, g), t1 = part_begin(tiles, groups, g + 1);
+        if (tall)
+          multiply_group(t0, t1, false);
+        else
+          multiply(t0, t1, x % panels);
       }
     };
-    if (serial) {
-      pack(0, a_items + b_items);
-      return compute(0, groups * panels);
-    }
     if (a_items || layout.pack_b || cols % kLanes<T> != 0) parallel_for(a_items + b_items, 1, pack);
-    parallel_for(groups * panels, 1, compute);
+    parallel_for(tall ? groups : groups * panels, 1, compute);
   }
 };
 
@@ -434,7 +471,7 @@ void blocked(const Product<T, S>& p) {
     T* b_packed = scratch_of<T>(kSlotPanels, panels * kCols<T> * depth);
     for (int64_t i = 0; i < p.m; i += kMaxRows) {
       const int64_t rows = std::min(kMaxRows, p.m - i), tiles = (rows + kRows - 1) / kRows;
-      T* a_packed = layout.pack_a ? scratch_of<T>(kSlotRows, rows * depth) : nullptr;
+      T* a_packed = layout.pack_a && !serial ? scratch_of<T>(kSlotRows, rows * depth) : nullptr;
       for (int64_t q = 0; q < passes; ++q) {
         const int64_t k0 = part_begin(p.k, passes, q), k1 = part_begin(p.k, passes, q + 1);
         Pass<T, S>{p,      layout,          i,        rows,     tiles, j, cols, panels, k0, k1 - k0,
@@ -463,7 +500,7 @@ void multiply(const Product<T, S>& p) {
   if (p.n <= kLanes<T> && p.k <= 32 && p.m <= 64) return few_columns(p);
   if (p.m <= kLanes<T> && p.k <= 32 && p.n <= 64) return few_columns(p.turned());
   const bool turn = p.n < p.m;
-  if (std::min(p.m, p.n) <= kSmall) {
+  if (std::min(p.m, p.n) <= kFew<T, S>) {
     const Product<T, S> q = turn ? p.turned() : p;
     if (q.b_row == 1 || q.b_col == 1) return few_rows(q);
   }

@@ -75,6 +75,12 @@ void tile(const TileArgs<T>& t) {
 #pragma GCC unroll 4
         for (int v = 0; v < N; ++v) acc[r][v] += av * bv[v];
       }
+      if constexpr (N == 2 && M >= kRows / 2) {  // panels come from L2: ask for what is needed some steps later
+        constexpr int ahead = 10;
+        __builtin_prefetch(b + ahead * kCols<T>);
+        __builtin_prefetch(b + ahead * kCols<T> + w);
+        if (kind == AKind::kRowContiguous) __builtin_prefetch(a + 16 * M);
+      }
       b += b_stride;
       if (kind == AKind::kRowContiguous) a += a_stride;
     };
