@@ -103,7 +103,7 @@ def _pickled(obj, protocol):
 def _write(file, name, data, storages, byteorder):
     import sys
 
-    from flambeau.serialization.archive import ArchiveWriter
+    from flambeau.serialization.archive import ArchiveWriter, checksums
 
     archive = ArchiveWriter(file, name)
     archive.add("data.pkl", data)
@@ -111,8 +111,9 @@ def _write(file, name, data, storages, byteorder):
     archive.add(".storage_alignment", b"64")
     if byteorder:
         archive.add("byteorder", sys.byteorder.encode())
-    for storage in storages:
-        archive.add(f"data/{storage.key}", storage.bytes())
+    records = [storage.bytes() for storage in storages]
+    for storage, record, checksum in zip(storages, records, checksums(records), strict=True):
+        archive.add(f"data/{storage.key}", record, checksum)
     archive.add("version", b"3\n")
     archive.finish()
 

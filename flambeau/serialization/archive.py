@@ -10,6 +10,7 @@ from flambeau import _C
 __all__ = ["ArchiveReader", "ArchiveWriter", "CorruptArchive"]
 
 ALIGNMENT = 64
+AHEAD = 1 << 22  # bytes from which a thread for checksums pays
 LOCAL = struct.Struct("<IHHHHHIIIHH")
 CENTRAL = struct.Struct("<IHHHHHHIIIHHHHHII")
 END = struct.Struct("<IHHHHIIH")
@@ -30,6 +31,22 @@ DEFLATED = 8
 
 class CorruptArchive(RuntimeError):
     """A file that is not the zip archive it should be."""
+
+
+def checksums(records):
+    """The checksum of each record; those of large ones are computed ahead, by a thread, while others are written."""
+    if sum(map(len, records)) < AHEAD:
+        yield from map(_C.crc32, records)
+        return
+    import queue
+    import threading
+
+    done = queue.SimpleQueue()
+    thread = threading.Thread(target=lambda: [done.put(_C.crc32(record)) for record in records], daemon=True)
+    thread.start()
+    for _ in records:
+        yield done.get()
+    thread.join()
 
 
 class ArchiveWriter:

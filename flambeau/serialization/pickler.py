@@ -232,7 +232,8 @@ def _check_importable(module, name, obj):
 
 
 def _is_parameter(tensor):
-    return type(tensor) is flambeau.nn.Parameter
+    module = sys.modules.get("flambeau.nn.parameter")  # without it there are no parameters
+    return module is not None and type(tensor) is module.Parameter
 
 
 def register_types():

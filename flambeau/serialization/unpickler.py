@@ -230,7 +230,7 @@ def _fill_tables():
     for kind in (int, float, str, bool, list, dict, tuple, bytes):
         _GLOBALS[f"builtins.{kind.__name__}"] = kind  # as values, such as the factory of a defaultdict
     _GLOBALS["numpy.ndarray"] = _Ndarray
-    _GLOBALS["torch.Tensor"], _GLOBALS["torch.nn.parameter.Parameter"] = flambeau.Tensor, flambeau.nn.Parameter
+    _GLOBALS["torch.Tensor"] = flambeau.Tensor
     _fill_dtypes()
 
 
