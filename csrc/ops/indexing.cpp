@@ -538,7 +538,10 @@ void scatter_into(const Tensor& target, int64_t dim, const Tensor& at, const Ten
 Tensor scatter_any(const Op& op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const Reduce* how, bool in_place) {
   dim = wrap_dim(dim, x.ndim(), op.name);
   Tensor at = element_index(op.name, x, dim, index);
-  if (at.numel() == 0) return in_place ? x : clone(x);
+  if (at.numel() == 0) {
+    if (in_place) bump_version(x, op.name);  // nothing was written, but it counts as a write
+    return in_place ? x : clone(x);
+  }
   Tensor part = covered(op.name, source, at, x);
   if (part.ndim() != at.ndim()) at = view(at, part.shape());  // one of them is 0-dim
   if (in_place) {

@@ -27,7 +27,7 @@ def np_conv(x, w, bias=None, stride=1, padding=0, dilation=1, groups=1):
     x = np.pad(x, [(0, 0), (0, 0), *sides])
     sizes = [(n - r - 1) // s + 1 for n, r, s in zip(x.shape[2:], reach, stride, strict=True)]
     n, o = x.shape[0], w.shape[0]
-    xg = x.reshape(n, groups, -1, *x.shape[2:])
+    xg = x.reshape(n, groups, x.shape[1] // groups, *x.shape[2:])
     wg = w.reshape(groups, o // groups, *w.shape[1:])
     y = np.zeros((n, groups, o // groups, *sizes), np.result_type(x, w))
     for tap in itertools.product(*map(range, w.shape[2:])):
@@ -49,8 +49,8 @@ def np_conv_transpose(x, w, bias=None, stride=1, padding=0, output_padding=0, gr
         (m - 1) * s + d * (k - 1) + 1 + p
         for m, s, d, k, p in zip(x.shape[2:], stride, dilation, w.shape[2:], more, strict=True)
     ]
-    xg = x.reshape(n, groups, -1, *x.shape[2:])
-    wg = w.reshape(groups, -1, *w.shape[1:])
+    xg = x.reshape(n, groups, x.shape[1] // groups, *x.shape[2:])
+    wg = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
     y = np.zeros((n, groups, w.shape[1], *full), np.result_type(x, w))
     for tap in itertools.product(*map(range, w.shape[2:])):
         window = tuple(
@@ -59,7 +59,7 @@ def np_conv_transpose(x, w, bias=None, stride=1, padding=0, output_padding=0, gr
         )
         y[(..., *window)] += np.einsum("ngc...,gco->ngo...", xg, wg[(..., *tap)])
     crop = tuple(slice(p, size - p) for p, size in zip(padding, full, strict=True))
-    y = y.reshape(n, -1, *full)[(..., *crop)]
+    y = y.reshape(n, groups * w.shape[1], *full)[(..., *crop)]
     return y if bias is None else y + bias.reshape(-1, *[1] * dims)
 
 

@@ -253,7 +253,8 @@ ROWS = [
     Row(
         "scatter_reduce",
         scatter_reduce,
-        [
+        covers=("scatter_extreme", "scatter_product"),
+        samples=[
             Sample(
                 tensor(3, 4, distinct=True),
                 0,
@@ -292,7 +293,7 @@ ROWS = [
     Row(
         "index_put_",
         None,
-        [Sample(tensor(3, 4, grad=False), (T((3, 4), dtype="bool", values=np.zeros((3, 4), bool)),), tensor())],
+        [Sample(tensor(3, 4, grad=False), (T((3, 4), dtype="bool", values=np.zeros((3, 4), bool)),), tensor(grad=False))],
         check=lambda result, *args: None,
         dtypes=REAL,
         differentiable=(),
@@ -426,7 +427,7 @@ ROWS = [
         embedding,
         [
             Sample(index(2, 3, high=5), tensor(5, 4)),
-            Sample(index(7, high=5), tensor(5, 4), padding_idx=1),
+            Sample(index(7, high=5), tensor(5, 4, grad=False), padding_idx=1),
             Sample(index(0, high=5), tensor(5, 4)),
             Sample(index(high=5), tensor(5, 4)),
         ],
@@ -434,6 +435,7 @@ ROWS = [
         result="promote",
         method=False,
         large=Sample(index(3000, high=50), tensor(50, 200)),
+        covers=("embedding_backward",),
         errors=[
             Error(indices(5), tensor(5, 4), raises=IndexError, match="out of range"),
             Error(indices(-1), tensor(5, 4), raises=IndexError, match="out of range"),

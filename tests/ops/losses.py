@@ -97,10 +97,10 @@ def norm(x, p, keepdim=False):
     return np.sum(np.abs(x) ** p, -1, keepdims=keepdim) ** (1 / p)
 
 
-def triplet(a, p, n, margin=1.0, swap=False, reduction="mean", **kwargs):
-    far = distance(a, n, kwargs.get("p", 2.0))
-    far = np.minimum(far, distance(p, n, kwargs.get("p", 2.0))) if swap else far
-    return reduced(np.maximum(0, distance(a, p, kwargs.get("p", 2.0)) - far + margin), reduction)
+def triplet(anchor, positive, negative, margin=1.0, p=2.0, swap=False, reduction="mean"):
+    far = distance(anchor, negative, p)
+    far = np.minimum(far, distance(positive, negative, p)) if swap else far
+    return reduced(np.maximum(0, distance(anchor, positive, p) - far + margin), reduction)
 
 
 def similarity(a, b, dim=1, eps=1e-8):

@@ -453,6 +453,7 @@ ROWS = [
         check=check_dropout,
         random=True,
         method=False,
+        covers=("mask_scale",),
         large=Sample(tensor(300_001), 0.5),
         errors=[Error(tensor(3), 1.5, raises=ValueError, match="probability")],
     ),

@@ -245,6 +245,7 @@ VIEWS = [
         lambda x, d, i: np.take(x, i, d),
         [Sample(tensor(3, 4), 0, 1), Sample(tensor(3, 4), -1, -1), Sample(tensor(2, 3, 4), 1, 2)],
         view=True,
+        covers=("index", "embed"),
         errors=[
             Error(tensor(3), 0, 3, raises=IndexError, match="3"),
             Error(tensor(), 0, 0, raises=IndexError, match=""),
@@ -315,6 +316,7 @@ VIEWS = [
             Sample(tensor(3, 5), 0, 2, 1),
             Sample(tensor(), 0, 1, 1),
         ],
+        covers=("scatter_window",),
     ),
     move(
         "as_strided",
@@ -449,13 +451,6 @@ COPIES = [
             Sample(tensor(), ()),
         ],
         errors=[Error(tensor(2), (1,), raises=IndexError, match="")],
-    ),
-    move("fliplr", np.fliplr, [Sample(tensor(2, 3))]),
-    move("flipud", np.flipud, [Sample(tensor(2, 3)), Sample(tensor(3))]),
-    move(
-        "rot90",
-        lambda x, k=1, dims=(0, 1): np.rot90(x, k, dims),
-        [Sample(tensor(2, 3)), Sample(tensor(2, 3), 2), Sample(tensor(2, 3, 2), -1, (1, 2))],
     ),
     move(
         "roll",

@@ -3,12 +3,13 @@
 import ctypes
 
 import numpy as np
+from scipy import stats
 
-from tests.frame import ALL, FLOATS, Error, Row, Sample, fl, tensor
+from tests.frame import ALL, FLOATS, Error, Row, Sample, T, fl, index, tensor
 
 from .conv import spread
 from .pooling import np_max_pool
-from .random import check_alpha, check_dropout
+from .random import check_alpha, check_channels, check_dropout
 
 SECOND = ("float32", "float64")
 
@@ -124,8 +125,57 @@ def check_empty_permuted(result, size, order, **kwargs):
     assert strides == sorted(strides, reverse=True) and strides[-1] == 1
 
 
+def check_distribution(distribution):
+    """Kolmogorov-Smirnov; the suite seeds before every call."""
+
+    def check(result, x, *args):
+        assert stats.kstest(array(result).reshape(-1).astype(float), distribution(*args).cdf).pvalue > 1e-3
+
+    return check
+
+
+def check_geometric(result, x, p):
+    counts = np.bincount(array(result).reshape(-1).astype(int), minlength=30)[1:12]
+    np.testing.assert_allclose(counts / result.numel(), stats.geom(p).pmf(np.arange(1, 12)), atol=0.02)
+
+
+def check_uniform_integers(result, x, low, high):
+    values = array(result).astype(int)
+    assert values.min() == low and values.max() == high - 1
+    np.testing.assert_allclose(np.bincount(values - low) / values.size, 1 / (high - low), atol=0.02)
+
+
+def drawn(name, check, *arguments):
+    """A row for a method that fills a tensor with random numbers."""
+    return Row(
+        f"Tensor.{name}", None, [Sample(tensor(8000, grad=False), *arguments)], dtypes=("float32", "float64"), check=check, random=True,
+        method=False, differentiable=(),
+    )  # fmt: skip
+
+
+PLACES = T((2, 3), dtype="int64", values=[[0, 2, 1], [1, -1, 2]])
 PLAIN = {"method": False, "differentiable": ()}
 ROWS = [
+    drawn("uniform_", check_distribution(lambda a, b: stats.uniform(a, b - a)), -1.0, 3.0),
+    drawn("normal_", check_distribution(stats.norm), 1.0, 2.0),
+    drawn("exponential_", check_distribution(lambda rate: stats.expon(scale=1 / rate)), 2.0),
+    drawn("cauchy_", check_distribution(stats.cauchy), 1.0, 2.0),
+    drawn("log_normal_", check_distribution(lambda m, s: stats.lognorm(s, scale=np.exp(m))), 0.5, 0.25),
+    drawn("geometric_", check_geometric, 0.3),
+    drawn("random_", check_uniform_integers, 3, 11),
+    drawn("bernoulli_", lambda result, x, p: np.testing.assert_allclose(array(result).mean(), p, atol=0.02), 0.3),
+    Row(
+        "Tensor.__getitem__",
+        lambda x, i: x[i],
+        [Sample(tensor(3, 4), PLACES), Sample(tensor(5), index(4, high=5)), Sample(tensor(4, 2), T((4,), dtype="bool", values=[True, False, True, True]))],
+        dtypes=ALL,
+        method=False,
+        covers=("advanced_index",),
+        errors=[Error(tensor(3), index(1, low=3, high=4), raises=IndexError, match="out of bounds")],
+    ),
+    Row("range", lambda a, b, step=1: np.arange(a, b + step / 2, step), [Sample(1, 4), Sample(0.0, 1.0, 0.25)], dtypes=("float32",), result="float32", **PLAIN),
+    Row("result_type", None, [Sample(tensor(2), 1.5), Sample(tensor(), tensor(2))], dtypes=("float32", "float64"),
+        check=lambda result, a, b: None if result is a.dtype else (_ for _ in ()).throw(AssertionError(result)), **PLAIN),
     Row("is_complex", np.iscomplexobj, [Sample(tensor(2)), Sample(tensor())], dtypes=ALL, differentiable=(), check=None),
     Row("is_floating_point", lambda x: x.dtype.kind == "f", [Sample(tensor(2))], dtypes=SECOND, differentiable=()),
     Row("is_nonzero", lambda x: bool(x != 0), [Sample(tensor(1)), Sample(tensor())], dtypes=SECOND, differentiable=()),
@@ -169,6 +219,12 @@ ROWS = [
     *(
         Row(name, None, [Sample(tensor(35, grad=False), 0.3, True)], dtypes=SECOND, check=check, random=True, **PLAIN)
         for name, check in (("dropout_", check_dropout), ("alpha_dropout_", check_alpha(False)))
+    ),
+    *(
+        Row(name, None, [Sample(tensor(5, 7, 2, grad=False), 0.3, True)], dtypes=SECOND, check=check, random=True, **PLAIN)
+        for name, check in (
+            ("feature_alpha_dropout_", check_alpha(True)), ("feature_dropout", check_channels(1)), ("feature_dropout_", check_channels(1)),
+        )
     ),
 ]  # fmt: skip
 
