@@ -35,12 +35,28 @@ def _add_hook(hooks, hook, prepend=False):
 
 
 def register_optimizer_step_pre_hook(hook):
-    """Calls ``hook(optimizer, args, kwargs)`` before each step of every optimizer; returns a handle to remove it."""
+    """Calls ``hook(optimizer, args, kwargs)`` before each step of every optimizer; returns a handle to remove it.
+
+    Example:
+        >>> import flambeau
+        >>> handle = register_optimizer_step_pre_hook(lambda *_: print("before the step"))
+        >>> flambeau.optim.SGD([flambeau.zeros(1)], lr=0.1).step()
+        before the step
+        >>> handle.remove()
+    """
     return _add_hook(_global_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook):
-    """Calls ``hook(optimizer, args, kwargs)`` after each step of every optimizer; returns a handle to remove it."""
+    """Calls ``hook(optimizer, args, kwargs)`` after each step of every optimizer; returns a handle to remove it.
+
+    Example:
+        >>> import flambeau
+        >>> handle = register_optimizer_step_post_hook(lambda *_: print("after the step"))
+        >>> flambeau.optim.SGD([flambeau.zeros(1)], lr=0.1).step()
+        after the step
+        >>> handle.remove()
+    """
     return _add_hook(_global_post_hooks, hook)
 
 

@@ -23,7 +23,12 @@ def _check_decay(decay):
 
 
 def get_ema_avg_fn(decay=0.999):
-    """The function ``decay * average + (1 - decay) * current`` of ``(average, current, n_averaged)``."""
+    """The function ``decay * average + (1 - decay) * current`` of ``(average, current, n_averaged)``.
+
+    Example:
+        >>> get_ema_avg_fn(0.75)(4.0, 0.0, 1)
+        3.0
+    """
     _check_decay(decay)
 
     def ema_update(ema_param, current_param, num_averaged):
@@ -34,7 +39,12 @@ def get_ema_avg_fn(decay=0.999):
 
 
 def get_swa_avg_fn():
-    """The function ``average + (current - average) / (n_averaged + 1)``: the plain mean."""
+    """The function ``average + (current - average) / (n_averaged + 1)``: the plain mean.
+
+    Example:
+        >>> get_swa_avg_fn()(4.0, 0.0, 3)
+        3.0
+    """
 
     def swa_update(averaged_param, current_param, num_averaged):
         with flambeau.no_grad():
@@ -55,12 +65,28 @@ def _on_lists(one):
 
 
 def get_ema_multi_avg_fn(decay=0.999):
-    """As ``get_ema_avg_fn``, for lists of tensors, in place."""
+    """As ``get_ema_avg_fn``, for lists of tensors, in place.
+
+    Example:
+        >>> import flambeau
+        >>> average = flambeau.full((1,), 4.0)
+        >>> get_ema_multi_avg_fn(0.75)([average], [flambeau.zeros(1)], 1)
+        >>> average.item()
+        3.0
+    """
     return _on_lists(get_ema_avg_fn(decay))
 
 
 def get_swa_multi_avg_fn():
-    """As ``get_swa_avg_fn``, for lists of tensors, in place."""
+    """As ``get_swa_avg_fn``, for lists of tensors, in place.
+
+    Example:
+        >>> import flambeau
+        >>> average = flambeau.full((1,), 4.0)
+        >>> get_swa_multi_avg_fn()([average], [flambeau.zeros(1)], 3)
+        >>> average.item()
+        3.0
+    """
     return _on_lists(get_swa_avg_fn())
 
 
@@ -130,6 +156,13 @@ def update_bn(loader, model, device=None):
         loader: batches; of a list or tuple the first element is the input.
         model: the model; it is in train mode for the pass, and in its former mode after.
         device: where batches are moved; by default they stay.
+
+    Example:
+        >>> import flambeau
+        >>> model = flambeau.nn.BatchNorm1d(1)
+        >>> update_bn([flambeau.full((4, 1), 3.0)], model)
+        >>> model.running_mean.item()
+        3.0
     """
     norms = [module for module in model.modules() if isinstance(module, flambeau.nn.modules.batchnorm._BatchNorm)]
     if not norms:

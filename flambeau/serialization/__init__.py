@@ -222,12 +222,24 @@ def add_safe_globals(safe_globals):
 
 
 def get_safe_globals():
-    """What ``add_safe_globals`` was given."""
+    """What ``add_safe_globals`` was given.
+
+    Example:
+        >>> get_safe_globals()
+        []
+    """
     return list(_safe.values())
 
 
 def clear_safe_globals():
-    """Forgets what ``add_safe_globals`` was given."""
+    """Forgets what ``add_safe_globals`` was given.
+
+    Example:
+        >>> add_safe_globals([complex])
+        >>> clear_safe_globals()
+        >>> get_safe_globals()
+        []
+    """
     _safe.clear()
 
 

@@ -7,8 +7,6 @@ import struct
 
 from flambeau import _C
 
-__all__ = ["ArchiveReader", "ArchiveWriter", "CorruptArchive"]
-
 ALIGNMENT = 64
 AHEAD = 1 << 22  # bytes from which a thread for checksums pays
 LOCAL = struct.Struct("<IHHHHHIIIHH")

@@ -2,8 +2,6 @@
 
 import flambeau
 
-__all__ = ["bytes_of", "make_storage", "storage_key", "tensor_over"]
-
 # What torch calls the storages of each dtype; the other dtypes are saved as untyped storages.
 STORAGE_NAMES = {
     "float64": "DoubleStorage",

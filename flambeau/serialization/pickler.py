@@ -8,8 +8,6 @@ import types
 import flambeau
 from flambeau.serialization import memory
 
-__all__ = ["TorchPickler"]
-
 
 class _Storage:
     """The bytes of one storage that are saved."""

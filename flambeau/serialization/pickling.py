@@ -6,8 +6,6 @@ import flambeau
 from flambeau import _C
 from flambeau.serialization import memory
 
-__all__ = ["reduce_tensor"]
-
 _memories = weakref.WeakValueDictionary()  # by storage: one object per storage, as long as a pickler remembers it
 
 

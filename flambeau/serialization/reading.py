@@ -7,8 +7,6 @@ from flambeau.serialization import memory
 from flambeau.serialization.archive import CorruptArchive
 from flambeau.serialization.unpickler import DataUnpickler, StorageKind, _refuse
 
-__all__ = ["LegacyReader", "ZipReader", "unknown_globals"]
-
 
 def _located(map_location, location):
     """The device for a saved location, by a ``map_location`` that is no function."""

@@ -12,8 +12,6 @@ from collections import Counter, OrderedDict, defaultdict
 import flambeau
 from flambeau.serialization import memory
 
-__all__ = ["DataUnpickler", "StorageKind"]
-
 UnpicklingError = pickle.UnpicklingError
 
 

@@ -6,7 +6,13 @@ __all__ = ["from_dlpack", "to_dlpack"]
 
 
 def from_dlpack(ext_tensor, *, device=None, copy=None):
-    """A tensor over the memory of another library's, or of a DLPack capsule; see ``flambeau.from_dlpack``."""
+    """A tensor over the memory of another library's, or of a DLPack capsule; see ``flambeau.from_dlpack``.
+
+    Example:
+        >>> import numpy
+        >>> from_dlpack(numpy.arange(3))
+        tensor([0, 1, 2])
+    """
     return flambeau.from_dlpack(ext_tensor, device=device, copy=copy)
 
 

@@ -71,7 +71,6 @@ COPIES = [
         )
     ),
     copy_of("expand", [Sample(tensor(3, 1), (3, 4)), Sample(tensor(), (2, 2))]),
-    copy_of("view", [Sample(tensor(12), (3, 4)), Sample(tensor(), (1,))]),
     copy_of("split", [Sample(tensor(5, 3), 2), Sample(tensor(2, 6), 3, 1)]),
     Row(
         "split_with_sizes",
