@@ -541,3 +541,16 @@ def test_gradcheck():
     x = fl.tensor([0.3, 0.7], dtype=fl.float64, requires_grad=True)
     assert fl.autograd.gradcheck(lambda t: (t.sin() * t).sum(), [x])
     assert fl.autograd.gradgradcheck(lambda t: (t.sin() * t).sum(), [x])
+
+
+def test_view_as_another_dtype():
+    """The same bytes, as NumPy sees them; the gradient of a view in the other dtype is the same bytes again."""
+    x = fl.tensor([[1.0, -2.5], [0.0, 3.0]], dtype=fl.float64)
+    assert x.view(fl.int64).tolist() == x.numpy().view("i8").tolist()
+    assert x.view(fl.int32).shape == (2, 4)
+    assert x.view(fl.uint8).tolist() == x.numpy().view("u1").tolist()
+    with pytest.raises(RuntimeError, match="divisible"):
+        fl.zeros(3, dtype=fl.int8).view(fl.int16)
+    z = fl.ones(2, dtype=fl.complex64, requires_grad=True)
+    (z.view(fl.complex64) * 2).abs().sum().backward()
+    assert z.grad.tolist() == [2, 2]

@@ -135,10 +135,14 @@ class Pass {
 
   void apply(Node& node, const std::vector<Tensor>& gradients, std::vector<Tensor>& results) {
     FL_CHECK(!node.released, Runtime, "backward",
-             "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-             "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-             "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
-             "after calling backward. (", node.op->name, ")");
+             "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+             "already been "
+             "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+             "Specify "
+             "retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
+             "tensors "
+             "after calling backward. (",
+             node.op->name, ")");
     FL_CHECK(node.op->vjp, NotImplemented, "backward", "the derivative for '", node.op->name, "' is not implemented.");
     Backward backward(node, gradients, results);
     node.op->vjp(backward);
@@ -163,8 +167,10 @@ class Pass {
     GradMode no_grad(false);
     Tensor bad = ops::ne(gradient, gradient);
     Tensor total = ops::sum(ops::to_dtype(bad, DType::Int64), {}, false);
-    std::string where = node.made_at.code && location_hooks.describe ? " recorded at " + location_hooks.describe(node.made_at) : "";
-    FL_CHECK(ops::item(total) == 0, Runtime, "backward", "Function '", node.op->name, "' returned nan values in its ", index, "th output", where, ".");
+    std::string where =
+        node.made_at.code && location_hooks.describe ? " recorded at " + location_hooks.describe(node.made_at) : "";
+    FL_CHECK(ops::item(total) == 0, Runtime, "backward", "Function '", node.op->name, "' returned nan values in its ",
+             index, "th output", where, ".");
   }
 
   static void run_pre_hooks(Node& node, std::vector<Tensor>& gradients) {
@@ -182,7 +188,8 @@ class Pass {
     for (auto& [id, hook] : HookList(meta.hooks)) hook->call(one, nullptr);
     gradient = one[0];
     if (!gradient.defined()) return;
-    FL_CHECK(gradient.shape() == leaf.shape(), Runtime, "backward", "a gradient of shape ", gradient.shape(), " came for a tensor of shape ", leaf.shape());
+    FL_CHECK(gradient.shape() == leaf.shape(), Runtime, "backward", "a gradient of shape ", gradient.shape(),
+             " came for a tensor of shape ", leaf.shape());
     if (!meta.grad.defined()) {
       // Taken over if nobody else holds it, else copied: .grad must not share memory with the graph.
       bool own = !options_.create_graph && !gradient->autograd && gradient->owners() <= 3 && !gradient->python() &&
@@ -228,16 +235,18 @@ class Pass {
 
 Tensor start_gradient(const Tensor& root, const Tensor& given, const Options& options) {
   if (given.defined()) {
-    FL_CHECK(given.shape() == root.shape(), Runtime, "backward", "Mismatch in shape: grad_output has a shape of ", given.shape(),
-             " and output has a shape of ", root.shape(), ".");
+    FL_CHECK(given.shape() == root.shape(), Runtime, "backward", "Mismatch in shape: grad_output has a shape of ",
+             given.shape(), " and output has a shape of ", root.shape(), ".");
     FL_CHECK(is_complex(given.dtype()) == is_complex(root.dtype()), Runtime, "backward",
-             "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: grad_output has dtype ",
+             "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+             "grad_output has dtype ",
              name(given.dtype()), " and output has dtype ", name(root.dtype()));
     return given.dtype() == root.dtype() ? given : ops::to_dtype(given, root.dtype());
   }
-  FL_CHECK(root.numel() == 1, Runtime, "backward", "grad can be implicitly created only for scalar outputs, got shape ", root.shape(),
-           "; reduce the output first or pass a gradient of its shape");
-  FL_CHECK(!is_complex(root.dtype()), Runtime, "backward", "grad can be implicitly created only for real scalar outputs but got ", name(root.dtype()));
+  FL_CHECK(root.numel() == 1, Runtime, "backward", "grad can be implicitly created only for scalar outputs, got shape ",
+           root.shape(), "; reduce the output first or pass a gradient of its shape");
+  FL_CHECK(!is_complex(root.dtype()), Runtime, "backward",
+           "grad can be implicitly created only for real scalar outputs but got ", name(root.dtype()));
   GradMode no_grad(false);
   return ops::ones_like(root);
 }
@@ -255,12 +264,14 @@ void queue_callback(std::function<void()> callback) {
   callbacks->push_back(std::move(callback));
 }
 
-std::vector<Tensor> run(std::span<const Tensor> roots, std::span<const Tensor> gradients, std::span<const Tensor> inputs,
-                        const Options& options) {
-  FL_CHECK(roots.size() == gradients.size(), Runtime, "backward", "got ", roots.size(), " tensors and ", gradients.size(), " gradients");
+std::vector<Tensor> run(std::span<const Tensor> roots, std::span<const Tensor> gradients,
+                        std::span<const Tensor> inputs, const Options& options) {
+  FL_CHECK(roots.size() == gradients.size(), Runtime, "backward", "got ", roots.size(), " tensors and ",
+           gradients.size(), " gradients");
   Pass pass(inputs, options);
   for (size_t i = 0; i < roots.size(); i++) {
-    FL_CHECK(roots[i].requires_grad(), Runtime, "backward", "element ", i, " of tensors does not require grad and does not have a grad_fn");
+    FL_CHECK(roots[i].requires_grad(), Runtime, "backward", "element ", i,
+             " of tensors does not require grad and does not have a grad_fn");
     Tensor start = start_gradient(roots[i], gradients[i], options);
     pass.add(gradient_edge(roots[i]), start);
   }
@@ -278,7 +289,8 @@ std::vector<Tensor> run(std::span<const Tensor> roots, std::span<const Tensor> g
   for (auto& callback : at_end) callback();
   for (size_t i = 0; i < result.size(); i++)
     FL_CHECK(result[i].defined() || options.allow_unused || options.accumulate, Runtime, "grad",
-             "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.");
+             "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
+             "this is the desired behavior.");
   return result;
 }
 

@@ -23,7 +23,7 @@ constexpr bool kCaching = false;
 constexpr bool kCaching = true;
 #endif
 
-constexpr int64_t kHuge = int64_t{2} << 20;   // the page size asked for beyond kMapped
+constexpr int64_t kHuge = int64_t{2} << 20;    // the page size asked for beyond kMapped
 constexpr int64_t kMapped = int64_t{4} << 20;  // from here on blocks are mapped on their own
 constexpr int64_t kAlwaysCached = int64_t{64} << 20;
 
@@ -108,8 +108,8 @@ void trim(Cache& c, int64_t keep) {
 
 [[noreturn]] void out_of_memory(const Cache& c, int64_t bytes) {
   FL_FAIL(OutOfMemory, "allocate", "can't allocate memory: you tried to allocate ", bytes, " bytes; ", c.stats.live,
-          " bytes are live, ", c.stats.peak, " at the peak, limit ",
-          c.stats.limit ? c.stats.limit : physical_memory(), ". Use smaller tensors or batches");
+          " bytes are live, ", c.stats.peak, " at the peak, limit ", c.stats.limit ? c.stats.limit : physical_memory(),
+          ". Use smaller tensors or batches");
 }
 
 }  // namespace

@@ -42,7 +42,9 @@ uint32_t by_table(uint32_t state, const unsigned char* p, size_t n) {
 
 #define FL_CARRYLESS __attribute__((target("pclmul,sse4.1")))
 
-FL_CARRYLESS inline __m128i load(const unsigned char* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+FL_CARRYLESS inline __m128i load(const unsigned char* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
 
 // x moved past as many bits as `k` stands for, plus what is there.
 FL_CARRYLESS inline __m128i fold(__m128i x, __m128i k, __m128i next) {

@@ -14,8 +14,9 @@ DType promote_integers(DType a, DType b) {
   if (is_bool(a)) return b;
   if (is_bool(b)) return a;
   if (is_wide_unsigned(a) || is_wide_unsigned(b)) {
-    FL_FAIL(Runtime, "promote_types", "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote ",
-            info(a).title, " and ", info(b).title, "; convert one of them with .to(dtype) first");
+    FL_FAIL(Runtime, "promote_types",
+            "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote ", info(a).title,
+            " and ", info(b).title, "; convert one of them with .to(dtype) first");
   }
   if (a == DType::UInt8 || b == DType::UInt8) {  // against a signed type
     DType other = a == DType::UInt8 ? b : a;
@@ -28,7 +29,8 @@ DType promote_integers(DType a, DType b) {
 DType default_dtype() { return default_dtype_; }
 
 void set_default_dtype(DType t) {
-  FL_CHECK(is_floating(t) && !is_float8(t), Type, "set_default_dtype", "only floating-point types are supported as the default type, got ", name(t));
+  FL_CHECK(is_floating(t) && !is_float8(t), Type, "set_default_dtype",
+           "only floating-point types are supported as the default type, got ", name(t));
   default_dtype_ = t;
 }
 
@@ -47,8 +49,8 @@ DType promote(DType a, DType b) {
   if (a == b || b == DType::Undefined) return a;
   if (a == DType::Undefined) return b;
   if (is_float8(a) || is_float8(b)) {
-    FL_FAIL(Runtime, "promote_types", "Promotion for Float8 Types is not supported, attempted to promote ", info(a).title,
-            " and ", info(b).title, "; convert with .to(dtype) first");
+    FL_FAIL(Runtime, "promote_types", "Promotion for Float8 Types is not supported, attempted to promote ",
+            info(a).title, " and ", info(b).title, "; convert with .to(dtype) first");
   }
   if (is_complex(a) || is_complex(b)) {
     bool wide = a == DType::Complex128 || b == DType::Complex128 || a == DType::Float64 || b == DType::Float64;

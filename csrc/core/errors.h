@@ -33,9 +33,10 @@ template <class... Parts>
 }
 
 #define FL_FAIL(kind, op, ...) ::flambeau::fail(::flambeau::ErrorKind::kind, op, __VA_ARGS__)
-#define FL_CHECK(condition, kind, op, ...)                 \
-  do {                                                     \
-    if (!(condition)) [[unlikely]] FL_FAIL(kind, op, __VA_ARGS__); \
+#define FL_CHECK(condition, kind, op, ...) \
+  do {                                     \
+    if (!(condition)) [[unlikely]]         \
+      FL_FAIL(kind, op, __VA_ARGS__);      \
   } while (0)
 
 }  // namespace flambeau

@@ -33,7 +33,8 @@ struct Kernels {
   IndexingKernels indexing;
 };
 
-// The CPU's table, filled in for the best instruction set of this machine (FLAMBEAU_ISA=baseline|avx2|avx512 overrides).
+// The CPU's table, filled in for the best instruction set of this machine (FLAMBEAU_ISA=baseline|avx2|avx512
+// overrides).
 const Kernels& cpu_kernels();
 const char* cpu_isa();
 
@@ -47,7 +48,8 @@ inline const Kernels& kernels_of(const Tensor& t) {
 template <class F>
 F need(F entry, const char* op, const Tensor& t) {
   if (!entry) [[unlikely]]
-    FL_FAIL(NotImplemented, op, "\"", op, "\" not implemented for '", info(t.dtype()).title, "' on device ", to_string(t.device()));
+    FL_FAIL(NotImplemented, op, "\"", op, "\" not implemented for '", info(t.dtype()).title, "' on device ",
+            to_string(t.device()));
   return entry;
 }
 

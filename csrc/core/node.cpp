@@ -30,8 +30,9 @@ void set_inference_mode(bool on) { inference_ = on; }
 
 SavedTensor::SavedTensor(const Tensor& t, bool is_output, int output)
     : version_(t.version()), output_(is_output ? output : -1) {
-  FL_CHECK(!t->inference || !grad_enabled(), Runtime, "autograd",
-           "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor");
+  FL_CHECK(
+      !t->inference || !grad_enabled(), Runtime, "autograd",
+      "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor");
   t->version->watched = true;
   Tensor kept = is_output ? alias(t) : t;
   if (!saved_hooks.empty()) {
@@ -52,8 +53,10 @@ std::string describe(const Location& at) {
 
 [[noreturn, gnu::cold]] void changed(const Tensor& t, uint32_t saved_version, const Node* owner) {
   std::string saver = std::string(owner ? owner->op->name : "a function") + (owner ? describe(owner->made_at) : "");
-  std::string changer = t->version->changed_by ? t->version->changed_by + describe(t->version->changed_at) : "an in-place operation";
-  FL_FAIL(Runtime, "backward", "one of the variables needed for gradient computation has been modified by an inplace operation: a ",
+  std::string changer =
+      t->version->changed_by ? t->version->changed_by + describe(t->version->changed_at) : "an in-place operation";
+  FL_FAIL(Runtime, "backward",
+          "one of the variables needed for gradient computation has been modified by an inplace operation: a ",
           name(t.dtype()), " tensor of shape ", t.shape(), " was saved by ", saver, " at version ", saved_version,
           " and then changed by ", changer, " (now version ", t.version(),
           "). Use the out-of-place form there, or clone() the tensor before changing it");
@@ -67,7 +70,8 @@ Tensor SavedTensor::unpack(Node* owner) const {
     return t;
   }
   if (!tensor_.defined()) return tensor_;
-  if (tensor_.version() != version_) [[unlikely]] changed(tensor_, version_, owner);
+  if (tensor_.version() != version_) [[unlikely]]
+    changed(tensor_, version_, owner);
   if (output_ < 0 || !owner) return tensor_;
   Tensor out = alias(tensor_);
   AutogradMeta& meta = need_autograd(out);
@@ -259,9 +263,12 @@ Tensor record_list(const Op& op, std::span<const Tensor> inputs, Attrs attrs, Sa
 
 namespace {
 constexpr const char* kNoGradView =
-    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
-    "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either "
-    "both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)";
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case "
+    "is "
+    "ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
+    "either "
+    "both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the "
+    "inplace to be tracked)";
 }
 
 Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& out, const char* refuse) {
@@ -281,7 +288,8 @@ Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& 
     node->attrs.assign(attrs.begin(), attrs.end());
     meta.grad_fn = std::move(node);
   }
-  bool window = !meta.grad_fn && view->base.is_contiguous() && view->base.dtype() == out.dtype() && (!parent || parent->chain.empty());
+  bool window = !meta.grad_fn && view->base.is_contiguous() && view->base.dtype() == out.dtype() &&
+                (!parent || parent->chain.empty());
   if (!window) {
     if (parent) view->chain = view_chain(base);
     view->chain.emplace_back(&op, std::vector<Attr>(attrs.begin(), attrs.end()));
@@ -294,24 +302,31 @@ Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& 
 
 void check_inplace(const char* op, const Tensor& self, bool with_grad) {
   FL_CHECK(!self->inference || inference_, Runtime, op,
-           "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal tensor before doing inplace update");
+           "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a "
+           "normal tensor before doing inplace update");
   if (!grad_enabled_) return;
   if (self->requires_grad && self.is_leaf())
-    FL_FAIL(Runtime, op, "a leaf Variable that requires grad is being used in an in-place operation. Wrap the change in `with torch.no_grad():`");
+    FL_FAIL(Runtime, op,
+            "a leaf Variable that requires grad is being used in an in-place operation. Wrap the change in `with "
+            "torch.no_grad():`");
   ViewInfo* view = self->autograd ? self->autograd->view.get() : nullptr;
   if (!view) return;
   if (view->base.is_leaf() && view->base->requires_grad)
-    FL_FAIL(Runtime, op, "a view of a leaf Variable that requires grad is being used in an in-place operation. Wrap the change in `with torch.no_grad():`");
-  if (view->refuse && (with_grad || self.requires_grad() || view->base.requires_grad())) FL_FAIL(Runtime, op, view->refuse);
+    FL_FAIL(Runtime, op,
+            "a view of a leaf Variable that requires grad is being used in an in-place operation. Wrap the change in "
+            "`with torch.no_grad():`");
+  if (view->refuse && (with_grad || self.requires_grad() || view->base.requires_grad()))
+    FL_FAIL(Runtime, op, view->refuse);
 }
 
 InplaceRecord::InplaceRecord(const Op& op, Inputs inputs, const Tensor& self) : op_(op), self_(self) {
   active_ = needs_grad(inputs) || needs_grad({&self});
   if (self->inference || (grad_enabled_ && (active_ || self->autograd))) check_inplace(op.name, self, active_);
   for (int64_t i = 0; i < self.ndim(); i++)
-    FL_CHECK(self.stride(i) != 0 || self.size(i) <= 1, Runtime, op.name,
-             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-             "Please clone() the tensor before performing the operation");
+    FL_CHECK(
+        self.stride(i) != 0 || self.size(i) <= 1, Runtime, op.name,
+        "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+        "Please clone() the tensor before performing the operation");
   if (!active_) return;
   int i = 0;
   for (const Tensor* t : inputs) {
@@ -327,7 +342,7 @@ namespace {
 
 // The history of a tensor part of which was overwritten through a view.
 struct Slice {
-  Ref<Node> inner;      // the op that wrote
+  Ref<Node> inner;       // the op that wrote
   uint64_t self_inputs;  // which of its inputs were the view itself
   ViewChain chain;
 };
@@ -335,15 +350,14 @@ struct Slice {
 }  // namespace
 
 // Defined by ops/copy.cpp, which knows clone and copy_.
-void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs,
-                     const ViewChain& chain);
+void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs, const ViewChain& chain);
 
 namespace {
 const Op copy_slices_op{"CopySlices", [](Backward& b) {
                           auto slice = std::static_pointer_cast<Slice>(b.attr<std::shared_ptr<void>>(0));
                           copy_slices_vjp(b, *slice->inner, slice->self_inputs, slice->chain);
                         }};
-}
+}  // namespace
 
 void rebase_history(const Tensor& self, Ref<Node> node, int output, uint64_t self_inputs) {
   AutogradMeta& meta = need_autograd(self);

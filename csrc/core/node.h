@@ -71,8 +71,8 @@ struct GradHook {
 using HookList = std::map<int64_t, std::shared_ptr<GradHook>>;
 
 struct NodeHooks {
-  HookList tensor_pre;          // registered on a tensor: run first
-  HookList pre, post;           // registered on the node
+  HookList tensor_pre;             // registered on a tensor: run first
+  HookList pre, post;              // registered on the node
   std::map<int, HookList> retain;  // of retain_grad, by output: run last of the pre hooks
 };
 
@@ -108,8 +108,8 @@ class Node final : public Counted, public Pooled<Node> {
 using ViewChain = std::vector<std::pair<const Op*, std::vector<Attr>>>;
 struct ViewInfo : Pooled<ViewInfo> {
   Tensor base;
-  ViewChain chain;  // empty: a window on the contiguous memory of the base, see view_chain()
-  uint32_t version = 0;        // of the shared counter when grad_fn was made
+  ViewChain chain;               // empty: a window on the contiguous memory of the base, see view_chain()
+  uint32_t version = 0;          // of the shared counter when grad_fn was made
   const char* refuse = nullptr;  // why in-place changes are not allowed (views of multi-view ops)
 };
 
@@ -119,7 +119,7 @@ struct AutogradMeta : Pooled<AutogradMeta> {
   Tensor grad;
   Node* accumulator = nullptr;  // of a leaf; not owned
   std::unique_ptr<ViewInfo> view;
-  HookList hooks;           // of a leaf (others keep theirs on grad_fn)
+  HookList hooks;  // of a leaf (others keep theirs on grad_fn)
   HookList post_accumulate;
   bool retains_grad = false;
 };
@@ -169,10 +169,12 @@ void record_many(const Op& op, std::span<const Tensor> inputs, Attrs attrs, Save
 // A list of inputs (cat, stack).
 Tensor record_list(const Op& op, std::span<const Tensor> inputs, Attrs attrs, Saves saved, const Tensor& out);
 // `out` is a view of `base` made by op.replay(base, attrs).
-Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& out, const char* refuse_inplace = nullptr);
+Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& out,
+                   const char* refuse_inplace = nullptr);
 // How a view is taken from its base.
 ViewChain view_chain(const Tensor& view);
-// The op behind windows on contiguous memory (as_strided: shape, strides, offset, shape of the base); set by ops/views.cpp.
+// The op behind windows on contiguous memory (as_strided: shape, strides, offset, shape of the base); set by
+// ops/views.cpp.
 extern const Op* window_op;
 
 // In-place: check before writing into `self` (leaf that requires grad, inference, expanded memory, ...), then write,

@@ -13,7 +13,8 @@ int64_t count(DimsRef shape) {
     overflow |= __builtin_mul_overflow(n, d, &n);
   }
   if (zero) return 0;
-  FL_CHECK(!overflow && n < (int64_t{1} << 58), Runtime, "shape", "Storage size calculation overflowed with sizes=", shape);
+  FL_CHECK(!overflow && n < (int64_t{1} << 58), Runtime, "shape",
+           "Storage size calculation overflowed with sizes=", shape);
   return n;
 }
 
@@ -73,7 +74,8 @@ bool is_dense(DimsRef shape, DimsRef strides) {
 int64_t wrap_dim(int64_t dim, int64_t ndim, const char* op) {
   int64_t n = std::max<int64_t>(ndim, 1);
   if (dim < -n || dim >= n) [[unlikely]] {
-    FL_FAIL(Index, op, "Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", dim, ")");
+    FL_FAIL(Index, op, "Dimension out of range (expected to be in range of [", -n, ", ", n - 1, "], but got ", dim,
+            ")");
   }
   return dim < 0 ? dim + n : dim;
 }

@@ -30,7 +30,8 @@ class Version : public Counted {
   Location changed_at;
   void bump(const char* op) {
     value++;
-    if (watched) [[unlikely]] remember(op);
+    if (watched) [[unlikely]]
+      remember(op);
   }
 
  private:

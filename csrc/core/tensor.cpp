@@ -62,14 +62,16 @@ Tensor empty_strided(DimsRef shape, DimsRef strides, DType dtype) {
            ") must match dimensionality of strides (", strides.size(), ")");
   int64_t n = count(shape), span = n ? 1 : 0;
   for (size_t i = 0; i < shape.size(); i++) {
-    FL_CHECK(strides[i] >= 0, Runtime, "empty_strided", "as_strided: Negative strides are not supported at the moment, got strides: ", strides);
+    FL_CHECK(strides[i] >= 0, Runtime, "empty_strided",
+             "as_strided: Negative strides are not supported at the moment, got strides: ", strides);
     if (n) span += (shape[i] - 1) * strides[i];
   }
   return make(Dims(shape), Dims(strides), n, is_contiguous(shape, strides), dtype, span);
 }
 
 Tensor empty_like(const Tensor& like, DType dtype) {
-  if (like.is_contiguous()) return make(like.shape(), contiguous_strides(like.shape()), like.numel(), true, dtype, like.numel());
+  if (like.is_contiguous())
+    return make(like.shape(), contiguous_strides(like.shape()), like.numel(), true, dtype, like.numel());
   if (is_dense(like.shape(), like.strides()))
     return make(like.shape(), like.strides(), like.numel(), false, dtype, like.numel());
   // The order of the strides, without their gaps.

@@ -1,10 +1,9 @@
 #include "core/threads.h"
 
-#include <sys/mman.h>
-
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -7,8 +7,8 @@
 namespace flambeau {
 
 namespace cpu {
-#define FL_DECLARE(isa)       \
-  namespace isa {             \
+#define FL_DECLARE(isa)        \
+  namespace isa {              \
   void fill(Kernels& kernels); \
   }
 #ifdef FL_HAVE_BASELINE
@@ -37,12 +37,14 @@ struct Selected {
     const Variant variants[] = {
 #ifdef FL_HAVE_AVX512
         {"avx512",
-         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd"),
+         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512cd"),
          cpu::avx512::fill},
 #endif
 #ifdef FL_HAVE_AVX2
-        {"avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"), cpu::avx2::fill},
+        {"avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"),
+         cpu::avx2::fill},
 #endif
 #ifdef FL_HAVE_BASELINE
         {"baseline", true, cpu::baseline::fill},
@@ -55,7 +57,8 @@ struct Selected {
       isa = v.name;
       return;
     }
-    FL_FAIL(Runtime, "import", "no kernels for this processor", wanted ? " with FLAMBEAU_ISA=" : "", wanted ? wanted : "");
+    FL_FAIL(Runtime, "import", "no kernels for this processor", wanted ? " with FLAMBEAU_ISA=" : "",
+            wanted ? wanted : "");
   }
 };
 

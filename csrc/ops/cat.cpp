@@ -29,11 +29,12 @@ Dims cat_shape(std::span<const Tensor> tensors, const Tensor& first, int64_t dim
     const Tensor& t = tensors[k];
     FL_CHECK(t.ndim() > 0, Runtime, "cat", "zero-dimensional tensor (at position ", k, ") cannot be concatenated");
     if (skipped(t)) continue;
-    FL_CHECK(t.ndim() == first.ndim(), Shape, "cat", "Tensors must have same number of dimensions: got ", first.ndim(), " and ", t.ndim());
+    FL_CHECK(t.ndim() == first.ndim(), Shape, "cat", "Tensors must have same number of dimensions: got ", first.ndim(),
+             " and ", t.ndim());
     for (int64_t i = 0; i < t.ndim(); i++) {
-      FL_CHECK(i == dim || t.size(i) == first.size(i), Shape, "cat", "Sizes of tensors must match except in dimension ", dim,
-               ". Expected size ", first.size(i), " but got size ", t.size(i), " for tensor number ", k, " in the list: shapes ",
-               first.shape(), " and ", t.shape());
+      FL_CHECK(i == dim || t.size(i) == first.size(i), Shape, "cat", "Sizes of tensors must match except in dimension ",
+               dim, ". Expected size ", first.size(i), " but got size ", t.size(i), " for tensor number ", k,
+               " in the list: shapes ", first.shape(), " and ", t.shape());
     }
     total += t.size(dim);
   }
@@ -57,7 +58,8 @@ bool cat_runs(std::span<const Tensor> tensors, const Tensor& out, int64_t dim) {
     offset += bytes;
   }
   if (parts.empty()) return true;
-  need(kernels_of(out).copy.cat, "cat", out)({parts.data(), int64_t(parts.size()), runs, out.size(dim) * inner, out.raw()});
+  need(kernels_of(out).copy.cat, "cat",
+       out)({parts.data(), int64_t(parts.size()), runs, out.size(dim) * inner, out.raw()});
   return true;
 }
 

@@ -10,13 +10,17 @@ namespace {
 
 Tensor empty_in(const Tensor& x, DType dtype, MemoryFormat format) {
   switch (format) {
-    case MemoryFormat::Contiguous: return empty(x.shape(), dtype);
-    case MemoryFormat::Preserve: return empty_like(x, dtype);
+    case MemoryFormat::Contiguous:
+      return empty(x.shape(), dtype);
+    case MemoryFormat::Preserve:
+      return empty_like(x, dtype);
     case MemoryFormat::ChannelsLast:
-      FL_CHECK(x.ndim() == 4, Runtime, "contiguous", "required rank 4 tensor to use channels_last format, got shape ", x.shape());
+      FL_CHECK(x.ndim() == 4, Runtime, "contiguous", "required rank 4 tensor to use channels_last format, got shape ",
+               x.shape());
       break;
     case MemoryFormat::ChannelsLast3d:
-      FL_CHECK(x.ndim() == 5, Runtime, "contiguous", "required rank 5 tensor to use channels_last_3d format, got shape ", x.shape());
+      FL_CHECK(x.ndim() == 5, Runtime, "contiguous",
+               "required rank 5 tensor to use channels_last_3d format, got shape ", x.shape());
       break;
   }
   return empty_strided(x.shape(), channels_last_strides(x.shape()), dtype);
@@ -85,7 +89,8 @@ bool is_contiguous(const Tensor& x, MemoryFormat format) {
         if (x.size(i) != 1 && x.stride(i) != wanted[i]) return x.numel() == 0;
       return true;
     }
-    default: return x.is_contiguous();
+    default:
+      return x.is_contiguous();
   }
 }
 
@@ -106,7 +111,8 @@ Tensor to_dtype(const Tensor& x, DType dtype, MemoryFormat format) {
 
 Tensor copy_(const Tensor& self, const Tensor& source) {
   Dims shape = broadcast_shapes(self.shape(), source.shape(), "copy_");
-  FL_CHECK(shape == self.shape(), Shape, "copy_", "output with shape ", self.shape(), " doesn't match the broadcast shape ", shape);
+  FL_CHECK(shape == self.shape(), Shape, "copy_", "output with shape ", self.shape(),
+           " doesn't match the broadcast shape ", shape);
   if (self.is(source)) return self;
   InplaceRecord recording(copy_op, {&self, &source}, self);
   // A source in the same memory may overlap the target.
@@ -117,7 +123,8 @@ Tensor copy_(const Tensor& self, const Tensor& source) {
 }
 
 Tensor fill_(const Tensor& self, const Tensor& value) {
-  FL_CHECK(value.ndim() == 0, Runtime, "fill_", "fill_ only supports 0-dimension value tensor but got tensor with ", value.ndim(), " dimensions.");
+  FL_CHECK(value.ndim() == 0, Runtime, "fill_", "fill_ only supports 0-dimension value tensor but got tensor with ",
+           value.ndim(), " dimensions.");
   InplaceRecord recording(fill_op, {&self, &value}, self);
   write(self, value);
   recording.finish({}, {});
@@ -181,8 +188,7 @@ namespace flambeau {
 
 // The gradient of a base part of which was overwritten: what lies outside the view passes, what lies inside goes
 // through the op that wrote there.
-void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs,
-                     const ViewChain& chain) {
+void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs, const ViewChain& chain) {
   auto replay = [&](Tensor t) {
     for (auto& [op, attrs] : chain) t = op->replay(t, attrs);
     return t;

@@ -22,24 +22,27 @@ Tensor generate(int64_t n, DType tile, DType dtype, F value) {
 int64_t arange_count(double start, double end, double step) {
   FL_CHECK(step != 0.0, Runtime, "arange", "step must be nonzero");
   FL_CHECK(std::isfinite(start) && std::isfinite(end), Runtime, "arange", "unsupported range: ", start, " -> ", end);
-  FL_CHECK((step > 0) == (end >= start) || start == end, Runtime, "arange", "upper bound and lower bound inconsistent with step sign: start ", start,
-           ", end ", end, ", step ", step);
+  FL_CHECK((step > 0) == (end >= start) || start == end, Runtime, "arange",
+           "upper bound and lower bound inconsistent with step sign: start ", start, ", end ", end, ", step ", step);
   double n = std::ceil((end - start) / step);
-  FL_CHECK(n >= 0 && n < 0x1p62, Runtime, "arange", "invalid size, possible overflow? start ", start, ", end ", end, ", step ", step);
+  FL_CHECK(n >= 0 && n < 0x1p62, Runtime, "arange", "invalid size, possible overflow? start ", start, ", end ", end,
+           ", step ", step);
   return static_cast<int64_t>(n);
 }
 
 int64_t arange_count(int64_t start, int64_t end, int64_t step) {
   FL_CHECK(step != 0, Runtime, "arange", "step must be nonzero");
-  FL_CHECK(step > 0 ? end >= start : end <= start, Runtime, "arange", "upper bound and lower bound inconsistent with step sign: start ", start,
-           ", end ", end, ", step ", step);
-  auto span = static_cast<unsigned __int128>(step > 0 ? static_cast<__int128>(end) - start : static_cast<__int128>(start) - end);
+  FL_CHECK(step > 0 ? end >= start : end <= start, Runtime, "arange",
+           "upper bound and lower bound inconsistent with step sign: start ", start, ", end ", end, ", step ", step);
+  auto span = static_cast<unsigned __int128>(step > 0 ? static_cast<__int128>(end) - start
+                                                      : static_cast<__int128>(start) - end);
   auto width = static_cast<unsigned __int128>(step > 0 ? static_cast<__int128>(step) : -static_cast<__int128>(step));
   return static_cast<int64_t>((span + width - 1) / width);
 }
 
 void need_ordered(const char* op, DType t) {
-  FL_CHECK(!is_complex(t) && !is_bool(t), NotImplemented, op, "\"", op, "_cpu\" not implemented for '", info(t).title, "'");
+  FL_CHECK(!is_complex(t) && !is_bool(t), NotImplemented, op, "\"", op, "_cpu\" not implemented for '", info(t).title,
+           "'");
 }
 
 }  // namespace
@@ -50,7 +53,9 @@ Tensor arange(const Tensor& start, const Tensor& end, const Tensor& step, DType 
   if (integer(start) && integer(end) && integer(step)) {
     int64_t a = *start.data<int64_t>(), s = *step.data<int64_t>();
     int64_t n = arange_count(a, *end.data<int64_t>(), s);
-    return generate<int64_t>(n, DType::Int64, dtype, [=](int64_t i) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(i) * static_cast<uint64_t>(s)); });
+    return generate<int64_t>(n, DType::Int64, dtype, [=](int64_t i) {
+      return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(i) * static_cast<uint64_t>(s));
+    });
   }
   double a = item(start), s = item(step);
   int64_t n = arange_count(a, item(end), s);
@@ -67,10 +72,12 @@ namespace {
 template <class F>
 Tensor spaced(const char* op, double start, double end, int64_t steps, DType dtype, F map) {
   FL_CHECK(steps >= 0, Runtime, op, "number of steps must be non-negative, got ", steps);
-  FL_CHECK(!is_complex(dtype) && !is_bool(dtype), NotImplemented, op, "\"", op, "_cpu\" not implemented for '", info(dtype).title, "'");
+  FL_CHECK(!is_complex(dtype) && !is_bool(dtype), NotImplemented, op, "\"", op, "_cpu\" not implemented for '",
+           info(dtype).title, "'");
   double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0.0;
   return generate<double>(steps, DType::Float64, dtype, [=](int64_t i) {
-    return map(steps == 1 || i < steps / 2 ? start + step * static_cast<double>(i) : end - step * static_cast<double>(steps - 1 - i));
+    return map(steps == 1 || i < steps / 2 ? start + step * static_cast<double>(i)
+                                           : end - step * static_cast<double>(steps - 1 - i));
   });
 }
 
@@ -96,8 +103,9 @@ Tensor eye(int64_t rows, int64_t columns, DType dtype) {
 Tensor triangle_indices(int64_t rows, int64_t columns, int64_t offset, bool lower, DType dtype) {
   const char* op = lower ? "tril_indices" : "triu_indices";
   FL_CHECK(rows >= 0 && columns >= 0, Runtime, op, "row and col must be non-negative, got ", rows, " and ", columns);
-  FL_CHECK(dtype == DType::Int64 || dtype == DType::Int32 || dtype == DType::Int16 || dtype == DType::Int8 || dtype == DType::UInt8, NotImplemented,
-           op, "\"", op, "\" not implemented for '", info(dtype).title, "'");
+  FL_CHECK(dtype == DType::Int64 || dtype == DType::Int32 || dtype == DType::Int16 || dtype == DType::Int8 ||
+               dtype == DType::UInt8,
+           NotImplemented, op, "\"", op, "\" not implemented for '", info(dtype).title, "'");
   // Columns [first, last) of a row belong to the triangle.
   auto bounds = [&](int64_t row) {
     int64_t cut = std::clamp<int64_t>(row + offset + (lower ? 1 : 0), 0, columns);

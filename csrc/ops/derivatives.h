@@ -35,9 +35,7 @@ Tensor pow_exponent_derivative(const Tensor& g, const Tensor& a, const Tensor& b
   return where(zero, 0.0, g * conj(y * log(a)));
 }
 
-Tensor logaddexp_derivative(const Tensor& g, const Tensor& a, const Tensor& b) {
-  return g * conj(sigmoid(a - b));
-}
+Tensor logaddexp_derivative(const Tensor& g, const Tensor& a, const Tensor& b) { return g * conj(sigmoid(a - b)); }
 Tensor xlogy_derivative(const Tensor& g, const Tensor& a, const Tensor& b) {
   return where(logical_and(eq(a, 0.0), le(b, 0.0)), 0.0, g * log(b));
 }

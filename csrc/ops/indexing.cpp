@@ -34,9 +34,10 @@ Tensor apart(const Tensor& source, const Tensor& target) {
 
 bool is_index(DType t) { return t == DType::Int64 || t == DType::Int32; }
 
-[[noreturn]] void out_of_bounds(const char* op, int64_t value, const char* what, int64_t position, int64_t dim, int64_t size) {
-  FL_FAIL(Index, op, "index ", value, " is out of bounds for dimension ", dim, " with size ", size, ": ", what, " element ", position,
-          " must be in [", -size, ", ", size, ")");
+[[noreturn]] void out_of_bounds(const char* op, int64_t value, const char* what, int64_t position, int64_t dim,
+                                int64_t size) {
+  FL_FAIL(Index, op, "index ", value, " is out of bounds for dimension ", dim, " with size ", size, ": ", what,
+          " element ", position, " must be in [", -size, ", ", size, ")");
 }
 
 // A dense int64 copy (or itself) of an index in [0, size), for the functions along one dimension.
@@ -45,8 +46,8 @@ Tensor checked_index(const char* op, const Tensor& index, int64_t dim, int64_t s
   const int64_t* at = out.data<int64_t>();
   int64_t bad = kernels().out_of_range(at, out.numel(), 0, size);
   if (bad >= 0) {
-    FL_FAIL(Index, op, "index ", at[bad], " is out of bounds for dimension ", dim, " with size ", size, ": element ", bad,
-            " of index must be in [0, ", size, ")");
+    FL_FAIL(Index, op, "index ", at[bad], " is out of bounds for dimension ", dim, " with size ", size, ": element ",
+            bad, " of index must be in [0, ", size, ")");
   }
   return out;
 }
@@ -76,8 +77,13 @@ struct Blocks {
   std::vector<int64_t> before, index, after;
   int64_t block = 1;
   BlockPlan plan() const {
-    return {static_cast<int64_t>(before.size()), static_cast<int64_t>(index.size()), static_cast<int64_t>(after.size()), block,
-            before.data(), index.data(), after.data()};
+    return {static_cast<int64_t>(before.size()),
+            static_cast<int64_t>(index.size()),
+            static_cast<int64_t>(after.size()),
+            block,
+            before.data(),
+            index.data(),
+            after.data()};
   }
 };
 
@@ -101,7 +107,8 @@ Blocks blocks_of(const Tensor& x, const Dims& dims, const Tensor& places, bool f
   int64_t n = places.numel();
   out.index.assign(at, at + n);
   bool joined = true;  // the indexed dimensions are one run of memory
-  for (int64_t k = 0; k + 1 < dims.size(); k++) joined &= x.stride(dims[k]) == x.stride(dims[k + 1]) * x.size(dims[k + 1]);
+  for (int64_t k = 0; k + 1 < dims.size(); k++)
+    joined &= x.stride(dims[k]) == x.stride(dims[k + 1]) * x.size(dims[k + 1]);
   if (joined) {
     int64_t stride = dims.empty() ? 0 : x.stride(dims.back());
     for (int64_t i = 0; i < n; i++) out.index[i] *= stride;
@@ -179,13 +186,14 @@ Entry entry_of(const Tensor& x, const Tensor& index, int64_t dim, int64_t positi
     int64_t n = index.ndim(), size = 1;
     FL_CHECK(dim + n <= x.ndim(), Index, "index", "too many indices for tensor of dimension ", x.ndim());
     for (int64_t d = 0; d < n; d++) {
-      FL_CHECK(index.size(d) == x.size(dim + d), Index, "index", "The shape of the mask ", index.shape(), " at index ", d,
-               " does not match the shape of the indexed tensor ", x.shape(), " at index ", dim + d);
+      FL_CHECK(index.size(d) == x.size(dim + d), Index, "index", "The shape of the mask ", index.shape(), " at index ",
+               d, " does not match the shape of the indexed tensor ", x.shape(), " at index ", dim + d);
       size *= x.size(dim + d);
     }
     return {dim, n, size, mask_places(index)};
   }
-  FL_CHECK(is_index(t), Index, "index", "tensors used as indices must be long, int, byte or bool tensors, got ", name(t), " at position ", position);
+  FL_CHECK(is_index(t), Index, "index", "tensors used as indices must be long, int, byte or bool tensors, got ",
+           name(t), " at position ", position);
   FL_CHECK(dim < x.ndim(), Index, "index", "too many indices for tensor of dimension ", x.ndim());
   int64_t size = x.size(dim);
   Tensor at = plain_as(index, DType::Int64);
@@ -220,7 +228,8 @@ Places resolve_index(const Tensor& x, std::span<const Tensor> index) {
     try {
       shape = k == 0 ? e.at.shape() : broadcast_shapes(shape, e.at.shape(), "index");
     } catch (const Error&) {
-      FL_FAIL(Index, "index", "shape mismatch: indexing tensors could not be broadcast together with shapes ", shape, ", ", e.at.shape());
+      FL_FAIL(Index, "index", "shape mismatch: indexing tensors could not be broadcast together with shapes ", shape,
+              ", ", e.at.shape());
     }
   }
   GradMode no_grad(false);
@@ -238,7 +247,9 @@ Places resolve_index(const Tensor& x, std::span<const Tensor> index) {
 
 namespace {
 
-std::shared_ptr<void> pack(const Places& p) { return std::make_shared<Places>(Places{p.dims, Tensor(), p.front, p.result}); }
+std::shared_ptr<void> pack(const Places& p) {
+  return std::make_shared<Places>(Places{p.dims, Tensor(), p.front, p.result});
+}
 Places unpack(Backward& b) {
   Places p = *std::static_pointer_cast<Places>(b.attr<std::shared_ptr<void>>(0));
   p.at = b.saved(0);
@@ -289,7 +300,8 @@ Tensor put_places_(const Tensor& x, const Places& p, const Tensor& values, bool 
 
 // A mask of x's own shape: no places are needed unless a derivative asks for them.
 bool is_whole_mask(const Tensor& x, std::span<const Tensor> index) {
-  return index.size() == 1 && index[0].defined() && index[0].dtype() == DType::Bool && index[0].ndim() > 0 && index[0].shape() == x.shape();
+  return index.size() == 1 && index[0].defined() && index[0].dtype() == DType::Bool && index[0].ndim() > 0 &&
+         index[0].shape() == x.shape();
 }
 
 }  // namespace
@@ -300,8 +312,10 @@ Tensor index(const Tensor& x, std::span<const Tensor> index) {
 }
 
 Tensor index_put(const Tensor& x, std::span<const Tensor> index, const Tensor& values, bool accumulate, bool in_place) {
-  FL_CHECK(values.dtype() == x.dtype(), DType, "index_put", "Index put requires the source and destination dtypes match, got ",
-           info(x.dtype()).title, " for the destination and ", info(values.dtype()).title, " for the source; write values.to(", name(x.dtype()), ")");
+  FL_CHECK(values.dtype() == x.dtype(), DType, "index_put",
+           "Index put requires the source and destination dtypes match, got ", info(x.dtype()).title,
+           " for the destination and ", info(values.dtype()).title, " for the source; write values.to(",
+           name(x.dtype()), ")");
   Places p = resolve_index(x, index);
   Dims shape;
   Tensor trimmed = values;
@@ -311,8 +325,8 @@ Tensor index_put(const Tensor& x, std::span<const Tensor> index, const Tensor& v
     int64_t have = trimmed.size(trimmed.ndim() - 1 - i);
     fits = have == 1 || have == p.result[p.result.size() - 1 - i];
   }
-  FL_CHECK(fits, Shape, "index_put", "shape mismatch: value tensor of shape ", values.shape(), " cannot be broadcast to indexing result of shape ",
-           p.result);
+  FL_CHECK(fits, Shape, "index_put", "shape mismatch: value tensor of shape ", values.shape(),
+           " cannot be broadcast to indexing result of shape ", p.result);
   Tensor spread = expand(trimmed, p.result);
   return in_place ? put_places_(x, p, spread, accumulate) : put_places(x, p, spread, accumulate);
 }
@@ -325,18 +339,21 @@ namespace {
 Tensor as_vector(const Tensor& x) { return x.ndim() ? x : view(x, {1}); }
 
 Tensor vector_index(const char* op, const Tensor& index) {
-  FL_CHECK(is_index(index.dtype()), Runtime, op, op, "(): Expected dtype int32 or int64 for index, got ", name(index.dtype()));
+  FL_CHECK(is_index(index.dtype()), Runtime, op, op, "(): Expected dtype int32 or int64 for index, got ",
+           name(index.dtype()));
   FL_CHECK(index.ndim() <= 1, Index, op, op, "(): Index is supposed to be a vector, got shape ", index.shape());
   return index.ndim() ? index : view(index, {1});
 }
 
 void check_slices(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
-  FL_CHECK(x.dtype() == source.dtype(), DType, op, op, "(): self (", info(x.dtype()).title, ") and source (", info(source.dtype()).title,
-           ") must have the same scalar type");
-  FL_CHECK(source.ndim() == x.ndim(), Shape, op, "source must have as many dimensions as self: self ", x.shape(), ", source ", source.shape());
+  FL_CHECK(x.dtype() == source.dtype(), DType, op, op, "(): self (", info(x.dtype()).title, ") and source (",
+           info(source.dtype()).title, ") must have the same scalar type");
+  FL_CHECK(source.ndim() == x.ndim(), Shape, op, "source must have as many dimensions as self: self ", x.shape(),
+           ", source ", source.shape());
   for (int64_t d = 0; d < x.ndim(); d++)
     FL_CHECK(source.size(d) == (d == dim ? index.numel() : x.size(d)), Shape, op,
-             "source tensor shape must match self tensor shape, excluding the specified dimension, where it has one slice per index: self ",
+             "source tensor shape must match self tensor shape, excluding the specified dimension, where it has one "
+             "slice per index: self ",
              x.shape(), ", source ", source.shape(), ", dim ", dim, ", ", index.numel(), " indices");
 }
 
@@ -368,7 +385,8 @@ void index_fill_vjp(Backward& b) {
 const Op index_fill_op{"index_fill", index_fill_vjp};
 
 // Writes slices of `source` into x.
-Tensor write_slices(const Op& op, const Tensor& x, int64_t dim, const Tensor& at, const Tensor& source, bool accumulate, bool in_place) {
+Tensor write_slices(const Op& op, const Tensor& x, int64_t dim, const Tensor& at, const Tensor& source, bool accumulate,
+                    bool in_place) {
   if (in_place) {
     Tensor values = apart(source, x);
     InplaceRecord recording(op, {&x, &source}, x);
@@ -386,7 +404,8 @@ Tensor write_slices(const Op& op, const Tensor& x, int64_t dim, const Tensor& at
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   dim = wrap_dim(dim, x.ndim(), "index_select");
   Tensor line = vector_index("index_select", index);
-  FL_CHECK(x.ndim() > 0 || line.numel() == 1, Index, "index_select", "index_select(): Index to scalar can have only 1 value, got ", line.numel(), " value(s)");
+  FL_CHECK(x.ndim() > 0 || line.numel() == 1, Index, "index_select",
+           "index_select(): Index to scalar can have only 1 value, got ", line.numel(), " value(s)");
   GradMode quiet(grad_enabled());
   Tensor source = x.ndim() ? x : alias(x, {1}, {1}, x->offset);
   Tensor at = checked_index("index_select", line, dim, source.size(dim));
@@ -403,28 +422,33 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
   Tensor line = vector_index("index_add", index);
   if (x.ndim()) check_slices("index_add", x, dim, line, source);
   FL_CHECK(x.ndim() > 0 || (source.numel() == line.numel() && x.dtype() == source.dtype()), Shape, "index_add",
-           "a 0-dim self takes one element of its dtype per index, got source ", source.shape(), " ", name(source.dtype()));
+           "a 0-dim self takes one element of its dtype per index, got source ", source.shape(), " ",
+           name(source.dtype()));
   Tensor at = checked_index("index_add", line, dim, x.ndim() ? x.size(dim) : 1);
   return write_slices(index_add_op, x, dim, at, source, true, in_place);
 }
 
 Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, bool in_place) {
   dim = wrap_dim(dim, x.ndim(), "index_copy");
-  FL_CHECK(index.dtype() == DType::Int64, Runtime, "index_copy", "index_copy_(): Expected a long tensor for index, but got ", info(index.dtype()).title);
+  FL_CHECK(index.dtype() == DType::Int64, Runtime, "index_copy",
+           "index_copy_(): Expected a long tensor for index, but got ", info(index.dtype()).title);
   Tensor line = vector_index("index_copy", index);
   if (x.ndim() && !(source.ndim() == 0 && line.numel() == 1)) check_slices("index_copy", x, dim, line, source);
-  FL_CHECK(x.dtype() == source.dtype(), DType, "index_copy", "index_copy_(): self and source expected to have the same dtype, but got (self) ",
-           info(x.dtype()).title, " and (source) ", info(source.dtype()).title);
+  FL_CHECK(x.dtype() == source.dtype(), DType, "index_copy",
+           "index_copy_(): self and source expected to have the same dtype, but got (self) ", info(x.dtype()).title,
+           " and (source) ", info(source.dtype()).title);
   Tensor at = checked_index("index_copy", line, dim, x.ndim() ? x.size(dim) : 1);
-  FL_CHECK(source.numel() == (x.ndim() && x.size(dim) ? x.numel() / x.size(dim) * line.numel() : line.numel()), Shape, "index_copy",
-           "source ", source.shape(), " does not hold one slice of self ", x.shape(), " per index");
+  FL_CHECK(source.numel() == (x.ndim() && x.size(dim) ? x.numel() / x.size(dim) * line.numel() : line.numel()), Shape,
+           "index_copy", "source ", source.shape(), " does not hold one slice of self ", x.shape(), " per index");
   return write_slices(index_copy_op, x, dim, at, source, false, in_place);
 }
 
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& value, bool in_place) {
   dim = wrap_dim(dim, x.ndim(), "index_fill");
-  FL_CHECK(index.dtype() == DType::Int64, Index, "index_fill", "index_fill_(): Expected dtype int64 for index, got ", name(index.dtype()));
-  FL_CHECK(value.ndim() == 0, Runtime, "index_fill", "index_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.ndim(),
+  FL_CHECK(index.dtype() == DType::Int64, Index, "index_fill", "index_fill_(): Expected dtype int64 for index, got ",
+           name(index.dtype()));
+  FL_CHECK(value.ndim() == 0, Runtime, "index_fill",
+           "index_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.ndim(),
            " dimension(s).");
   FL_CHECK(!is_complex(value.dtype()) || is_complex(x.dtype()), Runtime, "index_fill",
            "index_fill_(): Converting complex Scalar to non-complex type is not supported");
@@ -468,34 +492,39 @@ struct DimWalk {
     for (int64_t s : sizes) rows *= s;
     bool dim_is_inner = n == 0 || dim == n - 1;
     int64_t dim_stride = n ? x.stride(dim) : 0;
-    plan = {static_cast<int>(sizes.size()), sizes.data(), strides.data(), rows, inner, dim_is_inner ? 0 : x.stride(n - 1), dim_stride, dim_is_inner};
+    plan = {static_cast<int>(sizes.size()),     sizes.data(), strides.data(), rows, inner,
+            dim_is_inner ? 0 : x.stride(n - 1), dim_stride,   dim_is_inner};
   }
 };
 
 // The index of gather and scatter: as many dimensions as x, no larger outside of dim.
 Tensor element_index(const char* op, const Tensor& x, int64_t dim, const Tensor& index) {
   if (index.numel() == 0) return index;
-  FL_CHECK(is_index(index.dtype()), Runtime, op, op, "(): Expected dtype int32/int64 for index, got ", name(index.dtype()));
+  FL_CHECK(is_index(index.dtype()), Runtime, op, op, "(): Expected dtype int32/int64 for index, got ",
+           name(index.dtype()));
   int64_t rank = std::max<int64_t>(x.ndim(), 1);
-  FL_CHECK(std::max<int64_t>(index.ndim(), 1) == rank, Shape, op, "Index tensor must have the same number of dimensions as input tensor: index ",
-           index.shape(), ", input ", x.shape());
+  FL_CHECK(std::max<int64_t>(index.ndim(), 1) == rank, Shape, op,
+           "Index tensor must have the same number of dimensions as input tensor: index ", index.shape(), ", input ",
+           x.shape());
   for (int64_t d = 0; d < x.ndim() && d < index.ndim(); d++)
-    FL_CHECK(d == dim || index.size(d) <= x.size(d), Shape, op, "Size does not match at dimension ", d, " expected index ", index.shape(),
-             " to be no larger than self ", x.shape(), " apart from dimension ", dim);
+    FL_CHECK(d == dim || index.size(d) <= x.size(d), Shape, op, "Size does not match at dimension ", d,
+             " expected index ", index.shape(), " to be no larger than self ", x.shape(), " apart from dimension ",
+             dim);
   Tensor at = checked_index(op, index, dim, x.ndim() ? x.size(dim) : 1);
   return at->storage == index->storage ? clone(at) : at;
 }
 
 // The part of a source that an index covers, dense.
 Tensor covered(const char* op, const Tensor& source, const Tensor& at, const Tensor& target) {
-  FL_CHECK(source.dtype() == target.dtype(), DType, op, "scatter(): Expected self.dtype to be equal to src.dtype, got ", name(target.dtype()), " and ",
-           name(source.dtype()));
+  FL_CHECK(source.dtype() == target.dtype(), DType, op, "scatter(): Expected self.dtype to be equal to src.dtype, got ",
+           name(target.dtype()), " and ", name(source.dtype()));
   FL_CHECK(std::max<int64_t>(source.ndim(), 1) == std::max<int64_t>(at.ndim(), 1), Shape, op,
-           "Index tensor must have the same number of dimensions as src tensor: index ", at.shape(), ", src ", source.shape());
+           "Index tensor must have the same number of dimensions as src tensor: index ", at.shape(), ", src ",
+           source.shape());
   Tensor part = source;
   for (int64_t d = 0; d < source.ndim() && d < at.ndim(); d++) {
-    FL_CHECK(at.size(d) <= source.size(d), Shape, op, "Expected index ", at.shape(), " to be no larger than self ", target.shape(),
-             " apart from the dimension and to be no larger size than src ", source.shape());
+    FL_CHECK(at.size(d) <= source.size(d), Shape, op, "Expected index ", at.shape(), " to be no larger than self ",
+             target.shape(), " apart from the dimension and to be no larger size than src ", source.shape());
     if (at.size(d) < source.size(d)) part = narrow(part, d, 0, at.size(d));
   }
   return part;
@@ -535,7 +564,8 @@ void scatter_into(const Tensor& target, int64_t dim, const Tensor& at, const Ten
   }
 }
 
-Tensor scatter_any(const Op& op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const Reduce* how, bool in_place) {
+Tensor scatter_any(const Op& op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                   const Reduce* how, bool in_place) {
   dim = wrap_dim(dim, x.ndim(), op.name);
   Tensor at = element_index(op.name, x, dim, index);
   if (at.numel() == 0) {
@@ -593,14 +623,15 @@ Tensor scatter_combine(const Tensor& x, int64_t dim, const Tensor& index, const 
 namespace {
 
 Tensor flat_index(const char* op, const Tensor& x, const Tensor& index) {
-  FL_CHECK(index.dtype() == DType::Int64, Runtime, op, op, "(): Expected a long tensor for index, but got ", info(index.dtype()).title);
+  FL_CHECK(index.dtype() == DType::Int64, Runtime, op, op, "(): Expected a long tensor for index, but got ",
+           info(index.dtype()).title);
   int64_t size = x.numel(), n = index.numel();
   FL_CHECK(size > 0 || n == 0, Index, op, op, "(): tried to take from an empty tensor");
   Tensor at = clone(plain(index), MemoryFormat::Contiguous);
   int64_t* values = at.data<int64_t>();
   int64_t bad = kernels().out_of_range(values, n, -size, size);
-  FL_CHECK(bad < 0, Index, op, "out of range: tried to access index ", values[bad], " (element ", bad, " of index) on a tensor of ", size,
-           " elements; valid are [", -size, ", ", size, ")");
+  FL_CHECK(bad < 0, Index, op, "out of range: tried to access index ", values[bad], " (element ", bad,
+           " of index) on a tensor of ", size, " elements; valid are [", -size, ", ", size, ")");
   for (int64_t i = 0; i < n; i++) values[i] += values[i] < 0 ? size : 0;
   return at;
 }
@@ -613,13 +644,17 @@ Places flat_places(const Tensor& x, const Tensor& at) {
 
 }  // namespace
 
-Tensor take(const Tensor& x, const Tensor& index) { return take_places(x, flat_places(x, flat_index("take", x, index))); }
+Tensor take(const Tensor& x, const Tensor& index) {
+  return take_places(x, flat_places(x, flat_index("take", x, index)));
+}
 
 Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate, bool in_place) {
-  FL_CHECK(source.numel() == index.numel(), Index, "put_", "put_(): Expected source and index to have the same number of elements, but got source.numel() = ",
+  FL_CHECK(source.numel() == index.numel(), Index, "put_",
+           "put_(): Expected source and index to have the same number of elements, but got source.numel() = ",
            source.numel(), ", index.numel() = ", index.numel());
-  FL_CHECK(x.dtype() == source.dtype(), DType, "put_", "put_(): self and source expected to have the same dtype, but got self.dtype = ",
-           info(x.dtype()).title, " and source.dtype = ", info(source.dtype()).title);
+  FL_CHECK(x.dtype() == source.dtype(), DType, "put_",
+           "put_(): self and source expected to have the same dtype, but got self.dtype = ", info(x.dtype()).title,
+           " and source.dtype = ", info(source.dtype()).title);
   Places p = flat_places(x, flat_index("put_", x, index));
   Tensor values = reshape(source, p.result);
   return in_place ? put_places_(x, p, values, accumulate) : put_places(x, p, values, accumulate);
@@ -630,14 +665,15 @@ Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accu
 namespace {
 
 void need_mask(const char* op, const Tensor& mask) {
-  FL_CHECK(mask.dtype() == DType::Bool, Runtime, op, op, " only supports boolean masks, but got mask with dtype ", name(mask.dtype()),
-           "; write mask.bool()");
+  FL_CHECK(mask.dtype() == DType::Bool, Runtime, op, op, " only supports boolean masks, but got mask with dtype ",
+           name(mask.dtype()), "; write mask.bool()");
 }
 
 void masked_fill_vjp(Backward& b) {
   Tensor mask = b.saved(0);
   if (b.needs(0)) b.set(0, masked_fill(b.grad(), mask, weak_scalar(int64_t{0}), false));
-  if (b.needs(1)) b.set(1, sum(masked_fill(b.grad(), eq(mask, weak_scalar(false)), weak_scalar(int64_t{0}), false), {}, false));
+  if (b.needs(1))
+    b.set(1, sum(masked_fill(b.grad(), eq(mask, weak_scalar(false)), weak_scalar(int64_t{0}), false), {}, false));
 }
 const Op masked_fill_op{"masked_fill", masked_fill_vjp};
 
@@ -685,10 +721,11 @@ struct Mask {
 };
 
 void scatter_masked(const Tensor& target, const Mask& mask, const Tensor& source) {
-  FL_CHECK(source.numel() >= mask.count, Runtime, "masked_scatter", "Number of elements of source < number of ones in mask: ", source.numel(), " < ",
-           mask.count);
+  FL_CHECK(source.numel() >= mask.count, Runtime, "masked_scatter",
+           "Number of elements of source < number of ones in mask: ", source.numel(), " < ", mask.count);
   Tensor values = apart(source, target), whole = target.is_contiguous() ? target : plain(target);
-  kernels().expand(target.item_size(), whole.raw(), mask.bits.data<uint8_t>(), mask.bits.numel(), mask.starts.data(), values.raw());
+  kernels().expand(target.item_size(), whole.raw(), mask.bits.data<uint8_t>(), mask.bits.numel(), mask.starts.data(),
+                   values.raw());
   if (!target.is_contiguous()) {
     GradMode no_grad(false);
     cpu_kernels().pointwise.copy(target, whole);
@@ -699,13 +736,15 @@ void scatter_masked(const Tensor& target, const Mask& mask, const Tensor& source
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value, bool in_place) {
   need_mask("masked_fill", mask);
-  FL_CHECK(value.ndim() == 0, Runtime, "masked_fill", "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.ndim(),
+  FL_CHECK(value.ndim() == 0, Runtime, "masked_fill",
+           "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.ndim(),
            " dimension(s).");
-  FL_CHECK(is_complex(x.dtype()) || !is_complex(value.dtype()), Runtime, "masked_fill", "value cannot be converted to type ", name(x.dtype()),
-           " without overflow: it is complex");
+  FL_CHECK(is_complex(x.dtype()) || !is_complex(value.dtype()), Runtime, "masked_fill",
+           "value cannot be converted to type ", name(x.dtype()), " without overflow: it is complex");
   Dims shape = broadcast_shapes(x.shape(), mask.shape(), "masked_fill");
   if (in_place) {
-    FL_CHECK(shape == x.shape(), Shape, "masked_fill_", "output with shape ", x.shape(), " doesn't match the broadcast shape ", shape);
+    FL_CHECK(shape == x.shape(), Shape, "masked_fill_", "output with shape ", x.shape(),
+             " doesn't match the broadcast shape ", shape);
     InplaceRecord recording(masked_fill_op, {&x, &value}, x);
     fill_where(x, x, mask, value);
     recording.finish({}, {mask});
@@ -721,13 +760,14 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value, boo
 }
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  FL_CHECK(mask.dtype() == DType::Bool, Runtime, "masked_select", "masked_select: expected BoolTensor for mask, got ", name(mask.dtype()),
-           "; write mask.bool()");
+  FL_CHECK(mask.dtype() == DType::Bool, Runtime, "masked_select", "masked_select: expected BoolTensor for mask, got ",
+           name(mask.dtype()), "; write mask.bool()");
   Dims shape = broadcast_shapes(x.shape(), mask.shape(), "masked_select");
   Mask spread(shape == mask.shape() ? mask : expand(mask, shape));
   Tensor source = plain(shape == x.shape() ? x : expand(detach(x), shape));
   Tensor out = empty(Dims{spread.count}, x.dtype());
-  kernels().compress(x.item_size(), source.raw(), spread.bits.data<uint8_t>(), source.numel(), spread.starts.data(), out.raw());
+  kernels().compress(x.item_size(), source.raw(), spread.bits.data<uint8_t>(), source.numel(), spread.starts.data(),
+                     out.raw());
   if (!needs_grad({&x})) return out;
   Tensor kept = spread.bits->storage == mask->storage ? clone(spread.bits) : spread.bits;
   return record(masked_select_op, {&x}, {x.shape()}, {kept}, out);
@@ -735,10 +775,12 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source, bool in_place) {
   need_mask("masked_scatter", mask);
-  FL_CHECK(x.dtype() == source.dtype(), DType, "masked_scatter", "masked_scatter: expected self and source to have same dtypes but got ",
-           info(x.dtype()).title, " and ", info(source.dtype()).title);
+  FL_CHECK(x.dtype() == source.dtype(), DType, "masked_scatter",
+           "masked_scatter: expected self and source to have same dtypes but got ", info(x.dtype()).title, " and ",
+           info(source.dtype()).title);
   Dims shape = broadcast_shapes(x.shape(), mask.shape(), "masked_scatter");
-  FL_CHECK(!in_place || shape == x.shape(), Shape, "masked_scatter_", "output with shape ", x.shape(), " doesn't match the broadcast shape ", shape);
+  FL_CHECK(!in_place || shape == x.shape(), Shape, "masked_scatter_", "output with shape ", x.shape(),
+           " doesn't match the broadcast shape ", shape);
   Mask spread(shape == mask.shape() ? mask : expand(mask, shape));
   if (in_place) {
     InplaceRecord recording(masked_scatter_op, {&x, &source}, x);
@@ -810,8 +852,8 @@ Tensor flip(const Tensor& x, const Dims& dims) {
 
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   FL_CHECK(!shifts.empty(), Runtime, "roll", "`shifts` required");
-  FL_CHECK(dims.empty() ? shifts.size() == 1 : shifts.size() == dims.size(), Runtime, "roll", "shifts and dimensions must align. shifts: ",
-           shifts.size(), ", dims:", dims.size());
+  FL_CHECK(dims.empty() ? shifts.size() == 1 : shifts.size() == dims.size(), Runtime, "roll",
+           "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
   if (dims.empty()) return view(roll(reshape(x, {x.numel()}), shifts, {0}), x.shape());
   Tensor out = detach(x);
   for (int64_t k = 0; k < dims.size(); k++) {
@@ -829,7 +871,8 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
 
 namespace {
 
-Tensor embedding_backward(const Tensor& g, const Tensor& at, const Dims& shape, int64_t padding, bool scale_by_frequency);
+Tensor embedding_backward(const Tensor& g, const Tensor& at, const Dims& shape, int64_t padding,
+                          bool scale_by_frequency);
 
 void embedding_vjp(Backward& b) {
   b.set(0, embedding_backward(b.grad(), b.saved(0), b.attr<Dims>(0), b.attr<int64_t>(1), b.attr<bool>(2)));
@@ -858,7 +901,8 @@ void embedding_backward_vjp(Backward& b) {
 }
 const Op embedding_backward_op{"embedding_backward", embedding_backward_vjp};
 
-Tensor embedding_backward(const Tensor& g, const Tensor& at, const Dims& shape, int64_t padding, bool scale_by_frequency) {
+Tensor embedding_backward(const Tensor& g, const Tensor& at, const Dims& shape, int64_t padding,
+                          bool scale_by_frequency) {
   Tensor out = zeros(shape, g.dtype()), source;
   {
     GradMode no_grad(false);
@@ -872,12 +916,13 @@ Tensor embedding_backward(const Tensor& g, const Tensor& at, const Dims& shape, 
 
 Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding, bool scale_by_frequency) {
   FL_CHECK(weight.ndim() == 2, Runtime, "embedding", "'weight' must be 2-D, got shape ", weight.shape());
-  FL_CHECK(is_index(index.dtype()), Runtime, "embedding", "Expected tensor for argument 'indices' to have one of the following scalar types: Long, Int; got ",
+  FL_CHECK(is_index(index.dtype()), Runtime, "embedding",
+           "Expected tensor for argument 'indices' to have one of the following scalar types: Long, Int; got ",
            info(index.dtype()).title);
   Tensor at = plain_as(index, DType::Int64);
   int64_t rows = weight.size(0), bad = kernels().out_of_range(at.data<int64_t>(), at.numel(), 0, rows);
-  FL_CHECK(bad < 0, Index, "embedding", "index out of range in self: index ", at.data<int64_t>()[bad], " (element ", bad,
-           " of the indices) must be in [0, ", rows, "), the rows of the weight");
+  FL_CHECK(bad < 0, Index, "embedding", "index out of range in self: index ", at.data<int64_t>()[bad], " (element ",
+           bad, " of the indices) must be in [0, ", rows, "), the rows of the weight");
   Dims shape = index.shape();
   shape.push_back(weight.size(1));
   Tensor out = empty(shape, weight.dtype());

@@ -7,12 +7,13 @@ namespace flambeau::ops {
 
 // What an advanced index comes down to: some dimensions of x, flattened, and the places in them.
 struct Places {
-  Dims dims;      // ascending
-  Tensor at;      // int64, contiguous, in [0, product of the sizes of dims)
-  bool front;     // the dimensions of `at` come first in the result; else where dims[0] was
-  Dims result;    // the result's shape
+  Dims dims;    // ascending
+  Tensor at;    // int64, contiguous, in [0, product of the sizes of dims)
+  bool front;   // the dimensions of `at` come first in the result; else where dims[0] was
+  Dims result;  // the result's shape
 };
-// Per dimension an int64, int32, bool or uint8 tensor, or undefined for all of it; a mask stands for as many dimensions as it has.
+// Per dimension an int64, int32, bool or uint8 tensor, or undefined for all of it; a mask stands for as many dimensions
+// as it has.
 Places resolve_index(const Tensor& x, std::span<const Tensor> index);
 
 Tensor index(const Tensor& x, std::span<const Tensor> index);
@@ -30,7 +31,8 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
 Tensor scatter_combine(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Reduce how);
 
 // prod, amax or amin (scatter_reduce.cpp); sums and means are composed of scatter_add.
-Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Reduce how, bool include_self);
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Reduce how,
+                      bool include_self);
 
 Tensor take(const Tensor& x, const Tensor& index);
 Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate, bool in_place);

@@ -25,11 +25,13 @@ void set_cast(Backward& b, int input, const Tensor& gradient, const Tensor& like
 }
 
 void check_floating(const Tensor& x, const char* op) {
-  FL_CHECK(is_floating(x.dtype()), NotImplemented, op, "\"", op, "\" not implemented for '", info(x.dtype()).title, "'");
+  FL_CHECK(is_floating(x.dtype()), NotImplemented, op, "\"", op, "\" not implemented for '", info(x.dtype()).title,
+           "'");
 }
 
 // dL/dx of y = (x - mean) / deviation * w for rows over `dims`, by public ops: g is dL/dy * w.
-Tensor normalized_back(const Tensor& g, const Tensor& x, const Dims& dims, double eps, bool centered, Tensor* normalized) {
+Tensor normalized_back(const Tensor& g, const Tensor& x, const Dims& dims, double eps, bool centered,
+                       Tensor* normalized) {
   const Tensor away = centered ? x - mean(x, dims, true) : x;
   const Tensor rstd = 1.0 / sqrt(mean(away * away, dims, true) + eps);
   *normalized = away * rstd;
@@ -86,7 +88,8 @@ void layer_norm_vjp(Backward& b) {
 const Op layer_norm_op{"layer_norm", layer_norm_vjp<false>};
 const Op rms_norm_op{"rms_norm", layer_norm_vjp<true>};
 
-Tensor layer(const Op& op, const Tensor& x, const Dims& shape, const Tensor& weight, const Tensor& bias, double eps, bool rms) {
+Tensor layer(const Op& op, const Tensor& x, const Dims& shape, const Tensor& weight, const Tensor& bias, double eps,
+             bool rms) {
   check_floating(x, op.name);
   const DType compute = compute_dtype(x);
   const Tensor in = prepare(x, compute), w = prepare(weight, compute), c = prepare(bias, compute);
@@ -116,7 +119,8 @@ void group_norm_vjp(Backward& b) {
   if (grad_enabled()) {
     Tensor normalized;
     const Tensor g3 = reshape(g, planes), w = weight.defined() ? view(contiguous(weight), {1, channels, 1}) : Tensor{};
-    const Tensor dx = normalized_back(reshape(w.defined() ? g3 * w : g3, grouped), reshape(x, grouped), Dims{2}, eps, true, &normalized);
+    const Tensor dx = normalized_back(reshape(w.defined() ? g3 * w : g3, grouped), reshape(x, grouped), Dims{2}, eps,
+                                      true, &normalized);
     if (b.needs(0)) b.set(0, reshape(dx, x.shape()));
     if (b.needs(1)) b.set(1, sum(g3 * reshape(normalized, planes), Dims{0, 2}, false));
     if (b.needs(2)) b.set(2, sum(g3, Dims{0, 2}, false));
@@ -130,7 +134,8 @@ void group_norm_vjp(Backward& b) {
   a.in = in.raw(), a.weight = pointer(w), a.eps = eps;
   a.mean = mean.raw(), a.rstd = rstd.raw(), a.grad = grad.raw();
   const Tensor dx = b.needs(0) ? empty(x.shape(), compute) : Tensor{};
-  const Tensor dw = b.needs(1) ? empty(Dims{channels}, compute) : Tensor{}, db = b.needs(2) ? empty(Dims{channels}, compute) : Tensor{};
+  const Tensor dw = b.needs(1) ? empty(Dims{channels}, compute) : Tensor{},
+               db = b.needs(2) ? empty(Dims{channels}, compute) : Tensor{};
   a.grad_in = pointer(dx), a.grad_weight = pointer(dw), a.grad_bias = pointer(db);
   need(kernels_of(x).norm.group_norm_backward, "group_norm", x)(a);
   if (dx.defined()) b.set(0, to_dtype(dx, x.dtype()));
@@ -197,7 +202,8 @@ void batch_norm_vjp(Backward& b) {
   BatchNormArgs a = batch_arguments(in, last, train, eps);
   a.weight = pointer(w), a.mean = m.raw(), a.var = v.raw(), a.grad = grad.raw();
   const Tensor dx = b.needs(0) ? empty_strided(in.shape(), in.strides(), compute) : Tensor{};
-  const Tensor dw = b.needs(1) ? empty(Dims{x.size(1)}, compute) : Tensor{}, db = b.needs(2) ? empty(Dims{x.size(1)}, compute) : Tensor{};
+  const Tensor dw = b.needs(1) ? empty(Dims{x.size(1)}, compute) : Tensor{},
+               db = b.needs(2) ? empty(Dims{x.size(1)}, compute) : Tensor{};
   a.grad_in = pointer(dx), a.grad_weight = pointer(dw), a.grad_bias = pointer(db);
   need(kernels_of(x).norm.batch_norm_backward, "batch_norm", x)(a);
   if (dx.defined()) b.set(0, to_dtype(dx, x.dtype()));
@@ -252,7 +258,8 @@ std::vector<Tensor> batch_norm(const Tensor& x, const Tensor& weight, const Tens
   if (x.numel()) need(kernels_of(x).norm.batch_norm, "batch_norm", x)(a);
   Tensor y = x.dtype() == compute ? out : quiet_cast(out, x.dtype());
   if (needs_grad({&x, &weight, &bias})) {
-    y = record(batch_norm_op, {&x, &weight, &bias}, {train, eps}, {x, weight, Save(detach(mean)), Save(detach(var))}, y);
+    y = record(batch_norm_op, {&x, &weight, &bias}, {train, eps}, {x, weight, Save(detach(mean)), Save(detach(var))},
+               y);
   }
   return {y, mean, var};
 }

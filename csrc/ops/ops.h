@@ -6,10 +6,10 @@ namespace flambeau::ops {
 
 // ---- pointwise (pointwise.def): name(inputs..., params) and inplace_name(self, ...)
 using Params = std::initializer_list<double>;
-#define UNARY(name, ...)                           \
+#define UNARY(name, ...)                            \
   Tensor name(const Tensor& x, Params params = {}); \
   Tensor inplace_##name(const Tensor& self, Params params = {});
-#define BINARY(name, ...)                                           \
+#define BINARY(name, ...)                                            \
   Tensor name(const Tensor& a, const Tensor& b, Params params = {}); \
   Tensor inplace_##name(const Tensor& self, const Tensor& b, Params params = {});
 #define TERNARY(name, ...)                                                            \
@@ -26,8 +26,16 @@ inline Tensor number(int64_t v) { return weak_scalar(v); }
 #define FL_NUMBER_FORMS(name)                                                  \
   inline Tensor name(const Tensor& a, double b) { return name(a, number(b)); } \
   inline Tensor name(double a, const Tensor& b) { return name(number(a), b); }
-FL_NUMBER_FORMS(add) FL_NUMBER_FORMS(sub) FL_NUMBER_FORMS(mul) FL_NUMBER_FORMS(div)
-FL_NUMBER_FORMS(eq) FL_NUMBER_FORMS(ne) FL_NUMBER_FORMS(lt) FL_NUMBER_FORMS(le) FL_NUMBER_FORMS(gt) FL_NUMBER_FORMS(ge)
+FL_NUMBER_FORMS(add)
+FL_NUMBER_FORMS(sub)
+FL_NUMBER_FORMS(mul)
+FL_NUMBER_FORMS(div)
+FL_NUMBER_FORMS(eq)
+FL_NUMBER_FORMS(ne)
+FL_NUMBER_FORMS(lt)
+FL_NUMBER_FORMS(le)
+FL_NUMBER_FORMS(gt)
+FL_NUMBER_FORMS(ge)
 #undef FL_NUMBER_FORMS
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 inline Tensor where(const Tensor& c, const Tensor& a, double b) { return where(c, a, number(b)); }
@@ -72,9 +80,9 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index);
 Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t end, int64_t step = 1);
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
 Tensor unsqueeze(const Tensor& x, int64_t dim);
-Tensor squeeze(const Tensor& x, DimsRef dims);  // those of size 1 among dims
-Tensor view(const Tensor& x, const Dims& shape);      // one -1 is inferred; never copies
-Tensor reshape(const Tensor& x, const Dims& shape);   // copies where it must
+Tensor squeeze(const Tensor& x, DimsRef dims);       // those of size 1 among dims
+Tensor view(const Tensor& x, const Dims& shape);     // one -1 is inferred; never copies
+Tensor reshape(const Tensor& x, const Dims& shape);  // copies where it must
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2);
 Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step);
 Tensor view_dtype(const Tensor& x, DType dtype);
@@ -95,11 +103,14 @@ struct IndexItem {
 
 // ---- matrix products (matmul.cpp)
 Tensor matmul(const Tensor& a, const Tensor& b);  // torch.matmul: vectors, matrices, stacks of them
-Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha);  // stacks too; floats only
+Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
+             double alpha);                                                // stacks too; floats only
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);  // bias may be undefined
 
-// ---- attention (attention.cpp): (batch, heads, rows, depth) each; key and value may have fewer heads, that divide query's
-Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, bool causal, double scale);
+// ---- attention (attention.cpp): (batch, heads, rows, depth) each; key and value may have fewer heads, that divide
+// query's
+Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, bool causal,
+                 double scale);
 
 // ---- sums that undo broadcasting (copy.cpp)
 Tensor sum_to(const Tensor& x, const Dims& shape);

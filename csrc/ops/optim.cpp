@@ -10,10 +10,14 @@ namespace {
 
 const char* name_of(OptimRule rule) {
   switch (rule) {
-    case OptimRule::SGD: return "SGD.step";
-    case OptimRule::Adam: return "Adam.step";
-    case OptimRule::RMSprop: return "RMSprop.step";
-    default: return "Adagrad.step";
+    case OptimRule::SGD:
+      return "SGD.step";
+    case OptimRule::Adam:
+      return "Adam.step";
+    case OptimRule::RMSprop:
+      return "RMSprop.step";
+    default:
+      return "Adagrad.step";
   }
 }
 
@@ -27,7 +31,8 @@ bool usable(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
   DType dtype = params[0].dtype();
   if (dtype != DType::Float32 && dtype != DType::Float64) return false;
   for (size_t i = 0; i < params.size(); i++) {
-    if (params[i].dtype() != dtype || !is_dense(params[i].shape(), params[i].strides()) || !alike(grads[i], params[i])) return false;
+    if (params[i].dtype() != dtype || !is_dense(params[i].shape(), params[i].strides()) || !alike(grads[i], params[i]))
+      return false;
     for (const auto& list : states)
       if (!list.empty() && !alike(list[i], params[i])) return false;
   }

@@ -16,7 +16,8 @@ const Op constant_pad_op{"constant_pad", constant_pad_vjp};
 
 Tensor constant_pad(const Tensor& x, const Dims& pads, const Tensor& value) {
   FL_CHECK(pads.size() % 2 == 0, Runtime, "pad", "Length of pad must be even but instead it equals ", pads.size());
-  FL_CHECK(pads.size() / 2 <= x.ndim(), Runtime, "pad", "Length of pad should be no more than twice the number of dimensions of the input. Pad length is ",
+  FL_CHECK(pads.size() / 2 <= x.ndim(), Runtime, "pad",
+           "Length of pad should be no more than twice the number of dimensions of the input. Pad length is ",
            pads.size(), " while the input has ", x.ndim(), " dimensions.");
   Dims shape = x.shape();
   Tensor out;
@@ -25,9 +26,11 @@ Tensor constant_pad(const Tensor& x, const Dims& pads, const Tensor& value) {
     for (int64_t i = 0; i < pads.size() / 2; ++i) {
       int64_t& size = shape[x.ndim() - 1 - i];
       size += pads[2 * i] + pads[2 * i + 1];
-      FL_CHECK(size >= 0, Runtime, "pad", "The input size ", x.shape(), ", plus padding ", pads, " resulted in a negative output size, which is invalid");
+      FL_CHECK(size >= 0, Runtime, "pad", "The input size ", x.shape(), ", plus padding ", pads,
+               " resulted in a negative output size, which is invalid");
     }
-    out = suggests_channels_last(x) ? empty_strided(shape, channels_last_strides(shape), x.dtype()) : empty(shape, x.dtype());
+    out = suggests_channels_last(x) ? empty_strided(shape, channels_last_strides(shape), x.dtype())
+                                    : empty(shape, x.dtype());
     fill_(out, value);
     Tensor inner = out, source = detach(x);
     for (int64_t i = 0; i < pads.size() / 2; ++i) {

@@ -1,13 +1,16 @@
 // The pointwise primitives of pointwise.def as ops: promotion, output, kernel, derivative, in-place form.
+#include "ops/pointwise.h"
+
 #include "core/kernels.h"
 #include "ops/derivatives.h"
-#include "ops/pointwise.h"
 
 namespace flambeau::ops {
 
 namespace {
 
-constexpr bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+constexpr bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 // Whether an expression names a variable: what a derivative names is what has to be saved.
 constexpr bool names(const char* text, char variable) {
@@ -19,9 +22,7 @@ constexpr bool names(const char* text, char variable) {
   return false;
 }
 
-std::shared_ptr<void> pack_params(Params params) {
-  return std::make_shared<std::vector<double>>(params);
-}
+std::shared_ptr<void> pack_params(Params params) { return std::make_shared<std::vector<double>>(params); }
 Tensor record_with(const Op& op, Inputs inputs, Params params, Saves saved, const Tensor& out) {
   if (params.size() == 0) return record(op, inputs, {}, saved, out);
   return record(op, inputs, {pack_params(params)}, saved, out);
@@ -42,12 +43,18 @@ constexpr bool is_none(std::string_view text) { return text == "NONE"; }
 
 DType pointwise_dtype(PointwiseResult rule, DType common) {
   switch (rule) {
-    case PointwiseResult::SAME: return common;
-    case PointwiseResult::FLOAT: return is_inexact(common) ? common : default_dtype();
-    case PointwiseResult::BOOL: return DType::Bool;
-    case PointwiseResult::REAL: return real_type(common);
-    case PointwiseResult::FREAL: return is_inexact(common) ? real_type(common) : default_dtype();
-    case PointwiseResult::CPLX: return complex_type(common);
+    case PointwiseResult::SAME:
+      return common;
+    case PointwiseResult::FLOAT:
+      return is_inexact(common) ? common : default_dtype();
+    case PointwiseResult::BOOL:
+      return DType::Bool;
+    case PointwiseResult::REAL:
+      return real_type(common);
+    case PointwiseResult::FREAL:
+      return is_inexact(common) ? real_type(common) : default_dtype();
+    case PointwiseResult::CPLX:
+      return complex_type(common);
   }
   return common;
 }
@@ -56,11 +63,15 @@ namespace {
 
 Tile tile_of(PointwiseResult rule, DType common) {
   switch (rule) {
-    case PointwiseResult::BOOL: return Tile::Bool;
+    case PointwiseResult::BOOL:
+      return Tile::Bool;
     case PointwiseResult::REAL:
-    case PointwiseResult::FREAL: return is_complex(common) ? Tile::Real : Tile::Same;
-    case PointwiseResult::CPLX: return Tile::Complex;
-    default: return Tile::Same;
+    case PointwiseResult::FREAL:
+      return is_complex(common) ? Tile::Real : Tile::Same;
+    case PointwiseResult::CPLX:
+      return Tile::Complex;
+    default:
+      return Tile::Same;
   }
 }
 
@@ -73,10 +84,12 @@ Tensor make_output(const Dims& shape, DType dtype, std::span<const Tensor* const
   return empty(shape, dtype);
 }
 
-void check_into(const char* op, const Tensor& into, const Dims& shape, DType dtype, std::span<const Tensor* const> inputs) {
+void check_into(const char* op, const Tensor& into, const Dims& shape, DType dtype,
+                std::span<const Tensor* const> inputs) {
   FL_CHECK(can_cast(dtype, into.dtype()), Runtime, op, "result type ", info(dtype).title,
            " can't be cast to the desired output type ", info(into.dtype()).title);
-  FL_CHECK(into.shape() == shape, Shape, op, "output with shape ", into.shape(), " doesn't match the broadcast shape ", shape);
+  FL_CHECK(into.shape() == shape, Shape, op, "output with shape ", into.shape(), " doesn't match the broadcast shape ",
+           shape);
   for (const Tensor* t : inputs) {
     if (t->is(into) || !((*t)->storage == into->storage) || t->numel() == 0) continue;
     bool same_window = (*t)->offset == into->offset && (*t).strides() == into.strides() && (*t).shape() == into.shape();
@@ -101,8 +114,8 @@ void check_into(const char* op, const Tensor& into, const Dims& shape, DType dty
   FL_FAIL(NotImplemented, op, "\"", op, "\" not implemented for '", info(common).title, "'");
 }
 
-Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResult rule, std::span<const Tensor* const> inputs,
-                     Params params, const Tensor* into, DType common) {
+Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResult rule,
+                     std::span<const Tensor* const> inputs, Params params, const Tensor* into, DType common) {
   Dims shape = inputs[0]->shape();
   for (size_t i = 1; i < inputs.size(); i++)
     if (!(inputs[i]->shape() == shape)) shape = broadcast_shapes(shape, inputs[i]->shape(), name);
@@ -116,7 +129,8 @@ Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResul
     refuse(id, name, common);
   if (id == PointwiseOp::sub && (is_bool(inputs[0]->dtype()) || is_bool(inputs[1]->dtype()))) [[unlikely]]
     FL_FAIL(Runtime, name, "subtraction with a bool tensor is not supported. To invert a mask, use ~ or logical_not()");
-  PointwiseCall call{tile, compute, tile_of(rule, computed), static_cast<int>(inputs.size()), nullptr, {}, std::data(params)};
+  PointwiseCall call{tile,    compute, tile_of(rule, computed), static_cast<int>(inputs.size()),
+                     nullptr, {},      std::data(params)};
   for (size_t i = 0; i < inputs.size(); i++) call.in[i] = inputs[i];
   Tensor out;
   if (into) {
@@ -146,90 +160,94 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
 #define RULE(types, result) pointwise_types::types, PointwiseResult::result
 
 // An in-place op overwrites its first input: a derivative that names it gets a copy from before.
-#define UNARY(op, nparams, types, result, formula, dx)                                                            \
-  static void op##_vjp(Backward& b) {                                                                             \
-    [[maybe_unused]] const Tensor& g = b.grad();                                                                  \
-    [[maybe_unused]] const Tensor x = b.saved(0), y = b.saved(1);                                                 \
-    [[maybe_unused]] const double* p = params_of(b);                                                              \
-    b.set(0, dx);                                                                                                 \
-  }                                                                                                               \
-  static const Op op##_op{#op, op##_vjp};                                                                         \
-  Tensor op(const Tensor& x, Params params) {                                                                     \
-    const Tensor* in[] = {&x};                                                                                    \
-    check_defined(#op, in);                                                                                       \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, x.dtype());                 \
-    if (is_none(#dx) || !needs_grad({&x})) return y;                                                                              \
-    return record_with(op##_op, {&x}, params, {Save(names(#dx, 'x') ? x : NONE), Save(names(#dx, 'y') ? y : NONE)}, y); \
-  }                                                                                                               \
-  Tensor inplace_##op(const Tensor& self, Params params) {                                                        \
-    const Tensor* in[] = {&self};                                                                                 \
-    InplaceRecord recording(op##_op, {&self}, self);                                                              \
-    Tensor x = recording.active() && names(#dx, 'x') ? clone(self) : NONE;                                        \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, self.dtype());                       \
-    finish_with(recording, params, {Save(x), Save(names(#dx, 'y') ? self : NONE)});                      \
-    return self;                                                                                                  \
+#define UNARY(op, nparams, types, result, formula, dx)                                                              \
+  static void op##_vjp(Backward& b) {                                                                               \
+    [[maybe_unused]] const Tensor& g = b.grad();                                                                    \
+    [[maybe_unused]] const Tensor x = b.saved(0), y = b.saved(1);                                                   \
+    [[maybe_unused]] const double* p = params_of(b);                                                                \
+    b.set(0, dx);                                                                                                   \
+  }                                                                                                                 \
+  static const Op op##_op{#op, op##_vjp};                                                                           \
+  Tensor op(const Tensor& x, Params params) {                                                                       \
+    const Tensor* in[] = {&x};                                                                                      \
+    check_defined(#op, in);                                                                                         \
+    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, x.dtype());            \
+    if (is_none(#dx) || !needs_grad({&x})) return y;                                                                \
+    return record_with(op##_op, {&x}, params, {Save(names(#dx, 'x') ? x : NONE), Save(names(#dx, 'y') ? y : NONE)}, \
+                       y);                                                                                          \
+  }                                                                                                                 \
+  Tensor inplace_##op(const Tensor& self, Params params) {                                                          \
+    const Tensor* in[] = {&self};                                                                                   \
+    InplaceRecord recording(op##_op, {&self}, self);                                                                \
+    Tensor x = recording.active() && names(#dx, 'x') ? clone(self) : NONE;                                          \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, self.dtype());                  \
+    finish_with(recording, params, {Save(x), Save(names(#dx, 'y') ? self : NONE)});                                 \
+    return self;                                                                                                    \
   }
-#define BINARY(op, nparams, types, result, formula, da, db)                                                       \
-  static void op##_vjp(Backward& bw) {                                                                            \
-    [[maybe_unused]] const Tensor& g = bw.grad();                                                                 \
-    [[maybe_unused]] const Tensor a = bw.saved(0), b = bw.saved(1), y = bw.saved(2);                              \
-    [[maybe_unused]] const double* p = params_of(bw);                                                             \
-    if (bw.needs(0)) bw.set(0, da);                                                                               \
-    if (bw.needs(1)) bw.set(1, db);                                                                               \
-  }                                                                                                               \
-  static const Op op##_op{#op, op##_vjp};                                                                         \
-  static constexpr uint64_t op##_saves_a = names(#da, 'a') | names(#db, 'a') << 1;                                \
-  static constexpr uint64_t op##_saves_b = names(#da, 'b') | names(#db, 'b') << 1;                                \
-  static constexpr uint64_t op##_saves_y = names(#da, 'y') | names(#db, 'y') << 1;                                \
-  Tensor op(const Tensor& a, const Tensor& b, Params params) {                                                    \
-    const Tensor* in[] = {&a, &b};                                                                                \
-    check_defined(#op, in);                                                                                       \
-    DType common = a.dtype() == b.dtype() && !a->weak && !b->weak ? a.dtype() : result_type({&a, &b});            \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, common);                    \
-    if ((is_none(#da) && is_none(#db)) || !needs_grad({&a, &b})) return y;                                                                          \
-    return record_with(op##_op, {&a, &b}, params,                                                       \
-                  {Save(a, op##_saves_a), Save(b, op##_saves_b), Save(y, op##_saves_y)}, y);                      \
-  }                                                                                                               \
-  Tensor inplace_##op(const Tensor& self, const Tensor& b, Params params) {                                       \
-    const Tensor* in[] = {&self, &b};                                                                             \
-    check_defined(#op "_", in);                                                                                   \
-    InplaceRecord recording(op##_op, {&self, &b}, self);                                                          \
-    Tensor before = recording.active() && (op##_saves_a || (b.is(self) && op##_saves_b)) ? clone(self) : NONE;     \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, result_type({&self, &b}));           \
-    finish_with(recording, params, {Save(before, op##_saves_a), Save(b.is(self) ? before : b, op##_saves_b), \
-                                             Save(self, op##_saves_y)});                                          \
-    return self;                                                                                                  \
+#define BINARY(op, nparams, types, result, formula, da, db)                                                           \
+  static void op##_vjp(Backward& bw) {                                                                                \
+    [[maybe_unused]] const Tensor& g = bw.grad();                                                                     \
+    [[maybe_unused]] const Tensor a = bw.saved(0), b = bw.saved(1), y = bw.saved(2);                                  \
+    [[maybe_unused]] const double* p = params_of(bw);                                                                 \
+    if (bw.needs(0)) bw.set(0, da);                                                                                   \
+    if (bw.needs(1)) bw.set(1, db);                                                                                   \
+  }                                                                                                                   \
+  static const Op op##_op{#op, op##_vjp};                                                                             \
+  static constexpr uint64_t op##_saves_a = names(#da, 'a') | names(#db, 'a') << 1;                                    \
+  static constexpr uint64_t op##_saves_b = names(#da, 'b') | names(#db, 'b') << 1;                                    \
+  static constexpr uint64_t op##_saves_y = names(#da, 'y') | names(#db, 'y') << 1;                                    \
+  Tensor op(const Tensor& a, const Tensor& b, Params params) {                                                        \
+    const Tensor* in[] = {&a, &b};                                                                                    \
+    check_defined(#op, in);                                                                                           \
+    DType common = a.dtype() == b.dtype() && !a->weak && !b->weak ? a.dtype() : result_type({&a, &b});                \
+    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, common);                 \
+    if ((is_none(#da) && is_none(#db)) || !needs_grad({&a, &b})) return y;                                            \
+    return record_with(op##_op, {&a, &b}, params,                                                                     \
+                       {Save(a, op##_saves_a), Save(b, op##_saves_b), Save(y, op##_saves_y)}, y);                     \
+  }                                                                                                                   \
+  Tensor inplace_##op(const Tensor& self, const Tensor& b, Params params) {                                           \
+    const Tensor* in[] = {&self, &b};                                                                                 \
+    check_defined(#op "_", in);                                                                                       \
+    InplaceRecord recording(op##_op, {&self, &b}, self);                                                              \
+    Tensor before = recording.active() && (op##_saves_a || (b.is(self) && op##_saves_b)) ? clone(self) : NONE;        \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, result_type({&self, &b}));        \
+    finish_with(recording, params,                                                                                    \
+                {Save(before, op##_saves_a), Save(b.is(self) ? before : b, op##_saves_b), Save(self, op##_saves_y)}); \
+    return self;                                                                                                      \
   }
-#define TERNARY(op, nparams, types, result, formula, da, db, dc)                                                  \
-  static void op##_vjp(Backward& bw) {                                                                            \
-    [[maybe_unused]] const Tensor& g = bw.grad();                                                                 \
-    [[maybe_unused]] const Tensor a = bw.saved(0), b = bw.saved(1), c = bw.saved(2), y = bw.saved(3);             \
-    [[maybe_unused]] const double* p = params_of(bw);                                                             \
-    if (bw.needs(0)) bw.set(0, da);                                                                               \
-    if (bw.needs(1)) bw.set(1, db);                                                                               \
-    if (bw.needs(2)) bw.set(2, dc);                                                                               \
-  }                                                                                                               \
-  static const Op op##_op{#op, op##_vjp};                                                                         \
-  static constexpr uint64_t op##_saves(char v) { return names(#da, v) | names(#db, v) << 1 | names(#dc, v) << 2; } \
-  Tensor op(const Tensor& a, const Tensor& b, const Tensor& c, Params params) {                                   \
-    const Tensor* in[] = {&a, &b, &c};                                                                            \
-    check_defined(#op, in);                                                                                       \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, common3(PointwiseOp::op, a, b, c));      \
-    if (!needs_grad({&a, &b, &c})) return y;                                                                      \
-    return record_with(op##_op, {&a, &b, &c}, params,                                                   \
-                  {Save(a, op##_saves('a')), Save(b, op##_saves('b')), Save(c, op##_saves('c')), Save(y, op##_saves('y'))}, y); \
-  }                                                                                                               \
-  Tensor inplace_##op(const Tensor& self, const Tensor& b, const Tensor& c, Params params) {                      \
-    const Tensor* in[] = {&self, &b, &c};                                                                         \
-    check_defined(#op "_", in);                                                                                   \
-    InplaceRecord recording(op##_op, {&self, &b, &c}, self);                                                      \
-    bool again = (b.is(self) && op##_saves('b')) || (c.is(self) && op##_saves('c'));                              \
-    Tensor before = recording.active() && (op##_saves('a') || again) ? clone(self) : NONE;                        \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, common3(PointwiseOp::op, self, b, c));            \
-    finish_with(recording, params,                                                                       \
-                     {Save(before, op##_saves('a')), Save(b.is(self) ? before : b, op##_saves('b')),              \
-                      Save(c.is(self) ? before : c, op##_saves('c')), Save(self, op##_saves('y'))});              \
-    return self;                                                                                                  \
+#define TERNARY(op, nparams, types, result, formula, da, db, dc)                                                      \
+  static void op##_vjp(Backward& bw) {                                                                                \
+    [[maybe_unused]] const Tensor& g = bw.grad();                                                                     \
+    [[maybe_unused]] const Tensor a = bw.saved(0), b = bw.saved(1), c = bw.saved(2), y = bw.saved(3);                 \
+    [[maybe_unused]] const double* p = params_of(bw);                                                                 \
+    if (bw.needs(0)) bw.set(0, da);                                                                                   \
+    if (bw.needs(1)) bw.set(1, db);                                                                                   \
+    if (bw.needs(2)) bw.set(2, dc);                                                                                   \
+  }                                                                                                                   \
+  static const Op op##_op{#op, op##_vjp};                                                                             \
+  static constexpr uint64_t op##_saves(char v) { return names(#da, v) | names(#db, v) << 1 | names(#dc, v) << 2; }    \
+  Tensor op(const Tensor& a, const Tensor& b, const Tensor& c, Params params) {                                       \
+    const Tensor* in[] = {&a, &b, &c};                                                                                \
+    check_defined(#op, in);                                                                                           \
+    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr,                          \
+                             common3(PointwiseOp::op, a, b, c));                                                      \
+    if (!needs_grad({&a, &b, &c})) return y;                                                                          \
+    return record_with(                                                                                               \
+        op##_op, {&a, &b, &c}, params,                                                                                \
+        {Save(a, op##_saves('a')), Save(b, op##_saves('b')), Save(c, op##_saves('c')), Save(y, op##_saves('y'))}, y); \
+  }                                                                                                                   \
+  Tensor inplace_##op(const Tensor& self, const Tensor& b, const Tensor& c, Params params) {                          \
+    const Tensor* in[] = {&self, &b, &c};                                                                             \
+    check_defined(#op "_", in);                                                                                       \
+    InplaceRecord recording(op##_op, {&self, &b, &c}, self);                                                          \
+    bool again = (b.is(self) && op##_saves('b')) || (c.is(self) && op##_saves('c'));                                  \
+    Tensor before = recording.active() && (op##_saves('a') || again) ? clone(self) : NONE;                            \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self,                                   \
+                  common3(PointwiseOp::op, self, b, c));                                                              \
+    finish_with(recording, params,                                                                                    \
+                {Save(before, op##_saves('a')), Save(b.is(self) ? before : b, op##_saves('b')),                       \
+                 Save(c.is(self) ? before : c, op##_saves('c')), Save(self, op##_saves('y'))});                       \
+    return self;                                                                                                      \
   }
 
 #include "pointwise.def"

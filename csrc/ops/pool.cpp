@@ -1,4 +1,5 @@
-// Pooling, sliding windows as columns, and resampling. All are linear maps or choices whose adjoints are ops themselves.
+// Pooling, sliding windows as columns, and resampling. All are linear maps or choices whose adjoints are ops
+// themselves.
 #include "core/kernels.h"
 #include "ops/conv.h"
 
@@ -78,7 +79,8 @@ Tensor average(const Tensor& x, const SharedWindows& windows);
 
 void max_pool_vjp(Backward& b) { b.set(0, plane_scatter(b.grad(), b.saved(0), b.attr<Dims>(0))); }
 void average_vjp(Backward& b) {
-  b.set(0, average_spread(b.grad(), std::static_pointer_cast<Windows>(b.attr<std::shared_ptr<void>>(0)), b.attr<Dims>(1)));
+  b.set(0,
+        average_spread(b.grad(), std::static_pointer_cast<Windows>(b.attr<std::shared_ptr<void>>(0)), b.attr<Dims>(1)));
 }
 void average_spread_vjp(Backward& b) {
   b.set(0, average(b.grad(), std::static_pointer_cast<Windows>(b.attr<std::shared_ptr<void>>(0))));
@@ -117,7 +119,8 @@ Tensor average(const Tensor& x, const SharedWindows& windows) {
   a.source = in.x.raw();
   a.result = out.raw();
   call(kernels_of(x).pool.average[slot(in.x.dtype())], "avg_pool", x, a);
-  return record(average_op, {&x}, {std::shared_ptr<void>(windows), spatial_of(x, w.dims)}, {}, quiet_cast(out, x.dtype()));
+  return record(average_op, {&x}, {std::shared_ptr<void>(windows), spatial_of(x, w.dims)}, {},
+                quiet_cast(out, x.dtype()));
 }
 
 Tensor average_spread(const Tensor& g, const SharedWindows& windows, const Dims& spatial) {
@@ -148,7 +151,8 @@ Pair prepare_pair(const Tensor& x, const Tensor& indices, int64_t dims) {
 
 Dims per_dimension(const char* op, const char* what, const Dims& given, int64_t dims) {
   if (given.size() == dims) return given;
-  FL_CHECK(given.size() == 1, Runtime, op, what, " must either be a single int, or a tuple of ", dims, " ints, got ", given);
+  FL_CHECK(given.size() == 1, Runtime, op, what, " must either be a single int, or a tuple of ", dims, " ints, got ",
+           given);
   return Dims(dims, given[0]);
 }
 
@@ -156,24 +160,27 @@ void check_input(const char* op, int64_t dims, const Tensor& x, bool integers) {
   FL_CHECK(x.ndim() == dims + 1 || x.ndim() == dims + 2, Runtime, op, "expected ", dims + 1, "D or ", dims + 2,
            "D (batch mode) tensor, but got input of size ", x.shape());
   for (int64_t d = x.ndim() - dims - 1; d < x.ndim(); ++d)
-    FL_CHECK(x.size(d) > 0, Runtime, op, "expected input to have non-zero size for non-batch dimensions, but got input of size ", x.shape());
+    FL_CHECK(x.size(d) > 0, Runtime, op,
+             "expected input to have non-zero size for non-batch dimensions, but got input of size ", x.shape());
   const bool fits = is_floating(x.dtype()) || (integers && is_integral(x.dtype(), false));
   FL_CHECK(fits, NotImplemented, op, "\"", op, "\" not implemented for '", info(x.dtype()).title, "'");
 }
 
 // Fills in the windows of one axis.
-void slide(const char* op, Windows& w, int axis, int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, bool ceil_mode,
-           bool include_padding) {
+void slide(const char* op, Windows& w, int axis, int64_t in, int64_t kernel, int64_t stride, int64_t pad,
+           int64_t dilation, bool ceil_mode, bool include_padding) {
   FL_CHECK(kernel > 0, Runtime, op, "kernel size should be greater than zero, but got ", kernel);
   FL_CHECK(stride > 0, Runtime, op, "stride should be greater than zero, but got ", stride);
   FL_CHECK(dilation > 0, Runtime, op, "dilation should be greater than zero, but got ", dilation);
   FL_CHECK(pad >= 0, Runtime, op, "pad must be non-negative, but got pad: ", pad);
-  FL_CHECK(pad <= ((kernel - 1) * dilation + 1) / 2, Runtime, op, "pad should be at most half of effective kernel size, but got pad=", pad,
-           ", kernel_size=", kernel, " and dilation=", dilation);
+  FL_CHECK(pad <= ((kernel - 1) * dilation + 1) / 2, Runtime, op,
+           "pad should be at most half of effective kernel size, but got pad=", pad, ", kernel_size=", kernel,
+           " and dilation=", dilation);
   const int64_t room = in + 2 * pad - dilation * (kernel - 1) - 1 + (ceil_mode ? stride - 1 : 0);
   int64_t out = (room >= 0 ? room / stride : -((-room + stride - 1) / stride)) + 1;
   if (ceil_mode && (out - 1) * stride >= in + pad) --out;
-  FL_CHECK(out >= 1, Runtime, op, "Output size is too small: input size ", in, ", kernel size ", kernel, ", calculated output size ", out);
+  FL_CHECK(out >= 1, Runtime, op, "Output size is too small: input size ", in, ", kernel size ", kernel,
+           ", calculated output size ", out);
   w.result[axis] = out;
   w.dilation[axis] = dilation;
   for (int64_t o = 0; o < out; ++o) {
@@ -201,10 +208,11 @@ Windows sliding(const char* op, int64_t dims, const Tensor& x, const PoolSetting
   Windows w = start_windows(dims);
   const Dims kernel = per_dimension(op, "kernel_size", s.kernel, dims);
   const Dims stride = s.stride.empty() ? kernel : per_dimension(op, "stride", s.stride, dims);
-  const Dims pad = per_dimension(op, "padding", s.padding, dims), dilation = per_dimension(op, "dilation", s.dilation, dims);
+  const Dims pad = per_dimension(op, "padding", s.padding, dims),
+             dilation = per_dimension(op, "dilation", s.dilation, dims);
   for (int64_t d = 0; d < dims; ++d)
-    slide(op, w, static_cast<int>(3 - dims + d), x.size(x.ndim() - dims + d), kernel[d], stride[d], pad[d], dilation[d], s.ceil_mode,
-          include_padding);
+    slide(op, w, static_cast<int>(3 - dims + d), x.size(x.ndim() - dims + d), kernel[d], stride[d], pad[d], dilation[d],
+          s.ceil_mode, include_padding);
   return w;
 }
 
@@ -213,7 +221,8 @@ Windows adaptive(const char* op, int64_t dims, const Tensor& x, const Dims& resu
   Windows w = start_windows(dims);
   for (int64_t d = 0; d < dims; ++d) {
     const int64_t axis = 3 - dims + d, in = x.size(x.ndim() - dims + d), out = result[d];
-    FL_CHECK(out >= 0, Runtime, op, "elements of output_size must be greater than or equal to 0, but received ", result);
+    FL_CHECK(out >= 0, Runtime, op, "elements of output_size must be greater than or equal to 0, but received ",
+             result);
     w.result[axis] = out;
     for (int64_t o = 0; o < out; ++o) {
       w.begin[axis].push_back(o * in / out);
@@ -236,7 +245,8 @@ ValuesAndIndices adaptive_max_pool(const char* op, int64_t dims, const Tensor& x
   return maximum(x, adaptive(op, dims, x, result), true);
 }
 
-Tensor avg_pool(const char* op, int64_t dims, const Tensor& x, const PoolSettings& settings, bool include_padding, int64_t divisor) {
+Tensor avg_pool(const char* op, int64_t dims, const Tensor& x, const PoolSettings& settings, bool include_padding,
+                int64_t divisor) {
   check_input(op, dims, x, x.dtype() == DType::Int64);
   Windows w = sliding(op, dims, x, settings, include_padding);
   w.divisor = divisor;
@@ -275,8 +285,8 @@ Tensor plane_gather(const Tensor& x, const Tensor& indices, int64_t dims) {
 
 namespace {
 
-UnfoldArgs unfold_arguments(const Tensor& x, const Dims& spatial, const Dims& kernel, const Dims& dilation, const Dims& padding,
-                            const Dims& stride) {
+UnfoldArgs unfold_arguments(const Tensor& x, const Dims& spatial, const Dims& kernel, const Dims& dilation,
+                            const Dims& padding, const Dims& stride) {
   UnfoldArgs a;
   a.planes = x.size(0) * x.size(1);
   for (int d = 0; d < 2; ++d) {
@@ -293,20 +303,22 @@ UnfoldArgs unfold_arguments(const Tensor& x, const Dims& spatial, const Dims& ke
 void im2col_vjp(Backward& b) {
   b.set(0, col2im(b.grad(), b.attr<Dims>(0), b.attr<Dims>(1), b.attr<Dims>(2), b.attr<Dims>(3), b.attr<Dims>(4)));
 }
-void col2im_vjp(Backward& b) { b.set(0, im2col(b.grad(), b.attr<Dims>(1), b.attr<Dims>(2), b.attr<Dims>(3), b.attr<Dims>(4))); }
+void col2im_vjp(Backward& b) {
+  b.set(0, im2col(b.grad(), b.attr<Dims>(1), b.attr<Dims>(2), b.attr<Dims>(3), b.attr<Dims>(4)));
+}
 const Op im2col_op{"im2col", im2col_vjp};
 const Op col2im_op{"col2im", col2im_vjp};
 
-Tensor resample_any(const Tensor& x, int64_t dim, int64_t size, const Dims& first, const std::shared_ptr<std::vector<double>>& weight,
-                    bool transposed);
+Tensor resample_any(const Tensor& x, int64_t dim, int64_t size, const Dims& first,
+                    const std::shared_ptr<std::vector<double>>& weight, bool transposed);
 void resample_vjp(Backward& b) {
   const auto weight = std::static_pointer_cast<std::vector<double>>(b.attr<std::shared_ptr<void>>(3));
   b.set(0, resample_any(b.grad(), b.attr<int64_t>(0), b.attr<int64_t>(1), b.attr<Dims>(2), weight, !b.attr<bool>(4)));
 }
 const Op resample_op{"resample", resample_vjp};
 
-Tensor resample_any(const Tensor& x, int64_t dim, int64_t size, const Dims& first, const std::shared_ptr<std::vector<double>>& weight,
-                    bool transposed) {
+Tensor resample_any(const Tensor& x, int64_t dim, int64_t size, const Dims& first,
+                    const std::shared_ptr<std::vector<double>>& weight, bool transposed) {
   Tensor typed;
   {
     GradMode no_grad(false);
@@ -349,7 +361,8 @@ Tensor im2col(const Tensor& x, const Dims& kernel, const Dims& dilation, const D
   return record(im2col_op, {&x}, {spatial, kernel, dilation, padding, stride}, {}, typed);
 }
 
-Tensor col2im(const Tensor& x, const Dims& spatial, const Dims& kernel, const Dims& dilation, const Dims& padding, const Dims& stride) {
+Tensor col2im(const Tensor& x, const Dims& spatial, const Dims& kernel, const Dims& dilation, const Dims& padding,
+              const Dims& stride) {
   const int64_t channels = x.size(1) / (kernel[0] * kernel[1]);
   Tensor typed;
   {

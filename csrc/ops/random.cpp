@@ -16,7 +16,8 @@ namespace {
 
 // Nothing flows back into what was overwritten.
 void no_gradient(Backward&) {}
-#define FL_INPLACE_OP(name) const Op name##op{#name, no_gradient}
+#define FL_INPLACE_OP(name) \
+  const Op name##op { #name, no_gradient }
 FL_INPLACE_OP(uniform_);
 FL_INPLACE_OP(normal_);
 FL_INPLACE_OP(random_);
@@ -76,7 +77,9 @@ void sample_each(const Tensor& self, Draw draw) {
 }
 
 bool is_real_float(DType t) { return t == DType::Float32 || t == DType::Float64 || is_reduced(t); }
-bool is_common(DType t) { return is_real_float(t) || (is_integral(t) && t != DType::UInt16 && t != DType::UInt32 && t != DType::UInt64); }
+bool is_common(DType t) {
+  return is_real_float(t) || (is_integral(t) && t != DType::UInt16 && t != DType::UInt32 && t != DType::UInt64);
+}
 
 [[noreturn]] void not_implemented(const char* op, const char* what, DType t) {
   FL_FAIL(NotImplemented, op, "\"", what, "\" not implemented for '", info(t).title, "'");
@@ -88,10 +91,14 @@ void need_float(const char* op, const char* what, DType t) {
 
 double largest(DType t) {
   switch (t) {
-    case DType::Float64: return std::numeric_limits<double>::max();
-    case DType::Float16: return 65504.0;
-    case DType::BFloat16: return 0x1.fep127;
-    default: return std::numeric_limits<float>::max();
+    case DType::Float64:
+      return std::numeric_limits<double>::max();
+    case DType::Float16:
+      return 65504.0;
+    case DType::BFloat16:
+      return 0x1.fep127;
+    default:
+      return std::numeric_limits<float>::max();
   }
 }
 
@@ -112,7 +119,8 @@ void reopen(float* values, int64_t n, float from, float to) {
 void fill_uniform(const Tensor& self, double from, double to, Generator& generator) {
   int64_t n = self.numel();
   if (self.dtype() == DType::Float64) {
-    sample(self, DType::Float64, [&](void* out) { kernels().uniform_double(generator, static_cast<double*>(out), n, from, to); });
+    sample(self, DType::Float64,
+           [&](void* out) { kernels().uniform_double(generator, static_cast<double*>(out), n, from, to); });
     return;
   }
   sample(self, DType::Float32, [&](void* out) {
@@ -130,10 +138,13 @@ Tensor uniform_(const Tensor& self, double from, double to, Generator& generator
   DType type = real_type(self.dtype());
   need_float("uniform_", "check_uniform_bounds", type);
   double limit = largest(type);
-  FL_CHECK(from >= -limit && from <= limit, Runtime, "uniform_", "from is out of bounds for ", name(type), ", got ", from);
+  FL_CHECK(from >= -limit && from <= limit, Runtime, "uniform_", "from is out of bounds for ", name(type), ", got ",
+           from);
   FL_CHECK(to >= -limit && to <= limit, Runtime, "uniform_", "to is out of bounds for ", name(type), ", got ", to);
-  FL_CHECK(from <= to, Runtime, "uniform_", "uniform_ expects to return a [from, to) range, but found from=", from, " > to=", to);
-  FL_CHECK(to - from <= limit, Runtime, "uniform_", "uniform_ expects to-from <= ", limit, ", but found to=", to, " and from=", from);
+  FL_CHECK(from <= to, Runtime, "uniform_", "uniform_ expects to return a [from, to) range, but found from=", from,
+           " > to=", to);
+  FL_CHECK(to - from <= limit, Runtime, "uniform_", "uniform_ expects to-from <= ", limit, ", but found to=", to,
+           " and from=", from);
   InplaceRecord recording(uniform_op, {&self}, self);
   fill_uniform(is_complex(self.dtype()) ? real_view(self) : self, from, to, generator);
   recording.finish({}, {});
@@ -144,7 +155,8 @@ Tensor uniform_(const Tensor& self, double from, double to, Generator& generator
 
 namespace {
 
-// A contiguous tensor of 16 and more: blocks of 16; a shorter last block is drawn anew, together with what is before it.
+// A contiguous tensor of 16 and more: blocks of 16; a shorter last block is drawn anew, together with what is before
+// it.
 void normal_blocks(float* out, int64_t n, float mean, float std, bool by_block, Generator& generator) {
   int64_t whole = n / 16 * 16;
   // Halves draw block by block, floats all at once: the same words unless there is a rest.
@@ -172,7 +184,8 @@ void fill_normal(const Tensor& self, double mean, double std, Generator& generat
     normal_blocks(self.data<double>(), n, mean, std, generator);
   } else {
     sample(self, DType::Float32, [&](void* out) {
-      normal_blocks(static_cast<float*>(out), n, static_cast<float>(mean), static_cast<float>(std), is_reduced(self.dtype()), generator);
+      normal_blocks(static_cast<float*>(out), n, static_cast<float>(mean), static_cast<float>(std),
+                    is_reduced(self.dtype()), generator);
     });
   }
 }
@@ -212,30 +225,44 @@ struct Range {
 
 Range range_of(DType t) {
   switch (t) {
-    case DType::Bool: return {0, 1};
-    case DType::UInt8: return {0, 255};
-    case DType::Int8: return {-128, 127};
-    case DType::Int16: return {-32768, 32767};
-    case DType::Int32: return {-0x1p31, 0x1p31 - 1};
-    case DType::Int64: return {-0x1p63, 0x1p63};
-    default: return {-largest(t), largest(t)};
+    case DType::Bool:
+      return {0, 1};
+    case DType::UInt8:
+      return {0, 255};
+    case DType::Int8:
+      return {-128, 127};
+    case DType::Int16:
+      return {-32768, 32767};
+    case DType::Int32:
+      return {-0x1p31, 0x1p31 - 1};
+    case DType::Int64:
+      return {-0x1p63, 0x1p63};
+    default:
+      return {-largest(t), largest(t)};
   }
 }
 
 // The largest integer that random_() gives.
 uint64_t last_of(DType t) {
   switch (t) {
-    case DType::Float16: return 1u << 11;
-    case DType::BFloat16: return 1u << 8;
-    case DType::Float32: return 1u << 24;
-    case DType::Float64: return 1ull << 53;
-    case DType::Int64: return INT64_MAX;
-    default: return static_cast<uint64_t>(range_of(t).high);
+    case DType::Float16:
+      return 1u << 11;
+    case DType::BFloat16:
+      return 1u << 8;
+    case DType::Float32:
+      return 1u << 24;
+    case DType::Float64:
+      return 1ull << 53;
+    case DType::Int64:
+      return INT64_MAX;
+    default:
+      return static_cast<uint64_t>(range_of(t).high);
   }
 }
 
 void fill_integers(const Tensor& self, uint64_t range, int64_t base, Generator& generator) {
-  sample(self, DType::Int64, [&](void* out) { kernels().integers(generator, static_cast<int64_t*>(out), self.numel(), range, base); });
+  sample(self, DType::Int64,
+         [&](void* out) { kernels().integers(generator, static_cast<int64_t*>(out), self.numel(), range, base); });
 }
 
 // random_() without bounds: one word for what fits into 32 bits, two for int64 and float64.
@@ -255,10 +282,13 @@ Tensor random_(const Tensor& self, std::optional<int64_t> from, std::optional<in
   if (!is_common(t)) not_implemented("random_", "random_kernel_cpu", t);
   int64_t low = from.value_or(0);
   Range bounds = range_of(t);
-  auto inside = [&](int64_t v) { return static_cast<double>(v) >= bounds.low && static_cast<double>(v) <= bounds.high; };
+  auto inside = [&](int64_t v) {
+    return static_cast<double>(v) >= bounds.low && static_cast<double>(v) <= bounds.high;
+  };
   FL_CHECK(inside(low), Runtime, "random_", "from is out of bounds for ", name(t), ", got from=", low);
   if (to) {
-    FL_CHECK(low < *to, Runtime, "random_", "random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", *to);
+    FL_CHECK(low < *to, Runtime, "random_", "random_ expects 'from' to be less than 'to', but got from=", low,
+             " >= to=", *to);
     FL_CHECK(inside(*to - 1), Runtime, "random_", "to - 1 is out of bounds for ", name(t), ", got to=", *to);
   }
   InplaceRecord recording(random_op, {&self}, self);
@@ -277,7 +307,8 @@ Tensor randperm(int64_t n, DType dtype, Generator& generator) {
   FL_CHECK(n >= 0, Runtime, "randperm", "n must be non-negative (a tensor cannot have a negative dimension), got ", n);
   if (!is_common(dtype) || dtype == DType::Bool) not_implemented("randperm", "randperm", dtype);
   uint64_t last = last_of(dtype);
-  FL_CHECK(static_cast<uint64_t>(n) <= last + 1, Runtime, "randperm", "n cannot be greater than ", last + 1, " for ", name(dtype), ", got ", n);
+  FL_CHECK(static_cast<uint64_t>(n) <= last + 1, Runtime, "randperm", "n cannot be greater than ", last + 1, " for ",
+           name(dtype), ", got ", n);
   Tensor order = empty(Dims{n}, DType::Int64);
   std::iota(order.data<int64_t>(), order.data<int64_t>() + n, 0);
   kernels().shuffle(generator, order.data<int64_t>(), n);
@@ -290,7 +321,8 @@ Tensor bernoulli_(const Tensor& self, double p, Generator& generator) {
   FL_CHECK(p >= 0.0 && p <= 1.0, Runtime, "bernoulli_", "bernoulli_ expects p to be in [0, 1], but got p=", p);
   if (!is_common(self.dtype())) not_implemented("bernoulli_", "bernoulli_scalar_cpu_", self.dtype());
   InplaceRecord recording(bernoulli_op, {&self}, self);
-  sample(self, DType::Bool, [&](void* out) { kernels().bernoulli(generator, static_cast<uint8_t*>(out), self.numel(), p); });
+  sample(self, DType::Bool,
+         [&](void* out) { kernels().bernoulli(generator, static_cast<uint8_t*>(out), self.numel(), p); });
   recording.finish({}, {});
   return self;
 }
@@ -300,7 +332,8 @@ namespace {
 template <class T>
 void compare_draws(const T* draws, const T* p, uint8_t* out, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
-    FL_CHECK(p[i] >= 0 && p[i] <= 1, Runtime, "bernoulli", "expected every p to satisfy 0 <= p <= 1, got ", p[i], " at element ", i);
+    FL_CHECK(p[i] >= 0 && p[i] <= 1, Runtime, "bernoulli", "expected every p to satisfy 0 <= p <= 1, got ", p[i],
+             " at element ", i);
     out[i] = draws[i] < p[i];
   }
 }
@@ -319,7 +352,9 @@ Tensor bernoulli_(const Tensor& self, const Tensor& p, Generator& generator) {
     // p in the same order as self.
     Dims order(self.ndim(), 0);
     std::iota(order.begin(), order.end(), 0);
-    if (!self.is_contiguous()) std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return self.stride(a) > self.stride(b); });
+    if (!self.is_contiguous())
+      std::stable_sort(order.begin(), order.end(),
+                       [&](int64_t a, int64_t b) { return self.stride(a) > self.stride(b); });
     Tensor chances = contiguous(to_dtype(permute(spread, order), tile));
     Tensor draws = empty(ordered.shape(), tile);
     int64_t n = self.numel();
@@ -342,9 +377,11 @@ namespace {
 void fill_exponential(const Tensor& self, double rate, Generator& generator) {
   int64_t n = self.numel();
   if (self.dtype() == DType::Float64) {
-    sample(self, DType::Float64, [&](void* out) { kernels().exponential_double(generator, static_cast<double*>(out), n, rate); });
+    sample(self, DType::Float64,
+           [&](void* out) { kernels().exponential_double(generator, static_cast<double*>(out), n, rate); });
   } else {
-    sample(self, DType::Float32, [&](void* out) { kernels().exponential_float(generator, static_cast<float*>(out), n, rate); });
+    sample(self, DType::Float32,
+           [&](void* out) { kernels().exponential_float(generator, static_cast<float*>(out), n, rate); });
   }
 }
 
@@ -352,7 +389,8 @@ void fill_exponential(const Tensor& self, double rate, Generator& generator) {
 
 Tensor exponential_(const Tensor& self, double rate, Generator& generator) {
   FL_CHECK(is_real_float(self.dtype()), Runtime, "exponential_",
-           "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you specified ",
+           "Exponential distribution is a continuous probability distribution. dtype must be a floating point but you "
+           "specified ",
            info(self.dtype()).title);
   FL_CHECK(rate > 0.0, Runtime, "exponential_", "exponential_ expects lambda > 0.0, but found lambda=", rate);
   InplaceRecord recording(exponential_op, {&self}, self);
@@ -363,7 +401,8 @@ Tensor exponential_(const Tensor& self, double rate, Generator& generator) {
 
 Tensor geometric_(const Tensor& self, double p, Generator& generator) {
   FL_CHECK(p > 0.0 && p < 1.0, Runtime, "geometric_", "geometric_ expects p to be in (0, 1), but got p=", p);
-  if (!is_common(self.dtype()) || self.dtype() == DType::Bool) not_implemented("geometric_", "geometric_cpu", self.dtype());
+  if (!is_common(self.dtype()) || self.dtype() == DType::Bool)
+    not_implemented("geometric_", "geometric_cpu", self.dtype());
   InplaceRecord recording(geometric_op, {&self}, self);
   sample_each(self, [&] { return sample_geometric(generator, p); });
   recording.finish({}, {});
@@ -371,8 +410,10 @@ Tensor geometric_(const Tensor& self, double p, Generator& generator) {
 }
 
 Tensor cauchy_(const Tensor& self, double median, double sigma, Generator& generator) {
-  FL_CHECK(is_real_float(self.dtype()), Runtime, "cauchy_",
-           "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ", name(self.dtype()));
+  FL_CHECK(
+      is_real_float(self.dtype()), Runtime, "cauchy_",
+      "Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified ",
+      name(self.dtype()));
   FL_CHECK(sigma > 0.0, Runtime, "cauchy_", "cauchy_ expects sigma > 0.0, but found sigma=", sigma);
   InplaceRecord recording(cauchy_op, {&self}, self);
   sample_each(self, [&] { return sample_cauchy(generator, median, sigma); });
@@ -420,13 +461,15 @@ Tensor poisson(const Tensor& rate, Generator& generator) {
 
 Tensor binomial(const Tensor& count, const Tensor& p, Generator& generator) {
   for (const Tensor* t : {&count, &p})
-    FL_CHECK(is_floating(t->dtype()), Value, "binomial", "binomial only supports floating-point dtypes for ", t == &count ? "count" : "prob",
-             ", got: ", info(t->dtype()).title);
-  FL_CHECK(count.dtype() == p.dtype(), DType, "binomial", "Found dtype ", info(p.dtype()).title, " but expected ", info(count.dtype()).title);
+    FL_CHECK(is_floating(t->dtype()), Value, "binomial", "binomial only supports floating-point dtypes for ",
+             t == &count ? "count" : "prob", ", got: ", info(t->dtype()).title);
+  FL_CHECK(count.dtype() == p.dtype(), DType, "binomial", "Found dtype ", info(p.dtype()).title, " but expected ",
+           info(count.dtype()).title);
   if (is_reduced(count.dtype())) not_implemented("binomial", "binomial_cpu", count.dtype());
   Dims shape = broadcast_shapes(count.shape(), p.shape(), "binomial");
   GradMode no_grad(false);
-  Tensor n = plain(expand(count, shape), DType::Float64), q = plain(expand(p, shape), DType::Float64), out = empty(shape, count.dtype());
+  Tensor n = plain(expand(count, shape), DType::Float64), q = plain(expand(p, shape), DType::Float64),
+         out = empty(shape, count.dtype());
   const double *trials = n.data<double>(), *chance = q.data<double>();
   sample_each(out, [&] { return sample_binomial(generator, *trials++, *chance++); });
   return out;
@@ -460,14 +503,16 @@ void dirichlets(const Tensor& alpha, const Tensor& out, Generator& generator) {
 }  // namespace
 
 Tensor standard_gamma(const Tensor& alpha, Generator& generator) {
-  if (alpha.dtype() != DType::Float32 && alpha.dtype() != DType::Float64) not_implemented("standard_gamma", "gamma_cpu", alpha.dtype());
+  if (alpha.dtype() != DType::Float32 && alpha.dtype() != DType::Float64)
+    not_implemented("standard_gamma", "gamma_cpu", alpha.dtype());
   Tensor a = plain(alpha, alpha.dtype()), out = empty(alpha.shape(), alpha.dtype());
   alpha.dtype() == DType::Float32 ? gammas<float>(a, out, generator) : gammas<double>(a, out, generator);
   return out;
 }
 
 Tensor dirichlet(const Tensor& alpha, Generator& generator) {
-  if (alpha.dtype() != DType::Float32 && alpha.dtype() != DType::Float64) not_implemented("dirichlet", "dirichlet", alpha.dtype());
+  if (alpha.dtype() != DType::Float32 && alpha.dtype() != DType::Float64)
+    not_implemented("dirichlet", "dirichlet", alpha.dtype());
   Tensor a = plain(alpha, DType::Float64), out = empty(alpha.shape(), alpha.dtype());
   alpha.dtype() == DType::Float32 ? dirichlets<float>(a, out, generator) : dirichlets<double>(a, out, generator);
   return out;
@@ -489,7 +534,8 @@ void check_weights(const Tensor& weights, int64_t rows, int64_t n, bool replacem
                ": ", v, " at (", r, ", ", i, ")");
       sum += v;
     }
-    FL_CHECK(sum > 0.0, Runtime, "multinomial", "invalid multinomial distribution (sum of probabilities <= 0) in row ", r);
+    FL_CHECK(sum > 0.0, Runtime, "multinomial", "invalid multinomial distribution (sum of probabilities <= 0) in row ",
+             r);
   }
 }
 
@@ -503,13 +549,15 @@ void draw_with_replacement(const double* weights, int64_t n, int64_t samples, in
   cumulative[n - 1] = 1;
   for (int64_t s = 0; s < samples; s++) {
     double u = generator.uniform();
-    auto at = std::lower_bound(cumulative.begin(), cumulative.end(), u, [](T c, double v) { return static_cast<double>(c) < v; });
+    auto at = std::lower_bound(cumulative.begin(), cumulative.end(), u,
+                               [](T c, double v) { return static_cast<double>(c) < v; });
     out[s] = at - cumulative.begin();
   }
 }
 
 // A race: the largest of weight / exponential come first.
-Tensor draw_without_replacement(const Tensor& weights, const Dims& shape, DType dtype, int64_t samples, Generator& generator) {
+Tensor draw_without_replacement(const Tensor& weights, const Dims& shape, DType dtype, int64_t samples,
+                                Generator& generator) {
   Tensor times = empty(shape, dtype);
   fill_exponential(times, 1.0, generator);
   GradMode no_grad(false);
@@ -525,9 +573,10 @@ Tensor draw_without_replacement(const Tensor& weights, const Dims& shape, DType 
 }  // namespace
 
 Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, Generator& generator) {
-  FL_CHECK(is_floating(weights.dtype()), Runtime, "multinomial", "multinomial only supports floating-point dtypes for input, got: ",
-           info(weights.dtype()).title);
-  FL_CHECK(weights.ndim() == 1 || weights.ndim() == 2, Runtime, "multinomial", "prob_dist must be 1 or 2 dim, got shape ", weights.shape());
+  FL_CHECK(is_floating(weights.dtype()), Runtime, "multinomial",
+           "multinomial only supports floating-point dtypes for input, got: ", info(weights.dtype()).title);
+  FL_CHECK(weights.ndim() == 1 || weights.ndim() == 2, Runtime, "multinomial",
+           "prob_dist must be 1 or 2 dim, got shape ", weights.shape());
   FL_CHECK(samples > 0, Runtime, "multinomial", "cannot sample n_sample <= 0 samples, got ", samples);
   int64_t n = weights.size(-1);
   FL_CHECK(n > 0 && (replacement || samples <= n), Runtime, "multinomial",
@@ -536,7 +585,8 @@ Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, Gen
   Tensor wide = plain(weights, DType::Float64);
   check_weights(wide, rows, n, replacement);
   if (!replacement || samples == 1)
-    return draw_without_replacement(plain(weights, weights.dtype()), weights.shape(), weights.dtype(), samples, generator);
+    return draw_without_replacement(plain(weights, weights.dtype()), weights.shape(), weights.dtype(), samples,
+                                    generator);
   Dims shape = weights.shape();
   shape[shape.size() - 1] = samples;
   Tensor out = empty(shape, DType::Int64);
@@ -574,9 +624,11 @@ Tensor mask_scale(const Tensor& x, const Tensor& mask, double keep) {
 
 Tensor dropout(const Tensor& x, double p, Generator& generator) {
   FL_CHECK(p > 0.0 && p < 1.0, Runtime, "dropout", "dropout probability has to be between 0 and 1, but got ", p);
-  FL_CHECK(is_inexact(x.dtype()), Runtime, "dropout", "result type Float can't be cast to the desired output type ", info(x.dtype()).title);
+  FL_CHECK(is_inexact(x.dtype()), Runtime, "dropout", "result type Float can't be cast to the desired output type ",
+           info(x.dtype()).title);
   Tensor mask = empty_like(x, DType::Bool);
-  sample(mask, DType::Bool, [&](void* out) { kernels().bernoulli(generator, static_cast<uint8_t*>(out), mask.numel(), 1.0 - p); });
+  sample(mask, DType::Bool,
+         [&](void* out) { kernels().bernoulli(generator, static_cast<uint8_t*>(out), mask.numel(), 1.0 - p); });
   return mask_scale(x, mask, 1.0 - p);
 }
 

@@ -68,8 +68,9 @@ Tensor spread(Backward& b, const Tensor& g) { return spread(g, b.attr<Dims>(1), 
 // x as the elements that a sum into `dtype` adds: converted first, unless the kernel does it without another rounding.
 Tensor summands(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype || is_complex(x.dtype()) == is_complex(dtype)) {
-    const bool widens = is_floating(x.dtype()) ? dtype == DType::Float64 || (dtype == DType::Float32 && is_reduced(x.dtype()))
-                                               : is_integral(x.dtype()) && (dtype == DType::Int64 || dtype == DType::Float64);
+    const bool widens = is_floating(x.dtype())
+                            ? dtype == DType::Float64 || (dtype == DType::Float32 && is_reduced(x.dtype()))
+                            : is_integral(x.dtype()) && (dtype == DType::Int64 || dtype == DType::Float64);
     if (x.dtype() == dtype || widens) return x;
   }
   return to_dtype(x, dtype);
@@ -79,7 +80,8 @@ DType sum_dtype(const Tensor& x, DType wanted) {
 }
 
 void refuse_complex(const Tensor& x, const char* op) {
-  FL_CHECK(!is_complex(x.dtype()), NotImplemented, op, "\"", op, "\" not implemented for '", info(x.dtype()).title, "'");
+  FL_CHECK(!is_complex(x.dtype()), NotImplemented, op, "\"", op, "\" not implemented for '", info(x.dtype()).title,
+           "'");
 }
 void refuse_wide_unsigned(const Tensor& x, const char* op) {
   const DType t = x.dtype();
@@ -94,7 +96,8 @@ void check_not_empty(const Tensor& x, DimsRef dims, const char* op) {
            "Specify the reduction dim with the 'dim' argument.");
   for (int64_t d : dims) {
     const int64_t dim = wrap_dim(d, x.ndim(), op);
-    FL_CHECK(x.ndim() == 0 || x.size(dim) != 0, Index, op, op, "(): Expected reduction dim ", dim, " to have non-zero size.");
+    FL_CHECK(x.ndim() == 0 || x.size(dim) != 0, Index, op, op, "(): Expected reduction dim ", dim,
+             " to have non-zero size.");
   }
 }
 
@@ -272,9 +275,10 @@ Tensor mean(const Tensor& x, DimsRef dims, bool keepdim, DType wanted) {
            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ",
            info(x.dtype()).title);
   const DType dtype = wanted == DType::Undefined ? x.dtype() : wanted;
-  FL_CHECK(is_inexact(dtype), Runtime, "mean",
-           "mean(): could not infer output dtype. Optional dtype must be either a floating point or complex dtype. Got: ",
-           info(dtype).title);
+  FL_CHECK(
+      is_inexact(dtype), Runtime, "mean",
+      "mean(): could not infer output dtype. Optional dtype must be either a floating point or complex dtype. Got: ",
+      info(dtype).title);
   const Tensor in = summands(x, dtype);
   const Reduced r = reduced(in, dims, keepdim, "mean");
   Tensor out = reduce(Reduction::Mean, "mean", in, r, dtype);
@@ -303,8 +307,12 @@ Tensor prod(const Tensor& x, DimsRef dims, bool keepdim, DType wanted) {
   return record(prod_op, {&in}, {in.shape(), r.kept}, {in, out}, out);
 }
 
-Tensor amax(const Tensor& x, DimsRef dims, bool keepdim) { return extreme_value(Reduction::Max, amax_op, x, dims, keepdim); }
-Tensor amin(const Tensor& x, DimsRef dims, bool keepdim) { return extreme_value(Reduction::Min, amin_op, x, dims, keepdim); }
+Tensor amax(const Tensor& x, DimsRef dims, bool keepdim) {
+  return extreme_value(Reduction::Max, amax_op, x, dims, keepdim);
+}
+Tensor amin(const Tensor& x, DimsRef dims, bool keepdim) {
+  return extreme_value(Reduction::Min, amin_op, x, dims, keepdim);
+}
 
 namespace {
 Tensor truth(Reduction kind, const char* op, const Tensor& x, DimsRef dims, bool keepdim) {
@@ -323,7 +331,8 @@ Tensor count_nonzero(const Tensor& x, DimsRef dims) {
 
 Tensor vector_norm(const Tensor& x, double p, DimsRef dims, bool keepdim, DType wanted) {
   constexpr const char* op = "linalg.vector_norm";
-  FL_CHECK(is_inexact(x.dtype()), Runtime, op, op, ": Expected a floating point or complex tensor as input. Got ", info(x.dtype()).title);
+  FL_CHECK(is_inexact(x.dtype()), Runtime, op, op, ": Expected a floating point or complex tensor as input. Got ",
+           info(x.dtype()).title);
   Tensor in = wanted == DType::Undefined ? x : to_dtype(x, wanted);
   if (is_complex(in.dtype())) in = abs(in);
   const Reduced r = reduced(in, dims, keepdim, op);
@@ -383,7 +392,8 @@ std::vector<Tensor> pick(Pick kind, const Tensor& x, int64_t wanted, bool keepdi
   const Op& op = kind == Pick::Mode ? mode_op : kind == Pick::Median ? median_op : nanmedian_op;
   refuse_complex(x, op.name);
   refuse_wide_unsigned(x, op.name);
-  FL_CHECK(kind == Pick::Mode || !is_bool(x.dtype()), NotImplemented, op.name, "\"median_cpu\" not implemented for 'Bool'");
+  FL_CHECK(kind == Pick::Mode || !is_bool(x.dtype()), NotImplemented, op.name,
+           "\"median_cpu\" not implemented for 'Bool'");
   const int64_t dim = wrap_dim(wanted, x.ndim(), op.name);
   check_not_empty(x, Dims{dim}, op.name);
   const Reduced r = reduced(x, Dims{dim}, keepdim, op.name);
@@ -395,7 +405,12 @@ std::vector<Tensor> pick(Pick kind, const Tensor& x, int64_t wanted, bool keepdi
     const Tensor rows = contiguous(to_dtype(last, compute, MemoryFormat::Contiguous));
     // The rows come in the order of the other dims with the last one in dim's place.
     Tensor row_values = empty(Dims{values.numel()}, compute), row_indices = empty(Dims{values.numel()}, DType::Int64);
-    PickArgs a{kind, compute, rows.raw(), row_values.raw(), row_indices.data<int64_t>(), values.numel(),
+    PickArgs a{kind,
+               compute,
+               rows.raw(),
+               row_values.raw(),
+               row_indices.data<int64_t>(),
+               values.numel(),
                x.ndim() ? x.size(dim) : 1};
     if (a.rows) need(kernels_of(x).reduce.pick, op.name, x)(a);
     Dims moved = x.ndim() ? last.shape() : Dims{1};

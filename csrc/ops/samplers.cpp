@@ -50,8 +50,8 @@ double binomial_by_waiting(Generator& generator, double count, double p) {
 
 // log(k!) minus Stirling's formula.
 double stirling_tail(double k) {
-  static const double table[] = {0.0810614667953272, 0.0413406959554092, 0.0276779256849983, 0.02079067210376509,
-                                 0.0166446911898211, 0.0138761288230707, 0.0118967099458917, 0.0104112652619720,
+  static const double table[] = {0.0810614667953272,  0.0413406959554092, 0.0276779256849983, 0.02079067210376509,
+                                 0.0166446911898211,  0.0138761288230707, 0.0118967099458917, 0.0104112652619720,
                                  0.00925546218271273, 0.00833056343336287};
   if (k <= 9.0) return table[(int)k];
   double square = (k + 1.0) * (k + 1.0);

@@ -15,14 +15,23 @@ void split_at(const Tensor& x, int64_t dim, int64_t& outer, int64_t& size, int64
 }
 
 // Runs in the compute type of the dtype; halves and small integers are converted there and back.
-Tensor run(Scan kind, const char* op, const Tensor& x, int64_t dim, bool reverse, const Tensor& factor, const Tensor& indices) {
+Tensor run(Scan kind, const char* op, const Tensor& x, int64_t dim, bool reverse, const Tensor& factor,
+           const Tensor& indices) {
   GradMode no_grad(false);
   const DType compute = kComputeDType[static_cast<int>(compute_of(x.dtype()))];
   auto prepare = [&](const Tensor& t) { return contiguous(to_dtype(detach(t), compute, MemoryFormat::Contiguous)); };
   const Tensor in = prepare(x), by = factor.defined() ? prepare(factor) : Tensor{};
   const Tensor out = empty(x.shape(), compute);
-  ScanArgs a{kind, compute, reverse, in.raw(), by.defined() ? by.raw() : nullptr, out.raw(),
-             indices.defined() ? indices.data<int64_t>() : nullptr, 1, 1, 1};
+  ScanArgs a{kind,
+             compute,
+             reverse,
+             in.raw(),
+             by.defined() ? by.raw() : nullptr,
+             out.raw(),
+             indices.defined() ? indices.data<int64_t>() : nullptr,
+             1,
+             1,
+             1};
   split_at(x, dim, a.outer, a.size, a.inner);
   need(kernels_of(x).reduce.scan, op, x)(a);
   return to_dtype(out, x.dtype());
@@ -75,8 +84,8 @@ void linear_scan_vjp(Backward& b) {
 }
 const Op linear_scan_op{"linear_scan", linear_scan_vjp};
 
-// Each gradient goes to the place its value came from. Equal places follow each other, the first of them being the place
-// itself: the sum of a run is a scan that starts anew with each run.
+// Each gradient goes to the place its value came from. Equal places follow each other, the first of them being the
+// place itself: the sum of a run is a scan that starts anew with each run.
 void cumextreme_vjp(Backward& b) {
   if (!b.grad(0).defined()) return;
   const int64_t dim = b.attr<int64_t>(0);
@@ -123,7 +132,8 @@ Tensor linear_scan(const Tensor& x, const Tensor& factor, int64_t dim, bool reve
 
 std::vector<Tensor> cumextreme(Scan kind, const Tensor& x, int64_t wanted) {
   const Op& op = kind == Scan::Max ? cummax_op : cummin_op;
-  FL_CHECK(!is_complex(x.dtype()), NotImplemented, op.name, "\"", op.name, "_cpu\" not implemented for '", info(x.dtype()).title, "'");
+  FL_CHECK(!is_complex(x.dtype()), NotImplemented, op.name, "\"", op.name, "_cpu\" not implemented for '",
+           info(x.dtype()).title, "'");
   const int64_t dim = checked_dim(x, wanted, op.name);
   std::vector<Tensor> outs(2);
   outs[1] = empty(x.shape(), DType::Int64);

@@ -5,7 +5,9 @@ namespace flambeau::ops {
 
 namespace {
 
-Tensor zeros_at(const Tensor& x, int64_t dim, const Tensor& at) { return scatter(x, dim, at, zeros(at.shape(), x.dtype()), false); }
+Tensor zeros_at(const Tensor& x, int64_t dim, const Tensor& at) {
+  return scatter(x, dim, at, zeros(at.shape(), x.dtype()), false);
+}
 Tensor cast(const Tensor& truth, DType dtype) { return to_dtype(truth, dtype); }
 
 // The gradient is shared by all elements that are the extreme.
@@ -57,16 +59,19 @@ const Op product_op{"scatter_product", product_vjp};
 Tensor neutral(DType t, Reduce how) {
   if (how == Reduce::Prod) return weak_scalar(int64_t{1});
   bool low = how == Reduce::Amax;
-  if (is_floating(t)) return weak_scalar(low ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity());
+  if (is_floating(t))
+    return weak_scalar(low ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity());
   if (t == DType::Bool) return weak_scalar(!low);
-  if (info(t).kind == Kind::Unsigned) return weak_scalar(low ? int64_t{0} : static_cast<int64_t>((uint64_t{1} << (8 * item_size(t))) - 1));
+  if (info(t).kind == Kind::Unsigned)
+    return weak_scalar(low ? int64_t{0} : static_cast<int64_t>((uint64_t{1} << (8 * item_size(t))) - 1));
   int64_t top = item_size(t) == 8 ? INT64_MAX : (int64_t{1} << (8 * item_size(t) - 1)) - 1;
   return weak_scalar(low ? -top - 1 : top);
 }
 
 }  // namespace
 
-Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Reduce how, bool include_self) {
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, Reduce how,
+                      bool include_self) {
   dim = wrap_dim(dim, x.ndim(), "scatter_reduce");
   if (index.numel() == 0) return clone(x);
   Tensor part = source, out;
@@ -77,10 +82,12 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
   {
     GradMode no_grad(false);
     Tensor start = detach(x);
-    if (!include_self) start = scatter(start, dim, at, expand(to_dtype(neutral(x.dtype(), how), x.dtype()), at.shape()), false);
+    if (!include_self)
+      start = scatter(start, dim, at, expand(to_dtype(neutral(x.dtype(), how), x.dtype()), at.shape()), false);
     out = scatter_combine(start, dim, at, detach(part), how);
   }
-  return record(how == Reduce::Prod ? product_op : extreme_op, {&x, &part}, {dim, include_self}, {x, part, at, out}, out);
+  return record(how == Reduce::Prod ? product_op : extreme_op, {&x, &part}, {dim, include_self}, {x, part, at, out},
+                out);
 }
 
 }  // namespace flambeau::ops

@@ -1,5 +1,5 @@
-// softmax, log_softmax, logsumexp and cross entropy. In a first derivative their backward passes are fused kernels; when
-// the derivative itself is to be differentiated they are formulas of public ops.
+// softmax, log_softmax, logsumexp and cross entropy. In a first derivative their backward passes are fused kernels;
+// when the derivative itself is to be differentiated they are formulas of public ops.
 #include "core/kernels/softmax.h"
 
 #include "core/kernels.h"
@@ -55,8 +55,8 @@ void log_softmax_vjp(Backward& b) {
 const Op log_softmax_op{"log_softmax", log_softmax_vjp};
 
 Tensor forward(const Op& op, const Tensor& x, int64_t wanted, bool log) {
-  FL_CHECK(is_floating(x.dtype()), NotImplemented, op.name, "\"", op.name, "_lastdim_kernel_impl\" not implemented for '",
-           info(x.dtype()).title, "'");
+  FL_CHECK(is_floating(x.dtype()), NotImplemented, op.name, "\"", op.name,
+           "_lastdim_kernel_impl\" not implemented for '", info(x.dtype()).title, "'");
   const int64_t dim = wrap_dim(wanted, x.ndim(), op.name);
   const DType compute = compute_dtype(x);
   const Tensor in = x.dtype() == compute && x.is_contiguous() ? x : prepare(x, compute);
@@ -90,7 +90,8 @@ Tensor log_softmax(const Tensor& x, int64_t dim) { return forward(log_softmax_op
 
 Tensor logsumexp(const Tensor& given, DimsRef dims, bool keepdim) {
   const Tensor x = is_integral(given.dtype()) ? to_dtype(given, default_dtype()) : given;
-  FL_CHECK(is_floating(x.dtype()), NotImplemented, "logsumexp", "\"logsumexp\" not implemented for '", info(x.dtype()).title, "'");
+  FL_CHECK(is_floating(x.dtype()), NotImplemented, "logsumexp", "\"logsumexp\" not implemented for '",
+           info(x.dtype()).title, "'");
   const uint64_t mask = dims_mask(dims, x.ndim(), "logsumexp");
   Dims kept, shape, order, rows;
   for (int64_t i = 0; i < x.ndim(); i++) {
@@ -130,7 +131,8 @@ Tensor logsumexp(const Tensor& given, DimsRef dims, bool keepdim) {
 
 namespace {
 
-CrossEntropyArgs cross_entropy_arguments(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore, double smoothing) {
+CrossEntropyArgs cross_entropy_arguments(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore,
+                                         double smoothing) {
   CrossEntropyArgs a{};
   const SoftmaxArgs s = arguments(x, x.dtype(), x.ndim() == 1 ? 0 : 1);
   a.dtype = x.dtype();
@@ -156,7 +158,8 @@ void cross_entropy_vjp(Backward& b) {
     const Tensor hit = eq(positions(x.shape(), dim), unsqueeze(target, dim)) * used;
     Dims shape(x.ndim(), 1);
     shape[dim] = x.size(dim);
-    const Tensor w = weight.defined() ? view(contiguous(weight), shape) : full(Dims(x.ndim(), 1), number(1.0), x.dtype());
+    const Tensor w =
+        weight.defined() ? view(contiguous(weight), shape) : full(Dims(x.ndim(), 1), number(1.0), x.dtype());
     Tensor parts = where(hit, w * (1.0 - smoothing), 0.0);
     if (smoothing > 0) parts = parts + where(used, w * (smoothing / double(x.size(dim))), 0.0);
     parts = parts + zeros(x.shape(), x.dtype());
@@ -189,13 +192,15 @@ void check_targets(const Tensor& target, int64_t classes, int64_t ignore) {
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& x, const Tensor& given, const Tensor& weight, int64_t reduction, int64_t ignore, double smoothing) {
+Tensor cross_entropy(const Tensor& x, const Tensor& given, const Tensor& weight, int64_t reduction, int64_t ignore,
+                     double smoothing) {
   const DType compute = compute_dtype(x);
   const int64_t classes = x.size(x.ndim() == 1 ? 0 : 1);
   const Tensor in = prepare(x, compute), target = prepare(given, DType::Int64);
   const Tensor w = weight.defined() ? prepare(weight, compute) : Tensor{};
   check_targets(target, classes, ignore);
-  const Tensor loss = empty(target.shape(), compute), share = empty(target.shape(), compute), lse = empty(target.shape(), compute);
+  const Tensor loss = empty(target.shape(), compute), share = empty(target.shape(), compute),
+               lse = empty(target.shape(), compute);
   CrossEntropyArgs a = cross_entropy_arguments(in, target, w, ignore, smoothing);
   a.logsumexp = lse.raw();
   a.loss = loss.raw();

@@ -42,7 +42,8 @@ const Op sort_op{"sort", pick_vjp};
 const Op topk_op{"topk", pick_vjp};
 const Op kthvalue_op{"kthvalue", pick_vjp};
 
-std::pair<Tensor, Tensor> recorded(const Op& op, const Tensor& x, int64_t dim, bool squeezed, Tensor values, Tensor places) {
+std::pair<Tensor, Tensor> recorded(const Op& op, const Tensor& x, int64_t dim, bool squeezed, Tensor values,
+                                   Tensor places) {
   Tensor outs[] = {values, places};
   record_many(op, std::span<const Tensor>(&x, 1), {dim, x.shape(), squeezed}, {places}, outs);
   return {outs[0], outs[1]};
@@ -50,8 +51,8 @@ std::pair<Tensor, Tensor> recorded(const Op& op, const Tensor& x, int64_t dim, b
 
 void need_order(const char* op, const Tensor& x) {
   FL_CHECK(!is_complex(x.dtype()), Runtime, op, op, " does not support complex dtypes on CPU");
-  FL_CHECK(x.dtype() != DType::Float8e5m2 && x.dtype() != DType::Float8e4m3fn, NotImplemented, op, "\"", op, "\" not implemented for '",
-           info(x.dtype()).title, "'");
+  FL_CHECK(x.dtype() != DType::Float8e5m2 && x.dtype() != DType::Float8e4m3fn, NotImplemented, op, "\"", op,
+           "\" not implemented for '", info(x.dtype()).title, "'");
 }
 
 }  // namespace
@@ -61,7 +62,8 @@ std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending) {
   dim = wrap_dim(dim, x.ndim(), "sort");
   Tensor rows = rows_of(x, dim), values = empty(rows.shape(), x.dtype()), places = empty(rows.shape(), DType::Int64);
   int64_t n = length_of(x, dim);
-  if (x.numel()) kernels().sort(key_type(x.dtype()), rows.raw(), values.raw(), places.data<int64_t>(), x.numel() / n, n, descending);
+  if (x.numel())
+    kernels().sort(key_type(x.dtype()), rows.raw(), values.raw(), places.data<int64_t>(), x.numel() / n, n, descending);
   return recorded(sort_op, x, dim, false, rows_back(values, x, dim), rows_back(places, x, dim));
 }
 
@@ -70,24 +72,27 @@ std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool lar
   FL_CHECK(x.dtype() != DType::Bool, Runtime, "topk", "topk does not support bool dtypes on CPU");
   dim = wrap_dim(dim, x.ndim(), "topk");
   int64_t n = length_of(x, dim);
-  FL_CHECK(k >= 0 && k <= n, Runtime, "topk", "selected index k out of range: k = ", k, " of ", n, " elements along dimension ", dim);
+  FL_CHECK(k >= 0 && k <= n, Runtime, "topk", "selected index k out of range: k = ", k, " of ", n,
+           " elements along dimension ", dim);
   if (x.ndim() == 0) k = 1;
   Tensor rows = rows_of(x, dim);
   Dims shape = rows.shape();
   shape[shape.size() - 1] = k;
   Tensor values = empty(shape, x.dtype()), places = empty(shape, DType::Int64);
-  if (values.numel()) kernels().topk(key_type(x.dtype()), rows.raw(), values.raw(), places.data<int64_t>(), x.numel() / n, n, k, largest);
+  if (values.numel())
+    kernels().topk(key_type(x.dtype()), rows.raw(), values.raw(), places.data<int64_t>(), x.numel() / n, n, k, largest);
   return recorded(topk_op, x, dim, false, rows_back(values, x, dim), rows_back(places, x, dim));
 }
 
 std::pair<Tensor, Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
-  FL_CHECK(!is_complex(x.dtype()) && x.dtype() != DType::Bool, NotImplemented, "kthvalue", "\"kthvalue_cpu\" not implemented for '",
-           info(x.dtype()).title, "'");
+  FL_CHECK(!is_complex(x.dtype()) && x.dtype() != DType::Bool, NotImplemented, "kthvalue",
+           "\"kthvalue_cpu\" not implemented for '", info(x.dtype()).title, "'");
   need_order("kthvalue", x);
   dim = wrap_dim(dim, x.ndim(), "kthvalue");
   int64_t n = length_of(x, dim);
   FL_CHECK(n > 0, Index, "kthvalue", "kthvalue(): Expected reduction dim ", dim, " to have non-zero size.");
-  FL_CHECK(k >= 1 && k <= n, Runtime, "kthvalue", "kthvalue(): selected number k out of range for dimension ", dim, ": k = ", k, ", size ", n);
+  FL_CHECK(k >= 1 && k <= n, Runtime, "kthvalue", "kthvalue(): selected number k out of range for dimension ", dim,
+           ": k = ", k, ", size ", n);
   Tensor rows = rows_of(x, dim);
   Dims shape = rows.shape();
   shape[shape.size() - 1] = 1;
@@ -112,25 +117,32 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, const Tensor& so
   const char* op = "searchsorted";
   FL_CHECK(sorted.ndim() > 0, Runtime, op, "boundaries tensor should have positive dimension, but got 0 dimension");
   FL_CHECK(values.ndim() > 0 || sorted.ndim() == 1, Runtime, op,
-           "input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries tensor ", sorted.shape());
+           "input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries tensor ",
+           sorted.shape());
   bool fits = sorted.ndim() == 1 || sorted.ndim() == values.ndim();
   for (int64_t d = 0; fits && sorted.ndim() > 1 && d + 1 < sorted.ndim(); d++) fits = sorted.size(d) == values.size(d);
   FL_CHECK(fits, Runtime, op,
-           "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match, but we got "
-           "boundaries tensor ", sorted.shape(), " and input value tensor ", values.shape());
+           "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
+           "tensor must match, but we got "
+           "boundaries tensor ",
+           sorted.shape(), " and input value tensor ", values.shape());
   need_order(op, sorted);
   need_order(op, values);
   GradMode no_grad(false);
   DType common = values->weak ? result_type({&sorted, &values}) : promote(sorted.dtype(), values.dtype());
-  Tensor line = contiguous(to_dtype(detach(sorted), common)), wanted = contiguous(to_dtype(detach(values), common)), order;
+  Tensor line = contiguous(to_dtype(detach(sorted), common)), wanted = contiguous(to_dtype(detach(values), common)),
+         order;
   int64_t length = line.size(-1);
   if (sorter.defined()) {
-    FL_CHECK(sorter.shape() == sorted.shape(), Runtime, op, "boundary and sorter must have the same size, but got boundary tensor ", sorted.shape(),
+    FL_CHECK(sorter.shape() == sorted.shape(), Runtime, op,
+             "boundary and sorter must have the same size, but got boundary tensor ", sorted.shape(),
              " and got sorter tensor ", sorter.shape());
-    FL_CHECK(sorter.dtype() == DType::Int64, Runtime, op, "sorter must be a tensor of long dtype but got dtype ", info(sorter.dtype()).title);
+    FL_CHECK(sorter.dtype() == DType::Int64, Runtime, op, "sorter must be a tensor of long dtype but got dtype ",
+             info(sorter.dtype()).title);
     order = contiguous(sorter);
     int64_t bad = cpu_kernels().indexing.out_of_range(order.data<int64_t>(), order.numel(), 0, length);
-    FL_CHECK(bad < 0, Runtime, op, "sorter index out of range: element ", bad, " is ", order.data<int64_t>()[bad], ", valid are [0, ", length, ")");
+    FL_CHECK(bad < 0, Runtime, op, "sorter index out of range: element ", bad, " is ", order.data<int64_t>()[bad],
+             ", valid are [0, ", length, ")");
   }
   Tensor out = empty(values.shape(), DType::Int64);
   int64_t n = out.numel(), run = sorted.ndim() == 1 ? n : values.size(-1);
@@ -146,7 +158,9 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, const Tensor& so
 namespace {
 
 // The values as doubles or int64, which compare as they do.
-Tensor comparable(const Tensor& x) { return contiguous(to_dtype(x, is_floating(x.dtype()) ? DType::Float64 : DType::Int64)); }
+Tensor comparable(const Tensor& x) {
+  return contiguous(to_dtype(x, is_floating(x.dtype()) ? DType::Float64 : DType::Int64));
+}
 
 // Rows of `width` numbers, compared one after another.
 template <class T>
@@ -154,14 +168,18 @@ struct RowOrder {
   const T* data;
   int64_t width;
   bool less(int64_t a, int64_t b) const {
-    return std::lexicographical_compare(data + a * width, data + (a + 1) * width, data + b * width, data + (b + 1) * width);
+    return std::lexicographical_compare(data + a * width, data + (a + 1) * width, data + b * width,
+                                        data + (b + 1) * width);
   }
-  bool equal(int64_t a, int64_t b) const { return std::equal(data + a * width, data + (a + 1) * width, data + b * width); }
+  bool equal(int64_t a, int64_t b) const {
+    return std::equal(data + a * width, data + (a + 1) * width, data + b * width);
+  }
 };
 
 // Numbers the groups of equal neighbours in `order`; first[g] is a group's first element.
 template <class Equal>
-void group(const int64_t* order, int64_t n, Equal equal, std::vector<int64_t>& first, std::vector<int64_t>& counts, int64_t* inverse) {
+void group(const int64_t* order, int64_t n, Equal equal, std::vector<int64_t>& first, std::vector<int64_t>& counts,
+           int64_t* inverse) {
   for (int64_t i = 0; i < n; i++) {
     if (i == 0 || !equal(order[i - 1], order[i])) {
       first.push_back(order[i]);
@@ -173,15 +191,16 @@ void group(const int64_t* order, int64_t n, Equal equal, std::vector<int64_t>& f
 }
 
 template <class T>
-void group_rows(const Tensor& keys, int64_t n, int64_t width, const std::vector<int64_t>* sorted, bool consecutive, std::vector<int64_t>& first,
-                std::vector<int64_t>& counts, int64_t* inverse) {
+void group_rows(const Tensor& keys, int64_t n, int64_t width, const std::vector<int64_t>* sorted, bool consecutive,
+                std::vector<int64_t>& first, std::vector<int64_t>& counts, int64_t* inverse) {
   RowOrder<T> rows{keys.data<T>(), width};
   std::vector<int64_t> order(n);
   if (sorted) {
     order = *sorted;
   } else {
     std::iota(order.begin(), order.end(), 0);
-    if (!consecutive) std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return rows.less(a, b); });
+    if (!consecutive)
+      std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return rows.less(a, b); });
   }
   group(order.data(), n, [&](int64_t a, int64_t b) { return rows.equal(a, b); }, first, counts, inverse);
 }
@@ -210,7 +229,8 @@ Unique unique(const Tensor& x, std::optional<int64_t> dim, bool consecutive) {
   Tensor rows = contiguous(flat ? reshape(plain, {x.numel()}) : permute(plain, order_in));
   int64_t n = rows.size(0), width = 1;
   for (int64_t i = 1; i < rows.ndim(); i++) width *= rows.size(i);
-  FL_CHECK(flat || width > 0, Runtime, op, "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
+  FL_CHECK(flat || width > 0, Runtime, op,
+           "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied");
   std::vector<int64_t> order, first, counts;
   bool by_kernel = flat && !consecutive && n > 0;
   if (by_kernel) {
@@ -232,17 +252,21 @@ Unique unique(const Tensor& x, std::optional<int64_t> dim, bool consecutive) {
 // ---- counting
 
 Tensor bincount(const Tensor& x, const Tensor& weights, int64_t least) {
-  FL_CHECK(is_integral(x.dtype(), false), NotImplemented, "bincount", "\"bincount_cpu\" not implemented for '", info(x.dtype()).title, "'");
+  FL_CHECK(is_integral(x.dtype(), false), NotImplemented, "bincount", "\"bincount_cpu\" not implemented for '",
+           info(x.dtype()).title, "'");
   FL_CHECK(least >= 0, Runtime, "bincount", "minlength should be >= 0, got ", least);
-  FL_CHECK(x.ndim() == 1, Runtime, "bincount", "bincount only supports 1-d non-negative integral inputs, got shape ", x.shape());
+  FL_CHECK(x.ndim() == 1, Runtime, "bincount", "bincount only supports 1-d non-negative integral inputs, got shape ",
+           x.shape());
   FL_CHECK(!weights.defined() || (weights.ndim() == 1 && weights.numel() == x.numel()), Runtime, "bincount",
-           "weights should be 1-d and have the same length as input: ", x.shape(), " and ", weights.defined() ? weights.shape() : Dims());
+           "weights should be 1-d and have the same length as input: ", x.shape(), " and ",
+           weights.defined() ? weights.shape() : Dims());
   GradMode no_grad(false);
   Tensor at = contiguous(to_dtype(detach(x), DType::Int64));
   const int64_t* index = at.data<int64_t>();
   int64_t n = at.numel(), most = -1;
   for (int64_t i = 0; i < n; i++) {
-    FL_CHECK(index[i] >= 0, Runtime, "bincount", "bincount only supports 1-d non-negative integral inputs, got ", index[i], " at element ", i);
+    FL_CHECK(index[i] >= 0, Runtime, "bincount", "bincount only supports 1-d non-negative integral inputs, got ",
+             index[i], " at element ", i);
     most = std::max(most, index[i]);
   }
   FL_CHECK(most < INT64_MAX / 16, Runtime, "bincount", "the largest value ", most, " is too large to count up to");
@@ -263,7 +287,8 @@ Tensor bincount(const Tensor& x, const Tensor& weights, int64_t least) {
 }
 
 Tensor histc(const Tensor& x, int64_t bins, double low, double high) {
-  FL_CHECK(is_floating(x.dtype()), NotImplemented, "histc", "\"histogram_cpu\" not implemented for '", info(x.dtype()).title, "'");
+  FL_CHECK(is_floating(x.dtype()), NotImplemented, "histc", "\"histogram_cpu\" not implemented for '",
+           info(x.dtype()).title, "'");
   FL_CHECK(bins > 0, Runtime, "histc", "bins must be > 0, but got ", bins, " for dimension 0");
   GradMode no_grad(false);
   Tensor values = contiguous(to_dtype(detach(x), DType::Float64));
@@ -277,7 +302,8 @@ Tensor histc(const Tensor& x, int64_t bins, double low, double high) {
       high = v[i] > high || v[i] != v[i] ? v[i] : high;
     }
   }
-  FL_CHECK(std::isfinite(low) && std::isfinite(high), Runtime, "histc", "range of [", low, ", ", high, "] is not finite");
+  FL_CHECK(std::isfinite(low) && std::isfinite(high), Runtime, "histc", "range of [", low, ", ", high,
+           "] is not finite");
   if (low == high) low -= 1, high += 1;
   Tensor counts = zeros(Dims{bins}, DType::Float64);
   for (int64_t i = 0; i < n; i++) {

@@ -58,7 +58,8 @@ Dims infer_size(DimsRef shape, int64_t numel, const char* op) {
       unknown = i;
     } else {
       FL_CHECK(out[i] >= 0, Runtime, op, "invalid shape dimension ", out[i], " in ", shape);
-      FL_CHECK(!__builtin_mul_overflow(known, out[i], &known), Runtime, op, "shape '", shape, "' is invalid for input of size ", numel);
+      FL_CHECK(!__builtin_mul_overflow(known, out[i], &known), Runtime, op, "shape '", shape,
+               "' is invalid for input of size ", numel);
     }
   }
   if (unknown >= 0) {
@@ -117,8 +118,10 @@ Tensor view_with(const Tensor& x, Dims shape, Dims strides) {
 Tensor view(const Tensor& x, const Dims& wanted) {
   Dims shape = infer_size(wanted, x.numel(), "view"), strides;
   FL_CHECK(view_strides(x, shape, strides), Runtime, "view",
-           "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
-           "subspaces): shape ", x.shape(), ", strides ", x.strides(), ", wanted ", shape, ". Use .reshape(...) instead.");
+           "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+           "contiguous "
+           "subspaces): shape ",
+           x.shape(), ", strides ", x.strides(), ", wanted ", shape, ". Use .reshape(...) instead.");
   return view_with(x, std::move(shape), std::move(strides));
 }
 
@@ -143,7 +146,9 @@ const Op permute_op{"permute", permute_vjp, permute_replay};
 }  // namespace
 
 Tensor permute(const Tensor& x, const Dims& wanted) {
-  FL_CHECK(wanted.size() == x.ndim(), Runtime, "permute", "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions i.e. input.dim() = ",
+  FL_CHECK(wanted.size() == x.ndim(), Runtime, "permute",
+           "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+           "ordering of dimensions i.e. input.dim() = ",
            x.ndim(), " is not equal to len(dims) = ", wanted.size());
   Dims order(x.ndim(), 0), shape(x.ndim(), 0), strides(x.ndim(), 0);
   uint64_t seen = 0;
@@ -184,7 +189,8 @@ Tensor expand(const Tensor& x, const Dims& wanted) {
     bool own = i >= lead;
     int64_t size = own ? x.size(i - lead) : 1;
     if (wanted[i] == -1) {
-      FL_CHECK(own, Runtime, "expand", "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ", i);
+      FL_CHECK(own, Runtime, "expand",
+               "The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension ", i);
       shape[i] = size;
     }
     FL_CHECK(shape[i] >= 0, Runtime, "expand", "sizes must not be negative, got ", wanted);
@@ -233,7 +239,8 @@ Tensor basic_index(const Tensor& x, const Dims& items) {
       keep(x.ndim() - used);
     } else if (kind == IndexItem::Int) {
       int64_t size = x.size(d);
-      FL_CHECK(start >= -size && start < size, Index, "index", "index ", start, " is out of bounds for dimension ", d, " with size ", size);
+      FL_CHECK(start >= -size && start < size, Index, "index", "index ", start, " is out of bounds for dimension ", d,
+               " with size ", size);
       offset += (start < 0 ? start + size : start) * x.stride(d++);
       used--;
     } else {
@@ -265,7 +272,8 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   FL_CHECK(x.ndim() > 0, Index, "select", "select() cannot be applied to a 0-dim tensor.");
   dim = wrap_dim(dim, x.ndim(), "select");
   int64_t size = x.size(dim);
-  FL_CHECK(index >= -size && index < size, Index, "select", "select(): index ", index, " out of range for tensor of size ", x.shape(), " at dimension ", dim);
+  FL_CHECK(index >= -size && index < size, Index, "select", "select(): index ", index,
+           " out of range for tensor of size ", x.shape(), " at dimension ", dim);
   return basic_index(x, items_at(dim, {IndexItem::Int, index}));
 }
 
@@ -281,9 +289,11 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   FL_CHECK(length >= 0, Runtime, "narrow", "narrow(): length must be non-negative.");
   dim = wrap_dim(dim, x.ndim(), "narrow");
   int64_t size = x.size(dim);
-  FL_CHECK(start >= -size && start <= size, Index, "narrow", "start out of range (expected to be in range of [", -size, ", ", size, "], but got ", start, ")");
+  FL_CHECK(start >= -size && start <= size, Index, "narrow", "start out of range (expected to be in range of [", -size,
+           ", ", size, "], but got ", start, ")");
   if (start < 0) start += size;
-  FL_CHECK(start + length <= size, Runtime, "narrow", "start (", start, ") + length (", length, ") exceeds dimension size (", size, ").");
+  FL_CHECK(start + length <= size, Runtime, "narrow", "start (", start, ") + length (", length,
+           ") exceeds dimension size (", size, ").");
   return slice(x, dim, start, start + length);
 }
 
@@ -324,14 +334,17 @@ Tensor squeeze(const Tensor& x, DimsRef which) {
 // ---- diagonal, unfold, as_strided
 
 namespace {
-Tensor diagonal_replay(const Tensor& x, const AttrList& a) { return diagonal(x, integer(a, 0), integer(a, 1), integer(a, 2)); }
+Tensor diagonal_replay(const Tensor& x, const AttrList& a) {
+  return diagonal(x, integer(a, 0), integer(a, 1), integer(a, 2));
+}
 const Op diagonal_op{"diagonal", view_vjp, diagonal_replay};
 }  // namespace
 
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   int64_t a = wrap_dim(dim1, x.ndim(), "diagonal"), b = wrap_dim(dim2, x.ndim(), "diagonal");
   FL_CHECK(a != b, Runtime, "diagonal", "diagonal dimensions cannot be identical ", dim1, ", ", dim2);
-  int64_t length = std::max<int64_t>(offset >= 0 ? std::min(x.size(a), x.size(b) - offset) : std::min(x.size(a) + offset, x.size(b)), 0);
+  int64_t length = std::max<int64_t>(
+      offset >= 0 ? std::min(x.size(a), x.size(b) - offset) : std::min(x.size(a) + offset, x.size(b)), 0);
   int64_t start = x->offset;
   if (length > 0) start += offset >= 0 ? offset * x.stride(b) : -offset * x.stride(a);
   Dims shape, strides;
@@ -365,7 +378,9 @@ Tensor scatter_window(const Tensor& g, const Window& window, const Dims& shape) 
   return record(scatter_window_op, {&g}, {window.shape, window.strides, window.offset}, {}, out);
 }
 
-Tensor unfold_replay(const Tensor& x, const AttrList& a) { return unfold(x, integer(a, 0), integer(a, 1), integer(a, 2)); }
+Tensor unfold_replay(const Tensor& x, const AttrList& a) {
+  return unfold(x, integer(a, 0), integer(a, 1), integer(a, 2));
+}
 void unfold_vjp(Backward& b) {
   int64_t dim = b.attr<int64_t>(0), step = b.attr<int64_t>(2);
   const Dims& shape = b.attr<Dims>(3);
@@ -385,7 +400,8 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   dim = wrap_dim(dim, x.ndim(), "unfold");
   int64_t have = x.ndim() ? x.size(dim) : 1;
   FL_CHECK(size >= 0, Runtime, "unfold", "size is ", size, " but must be >= 0");
-  FL_CHECK(size <= have, Runtime, "unfold", "maximum size for tensor at dimension ", dim, " is ", have, " but size is ", size);
+  FL_CHECK(size <= have, Runtime, "unfold", "maximum size for tensor at dimension ", dim, " is ", have, " but size is ",
+           size);
   FL_CHECK(step > 0, Runtime, "unfold", "step is ", step, " but must be > 0");
   Dims shape = x.shape(), strides = x.strides();
   int64_t stride = x.ndim() ? x.stride(dim) : 1;
@@ -413,16 +429,19 @@ const Op as_strided_op{"as_strided", as_strided_vjp, as_strided_replay};
 }  // namespace
 
 Tensor as_strided(const Tensor& x, const Dims& shape, const Dims& strides, int64_t offset) {
-  FL_CHECK(shape.size() == strides.size(), Runtime, "as_strided", "mismatch in length of strides and shape: ", shape, " and ", strides);
+  FL_CHECK(shape.size() == strides.size(), Runtime, "as_strided", "mismatch in length of strides and shape: ", shape,
+           " and ", strides);
   FL_CHECK(offset >= 0, Runtime, "as_strided", "storage_offset must be non-negative, got ", offset);
   int64_t last = offset, n = count(shape);
   for (int64_t i = 0; i < shape.size(); i++) {
-    FL_CHECK(strides[i] >= 0, Runtime, "as_strided", "as_strided: Negative strides are not supported at the moment, got strides: ", strides);
+    FL_CHECK(strides[i] >= 0, Runtime, "as_strided",
+             "as_strided: Negative strides are not supported at the moment, got strides: ", strides);
     if (n) last += (shape[i] - 1) * strides[i];
   }
-  FL_CHECK(n == 0 || (last + 1) * x.item_size() <= x->storage->bytes, Runtime, "as_strided", "setStorage: sizes ", shape, ", strides ", strides,
-           ", storage offset ", offset, ", and itemsize ", x.item_size(), " requiring a storage size of ", (last + 1) * x.item_size(),
-           " are out of bounds for storage of size ", x->storage->bytes);
+  FL_CHECK(n == 0 || (last + 1) * x.item_size() <= x->storage->bytes, Runtime, "as_strided", "setStorage: sizes ",
+           shape, ", strides ", strides, ", storage offset ", offset, ", and itemsize ", x.item_size(),
+           " requiring a storage size of ", (last + 1) * x.item_size(), " are out of bounds for storage of size ",
+           x->storage->bytes);
   Tensor out = alias(x, shape, strides, offset);
   return record_view(as_strided_op, x, {shape, strides, offset - x->offset, x.shape()}, out);
 }
@@ -440,8 +459,10 @@ Tensor view_dtype(const Tensor& x, DType dtype) {
   Dims shape = x.shape(), strides = x.strides();
   int64_t offset = x->offset;
   if (from != to) {
-    FL_CHECK(x.ndim() > 0, Runtime, "view", "self.dim() cannot be 0 to view ", name(x.dtype()), " as ", name(dtype), " (different element sizes)");
-    FL_CHECK(x.stride(-1) == 1, Runtime, "view", "self.stride(-1) must be 1 to view ", name(x.dtype()), " as ", name(dtype), " (different element sizes), but got ", x.stride(-1));
+    FL_CHECK(x.ndim() > 0, Runtime, "view", "self.dim() cannot be 0 to view ", name(x.dtype()), " as ", name(dtype),
+             " (different element sizes)");
+    FL_CHECK(x.stride(-1) == 1, Runtime, "view", "self.stride(-1) must be 1 to view ", name(x.dtype()), " as ",
+             name(dtype), " (different element sizes), but got ", x.stride(-1));
     int64_t last = x.ndim() - 1;
     if (to < from) {
       int64_t ratio = from / to;
@@ -450,14 +471,15 @@ Tensor view_dtype(const Tensor& x, DType dtype) {
       offset *= ratio;
     } else {
       int64_t ratio = to / from;
-      FL_CHECK(shape[last] % ratio == 0, Runtime, "view", "self.size(-1) must be divisible by ", ratio, " to view ", name(x.dtype()), " as ",
-               name(dtype), " (different element sizes), but got ", shape[last]);
+      FL_CHECK(shape[last] % ratio == 0, Runtime, "view", "self.size(-1) must be divisible by ", ratio, " to view ",
+               name(x.dtype()), " as ", name(dtype), " (different element sizes), but got ", shape[last]);
       for (int64_t i = 0; i < last; i++) {
-        FL_CHECK(strides[i] % ratio == 0, Runtime, "view", "self.stride(", i, ") must be divisible by ", ratio, " to view ", name(x.dtype()), " as ",
-                 name(dtype), " (different element sizes), but got ", strides[i]);
+        FL_CHECK(strides[i] % ratio == 0, Runtime, "view", "self.stride(", i, ") must be divisible by ", ratio,
+                 " to view ", name(x.dtype()), " as ", name(dtype), " (different element sizes), but got ", strides[i]);
         strides[i] /= ratio;
       }
-      FL_CHECK(offset % ratio == 0, Runtime, "view", "self.storage_offset() must be divisible by ", ratio, ", but got ", offset);
+      FL_CHECK(offset % ratio == 0, Runtime, "view", "self.storage_offset() must be divisible by ", ratio, ", but got ",
+               offset);
       shape[last] /= ratio;
       offset /= ratio;
     }
@@ -473,7 +495,8 @@ Tensor view_dtype(const Tensor& x, DType dtype) {
 
 namespace {
 constexpr const char* kSeveral =
-    "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
+    "This view is the output of a function that returns multiple views. Such functions do not allow the output views "
+    "to be "
     "modified inplace. You should replace the inplace operation by an out-of-place one.";
 }
 
@@ -482,11 +505,12 @@ std::vector<Tensor> split_sizes(const Tensor& x, DimsRef sizes, int64_t dim) {
   dim = wrap_dim(dim, x.ndim(), "split");
   int64_t total = 0;
   for (int64_t s : sizes) {
-    FL_CHECK(s >= 0, Runtime, "split", "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", sizes);
+    FL_CHECK(s >= 0, Runtime, "split",
+             "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", sizes);
     total += s;
   }
-  FL_CHECK(total == x.size(dim), Runtime, "split", "split_with_sizes expects split_sizes to sum exactly to ", x.size(dim),
-           " (input tensor's size at dimension ", dim, "), but got split_sizes=", sizes);
+  FL_CHECK(total == x.size(dim), Runtime, "split", "split_with_sizes expects split_sizes to sum exactly to ",
+           x.size(dim), " (input tensor's size at dimension ", dim, "), but got split_sizes=", sizes);
   std::vector<Tensor> out;
   int64_t start = 0;
   for (int64_t s : sizes) {

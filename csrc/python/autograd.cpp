@@ -42,8 +42,9 @@ struct NodeHook final : GradHook {
     nb::object out = outputs ? function(to_tuple(gradients), to_tuple(*outputs)) : function(to_tuple(gradients));
     if (out.is_none()) return;
     nb::tuple replaced = nb::isinstance<nb::tuple>(out) ? nb::borrow<nb::tuple>(out) : nb::make_tuple(out);
-    FL_CHECK(nb::len(replaced) == gradients.size(), Runtime, "hook", "hook has returned an incorrect number of values (got ", nb::len(replaced),
-             ", but expected ", gradients.size(), ")");
+    FL_CHECK(nb::len(replaced) == gradients.size(), Runtime, "hook",
+             "hook has returned an incorrect number of values (got ", nb::len(replaced), ", but expected ",
+             gradients.size(), ")");
     for (size_t i = 0; i < gradients.size(); i++) gradients[i] = to_tensor(replaced[i], "hook");
   }
 };
@@ -81,7 +82,8 @@ HookList& tensor_hooks(const Tensor& t) {
 }
 
 int64_t register_tensor_hook(const Tensor& t, nb::object function) {
-  FL_CHECK(t.requires_grad(), Runtime, "register_hook", "cannot register a hook on a tensor that doesn't require gradient");
+  FL_CHECK(t.requires_grad(), Runtime, "register_hook",
+           "cannot register a hook on a tensor that doesn't require gradient");
   size_t index = t.is_leaf() ? 0 : t->autograd->output;
   return add_hook(tensor_hooks(t), std::make_shared<TensorHook>(std::move(function), index));
 }
@@ -159,8 +161,7 @@ nb::object function_node(nb::object context, const std::string& name, const std:
 // ---- nodes as Python objects
 
 struct NodeObject {
-  PyObject_HEAD
-  Node* node;
+  PyObject_HEAD Node* node;
   PyObject* dict;
 };
 PyTypeObject* node_type;
@@ -216,8 +217,10 @@ nb::object node_metadata(nb::handle self) {
 nb::object saved_of(nb::handle self) {
   Ref<Node> node = node_of(self);
   FL_CHECK(!node->released, Runtime, "saved_tensors",
-           "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved "
-           "intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+           "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+           "already been freed). Saved "
+           "intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+           "retain_graph=True if you need to "
            "backward through the graph a second time or if you need to access saved tensors after calling backward.");
   nb::list out;
   for (const SavedTensor& s : node->saved) out.append(to_python(s.unpack(node.get())));
@@ -258,7 +261,9 @@ void define_node(nb::module_& m) {
   node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   nb::object type = nb::borrow(reinterpret_cast<PyObject*>(node_type));
   m.attr("Node") = type;
-  auto method = [&](const char* name, auto f) { nb::cpp_function_def(f, nb::scope(type), nb::name(name), nb::is_method()); };
+  auto method = [&](const char* name, auto f) {
+    nb::cpp_function_def(f, nb::scope(type), nb::name(name), nb::is_method());
+  };
   auto property = [&](const char* name, nb::object getter) {
     nb::object made = nb::borrow(reinterpret_cast<PyObject*>(&PyProperty_Type))(getter);
     PyObject_SetAttrString(type.ptr(), name, made.ptr());
@@ -283,10 +288,10 @@ void define_node(nb::module_& m) {
   property("next_functions", nb::cpp_function(next_functions));
   property("metadata", nb::cpp_function(node_metadata));
   property("variable", nb::cpp_function([](nb::handle self) -> Tensor {
-    Ref<Node> node = node_of(self);
-    if (!node->variable.defined()) throw nb::attribute_error("only AccumulateGrad has a variable");
-    return node->variable;
-  }));
+             Ref<Node> node = node_of(self);
+             if (!node->variable.defined()) throw nb::attribute_error("only AccumulateGrad has a variable");
+             return node->variable;
+           }));
   property("_sequence_nr", nb::cpp_function([](nb::handle self) { return node_of(self)->sequence; }));
   property("saved_tensors", nb::cpp_function(saved_of));
 }
@@ -299,7 +304,8 @@ bool is_internal(PyCodeObject* code) {
   auto at = known->find(code);
   if (at != known->end()) return at->second;
   const char* file = PyUnicode_AsUTF8(code->co_filename);
-  static const std::string home = nb::cast<std::string>(nb::module_::import_("flambeau").attr("__path__")[nb::int_(0)]) + "/";
+  static const std::string home =
+      nb::cast<std::string>(nb::module_::import_("flambeau").attr("__path__")[nb::int_(0)]) + "/";
   bool internal = file && std::string(file).rfind(home, 0) == 0;
   Py_INCREF(code);  // kept, so that its address is not used again
   return (*known)[code] = internal;
@@ -332,8 +338,9 @@ std::string describe_location(const Location& at) {
 
 // ---- the pass
 
-std::vector<Tensor> run_backward(const std::vector<Tensor>& roots, nb::list gradients, bool keep_graph, bool create_graph,
-                                 const std::vector<Tensor>& inputs, bool allow_unused, bool accumulate) {
+std::vector<Tensor> run_backward(const std::vector<Tensor>& roots, nb::list gradients, bool keep_graph,
+                                 bool create_graph, const std::vector<Tensor>& inputs, bool allow_unused,
+                                 bool accumulate) {
   std::vector<Tensor> starts;
   for (nb::handle g : gradients) starts.push_back(to_tensor(g, "backward"));
   autograd::Options options;
@@ -383,7 +390,8 @@ void define_autograd(nb::module_& m) {
   m.def("register_tensor_hook", register_tensor_hook);
   m.def("remove_tensor_hook", remove_tensor_hook);
   m.def("register_post_accumulate_grad_hook", [](const Tensor& t, nb::object f) {
-    FL_CHECK(t.is_leaf() && t->requires_grad, Runtime, "register_post_accumulate_grad_hook", "post accumulate grad hooks can only be registered on leaf tensors that require a gradient");
+    FL_CHECK(t.is_leaf() && t->requires_grad, Runtime, "register_post_accumulate_grad_hook",
+             "post accumulate grad hooks can only be registered on leaf tensors that require a gradient");
     return add_hook(need_autograd(t).post_accumulate, std::make_shared<TensorHook>(f, 0));
   });
   m.def("retain_grad", retain_grad);

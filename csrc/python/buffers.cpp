@@ -28,7 +28,9 @@ Tensor adopt(void* data, int64_t bytes, Dims shape, Dims strides, DType dtype, s
 
 // ---- formats of the struct module
 
-DType signed_of(int64_t size) { return size == 1 ? DType::Int8 : size == 2 ? DType::Int16 : size == 4 ? DType::Int32 : DType::Int64; }
+DType signed_of(int64_t size) {
+  return size == 1 ? DType::Int8 : size == 2 ? DType::Int16 : size == 4 ? DType::Int32 : DType::Int64;
+}
 DType unsigned_of(int64_t size) {
   return size == 1 ? DType::UInt8 : size == 2 ? DType::UInt16 : size == 4 ? DType::UInt32 : DType::UInt64;
 }
@@ -37,36 +39,57 @@ DType unsigned_of(int64_t size) {
 DType dtype_of_format(const char* format, int64_t size, bool& foreign) {
   foreign = (*format == '>' || *format == '!') && size > 1;
   if (*format && std::strchr("@=<>!", *format)) format++;
-  if (format[0] == 'Z') return format[1] == 'f' ? DType::Complex64 : format[1] == 'd' ? DType::Complex128 : DType::Undefined;
+  if (format[0] == 'Z')
+    return format[1] == 'f' ? DType::Complex64 : format[1] == 'd' ? DType::Complex128 : DType::Undefined;
   if (!format[0] || format[1]) return DType::Undefined;
   if (std::strchr("bhilqn", format[0])) return signed_of(size);
   if (std::strchr("BHILQN", format[0])) return unsigned_of(size);
   switch (format[0]) {
-    case '?': return DType::Bool;
-    case 'e': return DType::Float16;
-    case 'f': return DType::Float32;
-    case 'd': return DType::Float64;
-    default: return DType::Undefined;
+    case '?':
+      return DType::Bool;
+    case 'e':
+      return DType::Float16;
+    case 'f':
+      return DType::Float32;
+    case 'd':
+      return DType::Float64;
+    default:
+      return DType::Undefined;
   }
 }
 
 const char* format_of(DType t) {
   switch (t) {
-    case DType::UInt8: return "B";
-    case DType::Int8: return "b";
-    case DType::Int16: return "h";
-    case DType::Int32: return "i";
-    case DType::Int64: return "q";
-    case DType::Float16: return "e";
-    case DType::Float32: return "f";
-    case DType::Float64: return "d";
-    case DType::Complex64: return "Zf";
-    case DType::Complex128: return "Zd";
-    case DType::Bool: return "?";
-    case DType::UInt16: return "H";
-    case DType::UInt32: return "I";
-    case DType::UInt64: return "Q";
-    default: return nullptr;
+    case DType::UInt8:
+      return "B";
+    case DType::Int8:
+      return "b";
+    case DType::Int16:
+      return "h";
+    case DType::Int32:
+      return "i";
+    case DType::Int64:
+      return "q";
+    case DType::Float16:
+      return "e";
+    case DType::Float32:
+      return "f";
+    case DType::Float64:
+      return "d";
+    case DType::Complex64:
+      return "Zf";
+    case DType::Complex128:
+      return "Zd";
+    case DType::Bool:
+      return "?";
+    case DType::UInt16:
+      return "H";
+    case DType::UInt32:
+      return "I";
+    case DType::UInt64:
+      return "Q";
+    default:
+      return nullptr;
   }
 }
 
@@ -85,7 +108,8 @@ struct Buffer {
   nb::object dtype = nb::borrow(o).attr("dtype");
   std::string type = nb::cast<std::string>(nb::str(dtype.attr("type").attr("__name__")));
   FL_FAIL(Type, "from_numpy", "can't convert np.ndarray of type numpy.", type,
-          ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, "
+          ". The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, "
+          "int8, uint64, uint32, "
           "uint16, uint8, and bool.");
 }
 
@@ -102,7 +126,8 @@ std::shared_ptr<Buffer> array_buffer(PyObject* o, DType& dtype) {
   dtype = dtype_of_format(buffer->view.format, buffer->view.itemsize, foreign);
   if (dtype == DType::Undefined) unsupported(o);
   FL_CHECK(!foreign, Value, "from_numpy",
-           "given numpy array has byte order different from the native byte order. Conversion between byte orders is currently not supported.");
+           "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
+           "currently not supported.");
   return buffer;
 }
 
@@ -114,7 +139,9 @@ bool is_numpy_array(PyObject* o) {
   return false;
 }
 
-bool is_numpy_scalar(PyObject* o) { return module_is_numpy(Py_TYPE(o)) && PyObject_CheckBuffer(o) && !is_numpy_array(o); }
+bool is_numpy_scalar(PyObject* o) {
+  return module_is_numpy(Py_TYPE(o)) && PyObject_CheckBuffer(o) && !is_numpy_array(o);
+}
 
 DType array_dtype(PyObject* o) {
   DType dtype;
@@ -132,10 +159,12 @@ Tensor from_array(PyObject* o) {
   for (int i = 0; i < view.ndim; i++) {
     int64_t step = view.strides[i];
     FL_CHECK(step >= 0, Value, "from_numpy",
-             "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
+             "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+             "currently supported. "
              "(You can probably work around this by making a copy of your array  with array.copy().) ");
     FL_CHECK(step % view.itemsize == 0, Value, "from_numpy",
-             "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
+             "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate "
+             "the memory.");
     shape.push_back(view.shape[i]);
     strides.push_back(step / view.itemsize);
     span += view.shape[i] ? (view.shape[i] - 1) * step : 0;
@@ -157,14 +186,16 @@ Tensor from_buffer(nb::handle object, DType dtype, int64_t count, int64_t offset
     buffer = std::make_shared<Buffer>(o, PyBUF_SIMPLE);
   }
   int64_t length = buffer->view.len, size = item_size(dtype);
-  FL_CHECK(length > 0 && count != 0, Value, "frombuffer", "both buffer length (", length, ") and count (", count, ") must not be 0");
+  FL_CHECK(length > 0 && count != 0, Value, "frombuffer", "both buffer length (", length, ") and count (", count,
+           ") must not be 0");
   FL_CHECK(offset >= 0 && offset < length, Value, "frombuffer", "offset (", offset,
            " bytes) must be non-negative and no greater than buffer length (", length, " bytes) minus 1");
-  FL_CHECK(count > 0 || (length - offset) % size == 0, Value, "frombuffer", "buffer length (", length - offset, " bytes) after offset (",
-           offset, " bytes) must be a multiple of element size (", size, ")");
+  FL_CHECK(count > 0 || (length - offset) % size == 0, Value, "frombuffer", "buffer length (", length - offset,
+           " bytes) after offset (", offset, " bytes) must be a multiple of element size (", size, ")");
   int64_t n = count > 0 ? count : (length - offset) / size;
-  FL_CHECK(n <= (length - offset) / size, Value, "frombuffer", "requested buffer length (", n, " * ", size, " bytes) after offset (", offset,
-           " bytes) must not be greater than actual buffer length (", length, " bytes)");
+  FL_CHECK(n <= (length - offset) / size, Value, "frombuffer", "requested buffer length (", n, " * ", size,
+           " bytes) after offset (", offset, " bytes) must not be greater than actual buffer length (", length,
+           " bytes)");
   void* data = static_cast<char*>(buffer->view.buf) + offset;
   return adopt(data, n * size, {n}, {1}, dtype, std::move(buffer));
 }
@@ -172,8 +203,7 @@ Tensor from_buffer(nb::handle object, DType dtype, int64_t count, int64_t offset
 // ---- a tensor's memory as a buffer
 
 struct MemoryObject {
-  PyObject_HEAD
-  Tensor* tensor;
+  PyObject_HEAD Tensor* tensor;
   Py_ssize_t* dims;  // shape, then strides in bytes
 };
 PyTypeObject* memory_type;
@@ -220,7 +250,8 @@ void define_memory() {
   PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(memory_dealloc)},
                          {Py_bf_getbuffer, reinterpret_cast<void*>(memory_get)},
                          {0, nullptr}};
-  PyType_Spec spec = {"flambeau.Memory", sizeof(MemoryObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyType_Spec spec = {"flambeau.Memory", sizeof(MemoryObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   memory_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   if (!memory_type) rethrow();
 }
@@ -253,17 +284,26 @@ constexpr uint8_t kInt = 0, kUInt = 1, kFloat = 2, kBFloat = 4, kComplex = 5, kB
 
 uint8_t code_of(DType t) {
   switch (t) {
-    case DType::BFloat16: return kBFloat;
-    case DType::Float8e4m3fn: return kE4M3FN;
-    case DType::Float8e5m2: return kE5M2;
-    default: break;
+    case DType::BFloat16:
+      return kBFloat;
+    case DType::Float8e4m3fn:
+      return kE4M3FN;
+    case DType::Float8e5m2:
+      return kE5M2;
+    default:
+      break;
   }
   switch (info(t).kind) {
-    case Kind::Bool: return kBool;
-    case Kind::Unsigned: return kUInt;
-    case Kind::Signed: return kInt;
-    case Kind::Complex: return kComplex;
-    default: return kFloat;
+    case Kind::Bool:
+      return kBool;
+    case Kind::Unsigned:
+      return kUInt;
+    case Kind::Signed:
+      return kInt;
+    case Kind::Complex:
+      return kComplex;
+    default:
+      return kFloat;
   }
 }
 
@@ -290,8 +330,16 @@ void fill_exchange(Managed* m, const Tensor& t) {
     PyGILState_Release(state);
     delete self;
   };
-  m->tensor = {t.raw(), 1, 0, static_cast<int32_t>(t.ndim()), code_of(t.dtype()), static_cast<uint8_t>(8 * t.item_size()), 1,
-               context->shape.data(), context->strides.data(), 0};
+  m->tensor = {t.raw(),
+               1,
+               0,
+               static_cast<int32_t>(t.ndim()),
+               code_of(t.dtype()),
+               static_cast<uint8_t>(8 * t.item_size()),
+               1,
+               context->shape.data(),
+               context->strides.data(),
+               0};
 }
 
 template <class Managed>
@@ -308,7 +356,8 @@ nb::object to_capsule(const Tensor& t, bool versioned, bool copied) {
     m->major = 1;
     m->flags = copied ? 2 : 0;
     fill_exchange(m, t);
-    capsule = PyCapsule_New(m, "dltensor_versioned", [](PyObject* c) { drop_capsule<DLVersioned>(c, "dltensor_versioned"); });
+    capsule =
+        PyCapsule_New(m, "dltensor_versioned", [](PyObject* c) { drop_capsule<DLVersioned>(c, "dltensor_versioned"); });
   } else {
     auto* m = new DLManaged{};
     fill_exchange(m, t);
@@ -322,12 +371,15 @@ template <class Managed>
 Tensor take(PyObject* capsule, const char* name, const char* used) {
   auto* m = static_cast<Managed*>(PyCapsule_GetPointer(capsule, name));
   const DLTensor& t = m->tensor;
-  FL_CHECK(t.device_type == 1 || t.device_type == 3, Runtime, "from_dlpack", "the tensor is not in the CPU's memory: device type ", t.device_type);
+  FL_CHECK(t.device_type == 1 || t.device_type == 3, Runtime, "from_dlpack",
+           "the tensor is not in the CPU's memory: device type ", t.device_type);
   DType dtype = dtype_of_code(t);
-  Dims shape(DimsRef(t.shape, t.ndim)), strides = t.strides ? Dims(DimsRef(t.strides, t.ndim)) : contiguous_strides(shape);
+  Dims shape(DimsRef(t.shape, t.ndim)),
+      strides = t.strides ? Dims(DimsRef(t.strides, t.ndim)) : contiguous_strides(shape);
   int64_t span = 1;
   for (int64_t i = 0; i < shape.size(); i++) {
-    FL_CHECK(strides[i] >= 0 || shape[i] < 2, Runtime, "from_dlpack", "negative strides are not supported, got ", strides);
+    FL_CHECK(strides[i] >= 0 || shape[i] < 2, Runtime, "from_dlpack", "negative strides are not supported, got ",
+             strides);
     span += shape[i] ? (shape[i] - 1) * strides[i] : 0;
   }
   PyCapsule_SetName(capsule, used);
@@ -342,9 +394,11 @@ Tensor take(PyObject* capsule, const char* name, const char* used) {
 
 Tensor from_capsule(nb::handle capsule) {
   PyObject* c = capsule.ptr();
-  if (PyCapsule_IsValid(c, "dltensor_versioned")) return take<DLVersioned>(c, "dltensor_versioned", "used_dltensor_versioned");
+  if (PyCapsule_IsValid(c, "dltensor_versioned"))
+    return take<DLVersioned>(c, "dltensor_versioned", "used_dltensor_versioned");
   FL_CHECK(PyCapsule_IsValid(c, "dltensor"), Runtime, "from_dlpack",
-           "expected a DLPack capsule that has not been used before (one can be taken only once), got ", Py_TYPE(c)->tp_name);
+           "expected a DLPack capsule that has not been used before (one can be taken only once), got ",
+           Py_TYPE(c)->tp_name);
   return take<DLManaged>(c, "dltensor", "used_dltensor");
 }
 

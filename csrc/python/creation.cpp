@@ -1,6 +1,7 @@
 // Tensors from Python's data: numbers, nested sequences, arrays.
-#include "core/kernels.h"
 #include "ops/creation.h"
+
+#include "core/kernels.h"
 #include "python/buffers.h"
 
 namespace flambeau::python {
@@ -15,7 +16,8 @@ const char* type_name(PyObject* o) { return Py_TYPE(o)->tp_name; }
 bool is_text(PyObject* o) { return PyUnicode_Check(o) || PyBytes_Check(o); }
 bool is_number(PyObject* o) { return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o); }
 bool is_sequence(PyObject* o) {
-  return PyList_Check(o) || PyTuple_Check(o) || (PySequence_Check(o) && !is_number(o) && !is_tensor(o) && !is_numpy_scalar(o));
+  return PyList_Check(o) || PyTuple_Check(o) ||
+         (PySequence_Check(o) && !is_number(o) && !is_tensor(o) && !is_numpy_scalar(o));
 }
 
 // The items of a sequence, by length and position as in torch: iteration may not end.
@@ -45,7 +47,8 @@ Dims shape_of(PyObject* o) {
   Dims shape;
   nb::object hold = nb::borrow(o);
   while (is_sequence(hold.ptr())) {
-    FL_CHECK(!is_text(hold.ptr()) && shape.size() < kMaxDepth, Value, "tensor", "too many dimensions '", type_name(hold.ptr()), "'");
+    FL_CHECK(!is_text(hold.ptr()) && shape.size() < kMaxDepth, Value, "tensor", "too many dimensions '",
+             type_name(hold.ptr()), "'");
     Sequence items(hold.ptr());
     shape.push_back(items.size());
     if (items.size() == 0) break;
@@ -62,7 +65,8 @@ DType leaf_dtype(PyObject* o) {
   if (PyLong_Check(o)) return DType::Int64;
   if (PyComplex_Check(o)) return complex_type(default_dtype());
   FL_CHECK(!is_text(o), Type, "tensor", "new(): invalid data type '", type_name(o), "'");
-  FL_FAIL(Runtime, "tensor", "Could not infer dtype of ", type_name(o), "; pass numbers, nested lists of numbers, arrays or tensors");
+  FL_FAIL(Runtime, "tensor", "Could not infer dtype of ", type_name(o),
+          "; pass numbers, nested lists of numbers, arrays or tensors");
 }
 
 DType merge(DType a, DType b) { return a == DType::Undefined || a == b ? b : promote(a, b); }
@@ -97,7 +101,9 @@ std::complex<double> to_complex(PyObject* o) {
   return {PyComplex_RealAsDouble(o), PyComplex_ImagAsDouble(o)};
 }
 
-[[noreturn]] void overflow(DType t) { FL_FAIL(Runtime, "tensor", "value cannot be converted to type ", name(t), " without overflow"); }
+[[noreturn]] void overflow(DType t) {
+  FL_FAIL(Runtime, "tensor", "value cannot be converted to type ", name(t), " without overflow");
+}
 
 // An integer in the range of T; a negative one may wrap around an unsigned type, as in torch.
 template <class T>
@@ -150,15 +156,18 @@ nb::object plain_leaf(PyObject* o) {
     return nb::borrow(o).attr("item")();
   }
   if (is_numpy_scalar(o)) return nb::borrow(o).attr("item")();
-  FL_CHECK(!is_sequence(o), Type, "tensor", "expected a number, got ", type_name(o), ": the nested lists are not of one shape");
+  FL_CHECK(!is_sequence(o), Type, "tensor", "expected a number, got ", type_name(o),
+           ": the nested lists are not of one shape");
   return nb::borrow(o);
 }
 
 template <class T>
 void fill_nested(PyObject* o, const Dims& shape, int64_t dim, T*& at, DType t) {
-  FL_CHECK(is_sequence(o), Type, "tensor", "not a sequence: expected ", shape[dim], " items at dim ", dim, ", got ", type_name(o));
+  FL_CHECK(is_sequence(o), Type, "tensor", "not a sequence: expected ", shape[dim], " items at dim ", dim, ", got ",
+           type_name(o));
   Sequence items(o);
-  FL_CHECK(items.size() == shape[dim], Value, "tensor", "expected sequence of length ", shape[dim], " at dim ", dim, " (got ", items.size(), ")");
+  FL_CHECK(items.size() == shape[dim], Value, "tensor", "expected sequence of length ", shape[dim], " at dim ", dim,
+           " (got ", items.size(), ")");
   bool last = dim + 1 == shape.size();
   for (Py_ssize_t i = 0; i < items.size(); i++) {
     PyObject* item = items[i];
@@ -185,20 +194,35 @@ void fill_values(PyObject* o, const Tensor& out) {
 void fill_any(PyObject* o, const Tensor& out) {
   switch (out.dtype()) {
 #define FL_CASE(D, T) \
-  case DType::D: return fill_values<T>(o, out);
-    FL_CASE(UInt8, uint8_t) FL_CASE(Int8, int8_t) FL_CASE(Int16, int16_t) FL_CASE(Int32, int32_t) FL_CASE(Int64, int64_t)
-    FL_CASE(Float16, Float16) FL_CASE(Float32, float) FL_CASE(Float64, double) FL_CASE(Complex64, std::complex<float>)
-    FL_CASE(Complex128, std::complex<double>) FL_CASE(Bool, bool) FL_CASE(BFloat16, BFloat16) FL_CASE(Float8e5m2, Float8e5m2)
-    FL_CASE(Float8e4m3fn, Float8e4m3fn) FL_CASE(UInt16, uint16_t) FL_CASE(UInt32, uint32_t) FL_CASE(UInt64, uint64_t)
+  case DType::D:      \
+    return fill_values<T>(o, out);
+    FL_CASE(UInt8, uint8_t)
+    FL_CASE(Int8, int8_t)
+    FL_CASE(Int16, int16_t)
+    FL_CASE(Int32, int32_t)
+    FL_CASE(Int64, int64_t)
+    FL_CASE(Float16, Float16)
+    FL_CASE(Float32, float)
+    FL_CASE(Float64, double)
+    FL_CASE(Complex64, std::complex<float>)
+    FL_CASE(Complex128, std::complex<double>)
+    FL_CASE(Bool, bool)
+    FL_CASE(BFloat16, BFloat16)
+    FL_CASE(Float8e5m2, Float8e5m2)
+    FL_CASE(Float8e4m3fn, Float8e4m3fn)
+    FL_CASE(UInt16, uint16_t)
+    FL_CASE(UInt32, uint32_t)
+    FL_CASE(UInt64, uint64_t)
 #undef FL_CASE
-    default: FL_FAIL(Type, "tensor", "unknown dtype");
+    default:
+      FL_FAIL(Type, "tensor", "unknown dtype");
   }
 }
 
 Tensor with_grad(Tensor out, bool requires_grad) {
   if (requires_grad) {
-    FL_CHECK(is_inexact(out.dtype()), Runtime, "requires_grad", "Only Tensors of floating point and complex dtype can require gradients, got ",
-             name(out.dtype()));
+    FL_CHECK(is_inexact(out.dtype()), Runtime, "requires_grad",
+             "Only Tensors of floating point and complex dtype can require gradients, got ", name(out.dtype()));
     out->requires_grad = true;
   }
   return out;
@@ -250,13 +274,22 @@ void define_creation(nb::module_& m) {
   auto or_default = [](Maybe t) { return t.value_or(default_dtype()); };
   m.def("tensor", tensor, nb::arg("data"), nb::arg("dtype").none(), nb::arg("requires_grad"));
   m.def("size", size_of);
-  m.def("new_empty", [=](nb::handle size, Maybe dtype, bool grad) { return with_grad(empty(size_of(size), or_default(dtype)), grad); },
-        nb::arg("size"), nb::arg("dtype").none(), nb::arg("requires_grad"));
-  m.def("new_zeros", [=](nb::handle size, Maybe dtype, bool grad) { return with_grad(ops::zeros(size_of(size), or_default(dtype)), grad); },
-        nb::arg("size"), nb::arg("dtype").none(), nb::arg("requires_grad"));
-  m.def("new_full", [=](nb::handle size, const Operand& value, Maybe dtype, bool grad) {
-    return with_grad(ops::full(size_of(size), value.tensor, or_default(dtype)), grad);
-  }, nb::arg("size"), nb::arg("value"), nb::arg("dtype").none(), nb::arg("requires_grad"));
+  m.def(
+      "new_empty",
+      [=](nb::handle size, Maybe dtype, bool grad) { return with_grad(empty(size_of(size), or_default(dtype)), grad); },
+      nb::arg("size"), nb::arg("dtype").none(), nb::arg("requires_grad"));
+  m.def(
+      "new_zeros",
+      [=](nb::handle size, Maybe dtype, bool grad) {
+        return with_grad(ops::zeros(size_of(size), or_default(dtype)), grad);
+      },
+      nb::arg("size"), nb::arg("dtype").none(), nb::arg("requires_grad"));
+  m.def(
+      "new_full",
+      [=](nb::handle size, const Operand& value, Maybe dtype, bool grad) {
+        return with_grad(ops::full(size_of(size), value.tensor, or_default(dtype)), grad);
+      },
+      nb::arg("size"), nb::arg("value"), nb::arg("dtype").none(), nb::arg("requires_grad"));
   m.def("empty_like", [](const Tensor& x, DType dtype) { return empty_like(x, dtype); });
   m.def("arange", [](const Operand& start, const Operand& end, const Operand& step, DType dtype) {
     return ops::arange(start.tensor, end.tensor, step.tensor, dtype);

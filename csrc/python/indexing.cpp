@@ -21,14 +21,18 @@ struct Key {
 
 bool is_bool_tensor(const Tensor& t) { return t.dtype() == DType::Bool || t.dtype() == DType::UInt8; }
 
-bool is_index_sequence(PyObject* o) { return PySequence_Check(o) && !is_tensor(o) && !is_numpy_array(o) && !is_numpy_scalar(o); }
+bool is_index_sequence(PyObject* o) {
+  return PySequence_Check(o) && !is_tensor(o) && !is_numpy_array(o) && !is_numpy_scalar(o);
+}
 
 // torch reads a short list that holds more than numbers as a tuple.
 bool list_is_tuple(PyObject* o) {
   if (!PyList_Check(o) || PyList_GET_SIZE(o) >= 32) return false;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); i++) {
     PyObject* item = PyList_GET_ITEM(o, i);
-    if (is_tensor(item) || PySlice_Check(item) || item == Py_None || item == Py_Ellipsis || PyList_Check(item) || PyTuple_Check(item)) return true;
+    if (is_tensor(item) || PySlice_Check(item) || item == Py_None || item == Py_Ellipsis || PyList_Check(item) ||
+        PyTuple_Check(item))
+      return true;
   }
   return false;
 }
@@ -101,7 +105,8 @@ class KeyParser {
     }
     FL_CHECK(!PyUnicode_Check(o) && !PyBytes_Check(o), Type, "index", "new(): invalid data type '", type_name(o), "'");
     Tensor t = index_tensor(o);
-    FL_CHECK(t.defined(), Index, "index", "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
+    FL_CHECK(t.defined(), Index, "index",
+             "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ",
              type_name(o), ")");
     return of_tensor(t);
   }
@@ -111,9 +116,14 @@ class KeyParser {
   }
   void emit(const Part& p, int64_t spread) {
     switch (p.kind) {
-      case Part::Int: return push(ops::IndexItem::Int, p.a);
-      case Part::Slice: push(ops::IndexItem::Slice, p.a, p.b, p.c); break;
-      case Part::New: push(ops::IndexItem::New); break;
+      case Part::Int:
+        return push(ops::IndexItem::Int, p.a);
+      case Part::Slice:
+        push(ops::IndexItem::Slice, p.a, p.b, p.c);
+        break;
+      case Part::New:
+        push(ops::IndexItem::New);
+        break;
       case Part::Rest:
         for (int64_t i = 0; i < spread; i++) {
           push(ops::IndexItem::Slice, 0, INT64_MAX, 1);
@@ -146,7 +156,9 @@ bool is_single_mask(const Key& key, const Tensor& value) {
 
 Tensor advanced_get(const Tensor& x, PyObject* object) {
   Key key = KeyParser(x, object).key;
-  FL_CHECK(x.ndim() > 0 || key.advanced || key.items.empty() || key.index.size() == static_cast<size_t>(key.items.size() / 4), Index, "index",
+  FL_CHECK(x.ndim() > 0 || key.advanced || key.items.empty() ||
+               key.index.size() == static_cast<size_t>(key.items.size() / 4),
+           Index, "index",
            "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number");
   Tensor window = ops::basic_index(x, key.items);
   return key.advanced ? ops::index(window, key.index) : window;
@@ -154,7 +166,8 @@ Tensor advanced_get(const Tensor& x, PyObject* object) {
 
 void advanced_set(const Tensor& x, PyObject* object, PyObject* value) {
   Tensor v;
-  FL_CHECK(operand(value, v), Type, "index", "can't assign a ", type_name(value), " to a ", name(x.dtype()), " Tensor; assign a number or a Tensor");
+  FL_CHECK(operand(value, v), Type, "index", "can't assign a ", type_name(value), " to a ", name(x.dtype()),
+           " Tensor; assign a number or a Tensor");
   Key key = KeyParser(x, object).key;
   Tensor window = ops::basic_index(x, key.items);
   if (!key.advanced) {
@@ -162,8 +175,8 @@ void advanced_set(const Tensor& x, PyObject* object, PyObject* value) {
     ops::copy_(window, v);
     return;
   }
-  FL_CHECK(!is_complex(v.dtype()) || is_complex(x.dtype()), Runtime, "index", "value cannot be converted to type ", name(x.dtype()),
-           " without overflow: it is complex");
+  FL_CHECK(!is_complex(v.dtype()) || is_complex(x.dtype()), Runtime, "index", "value cannot be converted to type ",
+           name(x.dtype()), " without overflow: it is complex");
   if (is_single_mask(key, v) && key.index[0].ndim() <= window.ndim()) {
     Tensor mask = key.index[0];
     for (int64_t d = 0; d < mask.ndim(); d++)
@@ -180,9 +193,8 @@ void advanced_set(const Tensor& x, PyObject* object, PyObject* value) {
 namespace {
 
 void define_places(nb::module_& m) {
-  m.def("index_put", [](const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate, bool in_place) {
-    return ops::index_put(x, index, values, accumulate, in_place);
-  });
+  m.def("index_put", [](const Tensor& x, const std::vector<Tensor>& index, const Tensor& values, bool accumulate,
+                        bool in_place) { return ops::index_put(x, index, values, accumulate, in_place); });
   m.def("index_select", ops::index_select);
   m.def("index_add", ops::index_add);
   m.def("index_copy", ops::index_copy);
@@ -196,9 +208,10 @@ void define_places(nb::module_& m) {
     return ops::scatter(x, dim, index, values, in_place);
   });
   m.def("scatter_add", ops::scatter_add);
-  m.def("scatter_reduce", [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, int how, bool include_self) {
-    return ops::scatter_reduce(x, dim, index, source, static_cast<Reduce>(how), include_self);
-  });
+  m.def("scatter_reduce",
+        [](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, int how, bool include_self) {
+          return ops::scatter_reduce(x, dim, index, source, static_cast<Reduce>(how), include_self);
+        });
   m.def("take", ops::take);
   m.def("put", ops::put);
   m.def("masked_fill", [](const Tensor& x, const Tensor& mask, const Operand& value, bool in_place) {
@@ -217,16 +230,25 @@ void define_order(nb::module_& m) {
   m.def("sort", ops::sort);
   m.def("topk", ops::topk);
   m.def("kthvalue", ops::kthvalue);
-  m.def("searchsorted", [](const Tensor& sorted, const Operand& values, std::optional<Tensor> sorter, bool right, bool int32) {
-    return ops::searchsorted(sorted, values.tensor, sorter.value_or(Tensor()), right, int32);
-  }, nb::arg("sorted"), nb::arg("values"), nb::arg("sorter").none(), nb::arg("right"), nb::arg("int32"));
-  m.def("unique", [](const Tensor& x, std::optional<int64_t> dim, bool consecutive) {
-    ops::Unique u = ops::unique(x, dim, consecutive);
-    return nb::make_tuple(u.values, u.inverse, u.counts);
-  }, nb::arg("input"), nb::arg("dim").none(), nb::arg("consecutive"));
-  m.def("bincount", [](const Tensor& x, std::optional<Tensor> weights, int64_t least) {
-    return ops::bincount(x, weights.value_or(Tensor()), least);
-  }, nb::arg("input"), nb::arg("weights").none(), nb::arg("minlength"));
+  m.def(
+      "searchsorted",
+      [](const Tensor& sorted, const Operand& values, std::optional<Tensor> sorter, bool right, bool int32) {
+        return ops::searchsorted(sorted, values.tensor, sorter.value_or(Tensor()), right, int32);
+      },
+      nb::arg("sorted"), nb::arg("values"), nb::arg("sorter").none(), nb::arg("right"), nb::arg("int32"));
+  m.def(
+      "unique",
+      [](const Tensor& x, std::optional<int64_t> dim, bool consecutive) {
+        ops::Unique u = ops::unique(x, dim, consecutive);
+        return nb::make_tuple(u.values, u.inverse, u.counts);
+      },
+      nb::arg("input"), nb::arg("dim").none(), nb::arg("consecutive"));
+  m.def(
+      "bincount",
+      [](const Tensor& x, std::optional<Tensor> weights, int64_t least) {
+        return ops::bincount(x, weights.value_or(Tensor()), least);
+      },
+      nb::arg("input"), nb::arg("weights").none(), nb::arg("minlength"));
   m.def("histc", ops::histc);
 }
 

@@ -14,15 +14,24 @@ PyObject* index_error;  // an IndexError and a RuntimeError: torch raises now on
 
 PyObject* class_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::Shape: return shape_error;
-    case ErrorKind::DType: return dtype_error;
-    case ErrorKind::Index: return index_error;
-    case ErrorKind::Value: return PyExc_ValueError;
-    case ErrorKind::Type: return PyExc_TypeError;
-    case ErrorKind::NotImplemented: return PyExc_NotImplementedError;
-    case ErrorKind::OutOfMemory: return memory_error;
-    case ErrorKind::Linalg: return linalg_error;
-    default: return PyExc_RuntimeError;
+    case ErrorKind::Shape:
+      return shape_error;
+    case ErrorKind::DType:
+      return dtype_error;
+    case ErrorKind::Index:
+      return index_error;
+    case ErrorKind::Value:
+      return PyExc_ValueError;
+    case ErrorKind::Type:
+      return PyExc_TypeError;
+    case ErrorKind::NotImplemented:
+      return PyExc_NotImplementedError;
+    case ErrorKind::OutOfMemory:
+      return memory_error;
+    case ErrorKind::Linalg:
+      return linalg_error;
+    default:
+      return PyExc_RuntimeError;
   }
 }
 
@@ -42,7 +51,8 @@ void set_python_error() {
   } catch (const Error& e) {
     PyErr_SetString(class_of(e.kind), e.what());
   } catch (const nb::builtin_exception& e) {
-    PyErr_SetString(e.type() == nb::exception_type::index_error ? PyExc_IndexError : PyExc_TypeError, e.what() ? e.what() : "");
+    PyErr_SetString(e.type() == nb::exception_type::index_error ? PyExc_IndexError : PyExc_TypeError,
+                    e.what() ? e.what() : "");
   } catch (const std::bad_alloc&) {
     PyErr_SetString(memory_error, "[allocate] out of memory");
   } catch (const std::exception& e) {

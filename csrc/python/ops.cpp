@@ -39,9 +39,12 @@ Tensor detach_(const Tensor& self) {
 }
 
 void define_views(nb::module_& m) {
-  m.def("as_strided", [](const Tensor& x, const Dims& shape, const Dims& strides, std::optional<int64_t> offset) {
-    return ops::as_strided(x, shape, strides, offset.value_or(x->offset));
-  }, nb::arg("input"), nb::arg("size"), nb::arg("stride"), nb::arg("storage_offset") = nb::none());
+  m.def(
+      "as_strided",
+      [](const Tensor& x, const Dims& shape, const Dims& strides, std::optional<int64_t> offset) {
+        return ops::as_strided(x, shape, strides, offset.value_or(x->offset));
+      },
+      nb::arg("input"), nb::arg("size"), nb::arg("stride"), nb::arg("storage_offset") = nb::none());
   m.def("expand", ops::expand);
   m.def("permute", ops::permute);
   m.def("transpose", ops::transpose);
@@ -61,9 +64,13 @@ void define_views(nb::module_& m) {
 
 void define_copies(nb::module_& m) {
   m.def("clone", [](const Tensor& x, int64_t format) { return ops::clone(x, static_cast<ops::MemoryFormat>(format)); });
-  m.def("contiguous", [](const Tensor& x, int64_t format) { return ops::contiguous(x, static_cast<ops::MemoryFormat>(format)); });
-  m.def("is_contiguous", [](const Tensor& x, int64_t format) { return ops::is_contiguous(x, static_cast<ops::MemoryFormat>(format)); });
-  m.def("to_dtype", [](const Tensor& x, DType dtype, int64_t format) { return ops::to_dtype(x, dtype, static_cast<ops::MemoryFormat>(format)); });
+  m.def("contiguous",
+        [](const Tensor& x, int64_t format) { return ops::contiguous(x, static_cast<ops::MemoryFormat>(format)); });
+  m.def("is_contiguous",
+        [](const Tensor& x, int64_t format) { return ops::is_contiguous(x, static_cast<ops::MemoryFormat>(format)); });
+  m.def("to_dtype", [](const Tensor& x, DType dtype, int64_t format) {
+    return ops::to_dtype(x, dtype, static_cast<ops::MemoryFormat>(format));
+  });
   m.def("copy_", [](const Tensor& x, const Operand& source) { return ops::copy_(x, source.tensor); });
   m.def("fill_", [](const Tensor& x, const Operand& value) { return ops::fill_(x, value.tensor); });
   m.def("zero_", ops::zero_);
@@ -71,9 +78,11 @@ void define_copies(nb::module_& m) {
   m.def("ones_like", ops::ones_like);
   m.def("sum_to", ops::sum_to);
   m.def("empty", [](const Dims& shape, DType dtype) { return empty(shape, dtype); });
-  m.def("empty_strided", [](const Dims& shape, const Dims& strides, DType dtype) { return empty_strided(shape, strides, dtype); });
+  m.def("empty_strided",
+        [](const Dims& shape, const Dims& strides, DType dtype) { return empty_strided(shape, strides, dtype); });
   m.def("zeros", [](const Dims& shape, DType dtype) { return ops::zeros(shape, dtype); });
-  m.def("full", [](const Dims& shape, const Operand& value, DType dtype) { return ops::full(shape, value.tensor, dtype); });
+  m.def("full",
+        [](const Dims& shape, const Operand& value, DType dtype) { return ops::full(shape, value.tensor, dtype); });
   m.def("become_view", become_view);
   m.def("resize_", resize_);
   m.def("detach_", detach_);
@@ -97,15 +106,19 @@ void define_storages(nb::module_& m) {
     return out;
   });
   m.def("set_storage_of", [](const Tensor& bytes, const Dims& shape, const Dims& strides, int64_t offset, DType dtype) {
-    FL_CHECK(offset >= 0 && shape.size() == strides.size(), Runtime, "set_", "bad offset ", offset, " or strides ", strides, " for shape ", shape);
+    FL_CHECK(offset >= 0 && shape.size() == strides.size(), Runtime, "set_", "bad offset ", offset, " or strides ",
+             strides, " for shape ", shape);
     int64_t last = offset, n = count(shape);
     for (int64_t i = 0; i < shape.size(); i++) {
       FL_CHECK(strides[i] >= 0, Runtime, "set_", "negative strides: ", strides);
       int64_t step;
-      FL_CHECK(!n || (!__builtin_mul_overflow(shape[i] - 1, strides[i], &step) && !__builtin_add_overflow(last, step, &last)), Runtime, "set_", "strides overflow: ", strides);
+      FL_CHECK(!n || (!__builtin_mul_overflow(shape[i] - 1, strides[i], &step) &&
+                      !__builtin_add_overflow(last, step, &last)),
+               Runtime, "set_", "strides overflow: ", strides);
     }
-    FL_CHECK(n == 0 || last < bytes->storage->bytes / item_size(dtype), Runtime, "set_", "shape ", shape, " with strides ", strides,
-             " and offset ", offset, " does not fit in a storage of ", bytes->storage->bytes, " bytes");
+    FL_CHECK(n == 0 || last < bytes->storage->bytes / item_size(dtype), Runtime, "set_", "shape ", shape,
+             " with strides ", strides, " and offset ", offset, " does not fit in a storage of ", bytes->storage->bytes,
+             " bytes");
     Tensor out = alias(bytes);
     out->dtype = dtype;
     out->offset = offset;

@@ -28,37 +28,44 @@ const Tensor& first_of(const char* op, const Operand& a, const Operand& b) {
 void define_pointwise(nb::module_& m) {
   // A bound function as a method: called with the tensor as its first argument.
   m.def("as_method", [](nb::handle function) { return nb::steal(PyInstanceMethod_New(function.ptr())); });
-#define UNARY(op, n, ...)                                                                                                     \
-  if constexpr (n == 0) {                                                                                                     \
-    m.def(#op, [](const Tensor& x) { return ops::op(x); });                                                                   \
-    m.def(#op "_", [](const Tensor& x) { return ops::inplace_##op(x); });                                                     \
-  } else {                                                                                                                    \
-    m.def(#op, [](const Tensor& x, nb::args p) { return with_params<n>([&](ops::Params v) { return ops::op(x, v); }, p); });   \
-    m.def(#op "_", [](const Tensor& x, nb::args p) { return with_params<n>([&](ops::Params v) { return ops::inplace_##op(x, v); }, p); }); \
+#define UNARY(op, n, ...)                                                               \
+  if constexpr (n == 0) {                                                               \
+    m.def(#op, [](const Tensor& x) { return ops::op(x); });                             \
+    m.def(#op "_", [](const Tensor& x) { return ops::inplace_##op(x); });               \
+  } else {                                                                              \
+    m.def(#op, [](const Tensor& x, nb::args p) {                                        \
+      return with_params<n>([&](ops::Params v) { return ops::op(x, v); }, p);           \
+    });                                                                                 \
+    m.def(#op "_", [](const Tensor& x, nb::args p) {                                    \
+      return with_params<n>([&](ops::Params v) { return ops::inplace_##op(x, v); }, p); \
+    });                                                                                 \
   }
-#define BINARY(op, n, ...)                                                                                                    \
-  if constexpr (n == 0) {                                                                                                     \
-    m.def(#op, [](const Operand& a, const Operand& b) { return ops::op(first_of(#op, a, b), b.tensor); });                               \
-    m.def(#op "_", [](const Tensor& a, const Operand& b) { return ops::inplace_##op(a, b.tensor); });                         \
-  } else {                                                                                                                    \
-    m.def(#op, [](const Operand& a, const Operand& b, nb::args p) {                                                           \
-      return with_params<n>([&](ops::Params v) { return ops::op(first_of(#op, a, b), b.tensor, v); }, p);                                \
-    });                                                                                                                       \
-    m.def(#op "_", [](const Tensor& a, const Operand& b, nb::args p) {                                                        \
-      return with_params<n>([&](ops::Params v) { return ops::inplace_##op(a, b.tensor, v); }, p);                             \
-    });                                                                                                                       \
+#define BINARY(op, n, ...)                                                                                 \
+  if constexpr (n == 0) {                                                                                  \
+    m.def(#op, [](const Operand& a, const Operand& b) { return ops::op(first_of(#op, a, b), b.tensor); }); \
+    m.def(#op "_", [](const Tensor& a, const Operand& b) { return ops::inplace_##op(a, b.tensor); });      \
+  } else {                                                                                                 \
+    m.def(#op, [](const Operand& a, const Operand& b, nb::args p) {                                        \
+      return with_params<n>([&](ops::Params v) { return ops::op(first_of(#op, a, b), b.tensor, v); }, p);  \
+    });                                                                                                    \
+    m.def(#op "_", [](const Tensor& a, const Operand& b, nb::args p) {                                     \
+      return with_params<n>([&](ops::Params v) { return ops::inplace_##op(a, b.tensor, v); }, p);          \
+    });                                                                                                    \
   }
-#define TERNARY(op, n, ...)                                                                                                   \
-  if constexpr (n == 0) {                                                                                                     \
-    m.def(#op, [](const Operand& a, const Operand& b, const Operand& c) { return ops::op(a.tensor, b.tensor, c.tensor); });   \
-    m.def(#op "_", [](const Tensor& a, const Operand& b, const Operand& c) { return ops::inplace_##op(a, b.tensor, c.tensor); }); \
-  } else {                                                                                                                    \
-    m.def(#op, [](const Operand& a, const Operand& b, const Operand& c, nb::args p) {                                         \
-      return with_params<n>([&](ops::Params v) { return ops::op(a.tensor, b.tensor, c.tensor, v); }, p);                      \
-    });                                                                                                                       \
-    m.def(#op "_", [](const Tensor& a, const Operand& b, const Operand& c, nb::args p) {                                      \
-      return with_params<n>([&](ops::Params v) { return ops::inplace_##op(a, b.tensor, c.tensor, v); }, p);                   \
-    });                                                                                                                       \
+#define TERNARY(op, n, ...)                                                                                            \
+  if constexpr (n == 0) {                                                                                              \
+    m.def(#op,                                                                                                         \
+          [](const Operand& a, const Operand& b, const Operand& c) { return ops::op(a.tensor, b.tensor, c.tensor); }); \
+    m.def(#op "_", [](const Tensor& a, const Operand& b, const Operand& c) {                                           \
+      return ops::inplace_##op(a, b.tensor, c.tensor);                                                                 \
+    });                                                                                                                \
+  } else {                                                                                                             \
+    m.def(#op, [](const Operand& a, const Operand& b, const Operand& c, nb::args p) {                                  \
+      return with_params<n>([&](ops::Params v) { return ops::op(a.tensor, b.tensor, c.tensor, v); }, p);               \
+    });                                                                                                                \
+    m.def(#op "_", [](const Tensor& a, const Operand& b, const Operand& c, nb::args p) {                               \
+      return with_params<n>([&](ops::Params v) { return ops::inplace_##op(a, b.tensor, c.tensor, v); }, p);            \
+    });                                                                                                                \
   }
 #include "pointwise.def"
 #undef UNARY

@@ -1,8 +1,11 @@
 // The bindings' shared pieces: the Tensor type, casters, errors.
 #pragma once
-#include <nanobind/nanobind.h>
+// clang-format off
+#include <Python.h>  // before what needs it
 #include <frameobject.h>
 #include <structmember.h>
+// clang-format on
+#include <nanobind/nanobind.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -18,8 +21,7 @@ namespace flambeau::python {
 
 // ---- the Tensor type (tensor.cpp): an own CPython type, since an instance is made by every op
 struct TensorObject {
-  PyObject_HEAD
-  TensorImpl* impl;
+  PyObject_HEAD TensorImpl* impl;
   PyObject* dict;
   PyObject* weakrefs;
 };
@@ -41,7 +43,7 @@ void define_tensor(nb::module_& m);
 // ---- dtype and device objects, Size (types.cpp)
 PyObject* dtype_object(DType t);  // borrowed
 bool is_dtype(PyObject* o, DType& out);
-PyObject* make_size(DimsRef dims);  // new reference to a flambeau.Size
+PyObject* make_size(DimsRef dims);     // new reference to a flambeau.Size
 bool to_dims(PyObject* o, Dims& out);  // a sequence of ints
 void define_types(nb::module_& m);
 
@@ -118,9 +120,7 @@ struct type_caster<flambeau::python::Operand> {
 template <>
 struct type_caster<flambeau::Dims> {
   NB_TYPE_CASTER(flambeau::Dims, const_name("Sequence[int]"))
-  bool from_python(handle src, uint8_t, cleanup_list*) noexcept {
-    return flambeau::python::to_dims(src.ptr(), value);
-  }
+  bool from_python(handle src, uint8_t, cleanup_list*) noexcept { return flambeau::python::to_dims(src.ptr(), value); }
   static handle from_cpp(const flambeau::Dims& d, rv_policy, cleanup_list*) noexcept {
     return flambeau::python::make_size(d);
   }
@@ -129,9 +129,7 @@ struct type_caster<flambeau::Dims> {
 template <>
 struct type_caster<flambeau::DType> {
   NB_TYPE_CASTER(flambeau::DType, const_name("dtype"))
-  bool from_python(handle src, uint8_t, cleanup_list*) noexcept {
-    return flambeau::python::is_dtype(src.ptr(), value);
-  }
+  bool from_python(handle src, uint8_t, cleanup_list*) noexcept { return flambeau::python::is_dtype(src.ptr(), value); }
   static handle from_cpp(flambeau::DType t, rv_policy, cleanup_list*) noexcept {
     PyObject* o = flambeau::python::dtype_object(t);
     Py_INCREF(o);

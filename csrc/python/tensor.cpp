@@ -1,4 +1,5 @@
-// The Tensor type. Written against CPython directly: one is made by every op, and operators are called without a lookup.
+// The Tensor type. Written against CPython directly: one is made by every op, and operators are called without a
+// lookup.
 #include <cstddef>
 
 #include "core/kernels.h"
@@ -95,8 +96,9 @@ struct Named {
   const char* name;
   PyObject* function = nullptr;
 };
-Named named[] = {{"matmul"}, {"pow"}, {"remainder"}, {"floor_divide"}, {"bitwise_and"}, {"bitwise_or"}, {"bitwise_xor"},
-                 {"bitwise_left_shift"}, {"bitwise_right_shift"}, {"bitwise_not"}, {"abs"}};
+Named named[] = {{"matmul"},     {"pow"},         {"remainder"},          {"floor_divide"},        {"bitwise_and"},
+                 {"bitwise_or"}, {"bitwise_xor"}, {"bitwise_left_shift"}, {"bitwise_right_shift"}, {"bitwise_not"},
+                 {"abs"}};
 enum NamedIndex { Matmul, Pow, Remainder, FloorDivide, And, Or, Xor, LeftShift, RightShift, Invert, Abs };
 
 template <NamedIndex N>
@@ -118,12 +120,18 @@ PyObject* compare(PyObject* a, PyObject* b, int op) {
     if (!operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
     Tensor x = unwrap(a);
     switch (op) {
-      case Py_LT: return wrap(ops::lt(x, y));
-      case Py_LE: return wrap(ops::le(x, y));
-      case Py_EQ: return wrap(ops::eq(x, y));
-      case Py_NE: return wrap(ops::ne(x, y));
-      case Py_GT: return wrap(ops::gt(x, y));
-      default: return wrap(ops::ge(x, y));
+      case Py_LT:
+        return wrap(ops::lt(x, y));
+      case Py_LE:
+        return wrap(ops::le(x, y));
+      case Py_EQ:
+        return wrap(ops::eq(x, y));
+      case Py_NE:
+        return wrap(ops::ne(x, y));
+      case Py_GT:
+        return wrap(ops::gt(x, y));
+      default:
+        return wrap(ops::ge(x, y));
     }
   });
 }
@@ -136,15 +144,22 @@ Py_hash_t tensor_hash(PyObject* o) {
 // ---- numbers
 
 PyObject* to_number(const Tensor& t, const char* op) {
-  FL_CHECK(t.numel() == 1, Runtime, op, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar; shape ", t.shape());
+  FL_CHECK(t.numel() == 1, Runtime, op, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar; shape ",
+           t.shape());
   void* at = t.raw();
   switch (t.dtype()) {
-    case DType::Float32: return PyFloat_FromDouble(*static_cast<float*>(at));
-    case DType::Float64: return PyFloat_FromDouble(*static_cast<double*>(at));
-    case DType::Int64: return PyLong_FromLongLong(*static_cast<int64_t*>(at));
-    case DType::Bool: return PyBool_FromLong(*static_cast<uint8_t*>(at) != 0);
-    case DType::UInt64: return PyLong_FromUnsignedLongLong(*static_cast<uint64_t*>(at));
-    default: break;
+    case DType::Float32:
+      return PyFloat_FromDouble(*static_cast<float*>(at));
+    case DType::Float64:
+      return PyFloat_FromDouble(*static_cast<double*>(at));
+    case DType::Int64:
+      return PyLong_FromLongLong(*static_cast<int64_t*>(at));
+    case DType::Bool:
+      return PyBool_FromLong(*static_cast<uint8_t*>(at) != 0);
+    case DType::UInt64:
+      return PyLong_FromUnsignedLongLong(*static_cast<uint64_t*>(at));
+    default:
+      break;
   }
   DType wide = is_complex(t.dtype()) ? DType::Complex128 : is_floating(t.dtype()) ? DType::Float64 : DType::Int64;
   Tensor out = empty({}, wide);
@@ -164,7 +179,8 @@ PyObject* to_list(const Tensor& t, const char* at, int64_t dim) {
   int64_t n = t.size(dim), step = t.stride(dim) * t.item_size();
   nb::object list = nb::steal(PyList_New(n));
   if (!list.is_valid()) throw nb::python_error();
-  bool doubles = dim == t.ndim() - 1 && t.dtype() == DType::Float64, longs = dim == t.ndim() - 1 && t.dtype() == DType::Int64;
+  bool doubles = dim == t.ndim() - 1 && t.dtype() == DType::Float64,
+       longs = dim == t.ndim() - 1 && t.dtype() == DType::Int64;
   for (int64_t i = 0; i < n; i++, at += step) {
     PyObject* item = doubles ? PyFloat_FromDouble(*reinterpret_cast<const double*>(at))
                      : longs ? PyLong_FromLongLong(*reinterpret_cast<const int64_t*>(at))
@@ -178,8 +194,10 @@ PyObject* tensor_tolist(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
     Tensor t = unwrap(self);
     // Floats and small integers in one conversion.
-    if (is_floating(t.dtype()) && t.dtype() != DType::Float64) t = ops::to_dtype(detach(t), DType::Float64);
-    else if (is_integral(t.dtype(), false) && t.dtype() != DType::UInt64) t = ops::to_dtype(detach(t), DType::Int64);
+    if (is_floating(t.dtype()) && t.dtype() != DType::Float64)
+      t = ops::to_dtype(detach(t), DType::Float64);
+    else if (is_integral(t.dtype(), false) && t.dtype() != DType::UInt64)
+      t = ops::to_dtype(detach(t), DType::Int64);
     return to_list(t, t.data<char>(), 0);
   });
 }
@@ -196,14 +214,16 @@ PyObject* tensor_int(PyObject* self) {
 PyObject* tensor_float(PyObject* self) {
   return guarded([&]() -> PyObject* {
     nb::object v = nb::steal(to_number(unwrap(self), "float"));
-    if (PyComplex_Check(v.ptr())) FL_FAIL(Runtime, "float", "value cannot be converted to type double without overflow");
+    if (PyComplex_Check(v.ptr()))
+      FL_FAIL(Runtime, "float", "value cannot be converted to type double without overflow");
     return PyNumber_Float(v.ptr());
   });
 }
 PyObject* tensor_index(PyObject* self) {
   return guarded([&]() -> PyObject* {
     Tensor t = unwrap(self);
-    FL_CHECK(is_integral(t.dtype()) && t.numel() == 1, Type, "__index__", "only integer tensors of a single element can be converted to an index");
+    FL_CHECK(is_integral(t.dtype()) && t.numel() == 1, Type, "__index__",
+             "only integer tensors of a single element can be converted to an index");
     nb::object v = nb::steal(to_number(t, "__index__"));
     return PyNumber_Long(v.ptr());
   });
@@ -212,7 +232,8 @@ int tensor_bool(PyObject* self) {
   try {
     Tensor t = unwrap(self);
     FL_CHECK(t.numel() != 0, Runtime, "bool", "Boolean value of Tensor with no values is ambiguous");
-    FL_CHECK(t.numel() == 1, Runtime, "bool", "Boolean value of Tensor with more than one value is ambiguous; use .any() or .all()");
+    FL_CHECK(t.numel() == 1, Runtime, "bool",
+             "Boolean value of Tensor with more than one value is ambiguous; use .any() or .all()");
     nb::object v = nb::steal(to_number(t, "bool"));
     return PyObject_IsTrue(v.ptr());
   } catch (...) {
@@ -271,7 +292,8 @@ PyObject* tensor_getitem(PyObject* self, PyObject* key) {
     Dims items;
     Tensor t = unwrap(self);
     if (basic_key(key, items)) {
-      FL_CHECK(t.ndim() > 0 || items.empty() || items[0] == ops::IndexItem::New || items[0] == ops::IndexItem::Rest, Index, "index",
+      FL_CHECK(t.ndim() > 0 || items.empty() || items[0] == ops::IndexItem::New || items[0] == ops::IndexItem::Rest,
+               Index, "index",
                "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number");
       return wrap(ops::basic_index(t, items));
     }
@@ -378,11 +400,13 @@ PyObject* tensor_stride(PyObject* self, PyObject* const* args, Py_ssize_t n) {
   });
 }
 
-#define FL_NOARGS(name, expression)                                        \
-  {#name, [](PyObject* self, PyObject*) -> PyObject* {                     \
-     [[maybe_unused]] Tensor t = unwrap(self);                             \
-     return guarded([&]() -> PyObject* { return expression; });            \
-   }, METH_NOARGS, nullptr}
+#define FL_NOARGS(name, expression)                             \
+  {#name,                                                       \
+   [](PyObject* self, PyObject*) -> PyObject* {                 \
+     [[maybe_unused]] Tensor t = unwrap(self);                  \
+     return guarded([&]() -> PyObject* { return expression; }); \
+   },                                                           \
+   METH_NOARGS, nullptr}
 #define FL_FAST(name, function) \
   {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function)), METH_FASTCALL, nullptr}
 
@@ -411,11 +435,13 @@ PyMethodDef methods[] = {
 
 // ---- attributes
 
-#define FL_GETTER(name, expression)                                                                                         \
-  {#name, [](PyObject* o, void*) -> PyObject* {                                                                             \
-     [[maybe_unused]] Tensor t = unwrap(o);                                                                                 \
-     return guarded([&]() -> PyObject* { return expression; });                                                             \
-   }, nullptr, nullptr, nullptr}
+#define FL_GETTER(name, expression)                             \
+  {#name,                                                       \
+   [](PyObject* o, void*) -> PyObject* {                        \
+     [[maybe_unused]] Tensor t = unwrap(o);                     \
+     return guarded([&]() -> PyObject* { return expression; }); \
+   },                                                           \
+   nullptr, nullptr, nullptr}
 
 PyObject* get_requires_grad(PyObject* o, void*) { return PyBool_FromLong(unwrap(o).requires_grad()); }
 int set_requires_grad(PyObject* o, PyObject* value, void*) {
@@ -423,10 +449,13 @@ int set_requires_grad(PyObject* o, PyObject* value, void*) {
     Tensor t = unwrap(o);
     int on = value ? PyObject_IsTrue(value) : 0;
     if (on < 0) return -1;
-    FL_CHECK(t.is_leaf() || on, Runtime, "requires_grad", "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+    FL_CHECK(t.is_leaf() || on, Runtime, "requires_grad",
+             "you can only change requires_grad flags of leaf variables. If you want to use a computed "
              "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().");
-    FL_CHECK(!on || is_inexact(t.dtype()), Runtime, "requires_grad", "only Tensors of floating point and complex dtype can require gradients, got ", name(t.dtype()));
-    FL_CHECK(!on || !t->inference || inference_mode(), Runtime, "requires_grad", "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
+    FL_CHECK(!on || is_inexact(t.dtype()), Runtime, "requires_grad",
+             "only Tensors of floating point and complex dtype can require gradients, got ", name(t.dtype()));
+    FL_CHECK(!on || !t->inference || inference_mode(), Runtime, "requires_grad",
+             "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.");
     if (t.is_leaf()) t->requires_grad = on;
     return 0;
   } catch (...) {
@@ -446,11 +475,14 @@ int set_grad(PyObject* o, PyObject* value, void*) {
       if (t->autograd) t->autograd->grad = Tensor();
       return 0;
     }
-    FL_CHECK(is_tensor(value), Type, "grad", "assigned grad expected to be a Tensor or None but got grad of type '", Py_TYPE(value)->tp_name, "'");
+    FL_CHECK(is_tensor(value), Type, "grad", "assigned grad expected to be a Tensor or None but got grad of type '",
+             Py_TYPE(value)->tp_name, "'");
     Tensor g = unwrap(value);
     FL_CHECK(value != o, Runtime, "grad", "can't assign Variable as its own grad");
-    FL_CHECK(g.shape() == t.shape(), Runtime, "grad", "assigned grad has data of a different size: ", g.shape(), " for a tensor of shape ", t.shape());
-    FL_CHECK(g.dtype() == t.dtype(), Runtime, "grad", "assigned grad has data of a different type: ", name(g.dtype()), " for a ", name(t.dtype()), " tensor");
+    FL_CHECK(g.shape() == t.shape(), Runtime, "grad", "assigned grad has data of a different size: ", g.shape(),
+             " for a tensor of shape ", t.shape());
+    FL_CHECK(g.dtype() == t.dtype(), Runtime, "grad", "assigned grad has data of a different type: ", name(g.dtype()),
+             " for a ", name(t.dtype()), " tensor");
     need_autograd(t).grad = g;
     return 0;
   } catch (...) {
@@ -469,7 +501,8 @@ PyObject* get_data(PyObject* o, void*) {
 }
 int set_data(PyObject* o, PyObject* value, void*) {
   try {
-    FL_CHECK(value && is_tensor(value), Type, "data", "Variable data has to be a tensor, got ", value ? Py_TYPE(value)->tp_name : "nothing");
+    FL_CHECK(value && is_tensor(value), Type, "data", "Variable data has to be a tensor, got ",
+             value ? Py_TYPE(value)->tp_name : "nothing");
     Tensor t = unwrap(o), from = unwrap(value);
     t->storage = from->storage;
     t->offset = from->offset;
@@ -488,17 +521,20 @@ PyObject* reverse_dims(const Tensor& t) {
   return wrap(ops::permute(t, order));
 }
 Tensor matrix_transpose(const Tensor& t) {
-  FL_CHECK(t.ndim() >= 2, Runtime, "mT", "tensor.mT is only supported on matrices or batches of matrices. Got ", t.ndim(), "-D tensor.");
+  FL_CHECK(t.ndim() >= 2, Runtime, "mT", "tensor.mT is only supported on matrices or batches of matrices. Got ",
+           t.ndim(), "-D tensor.");
   return ops::transpose(t, -2, -1);
 }
 
 PyGetSetDef getters[] = {
     FL_GETTER(shape, make_size(t.shape())),
-    {"dtype", [](PyObject* o, void*) -> PyObject* {
+    {"dtype",
+     [](PyObject* o, void*) -> PyObject* {
        PyObject* out = dtype_object(reinterpret_cast<TensorObject*>(o)->impl->dtype);
        Py_INCREF(out);
        return out;
-     }, nullptr, nullptr, nullptr},
+     },
+     nullptr, nullptr, nullptr},
     FL_GETTER(device, steal(nb::cast(t.device()))),
     FL_GETTER(ndim, PyLong_FromLongLong(t.ndim())),
     {"requires_grad", get_requires_grad, set_requires_grad, nullptr, nullptr},
@@ -615,7 +651,8 @@ void define_tensor(nb::module_& m) {
       {Py_nb_index, slot(tensor_index)},
       {0, nullptr},
   };
-  PyType_Spec spec = {"flambeau.Tensor", sizeof(TensorObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  PyType_Spec spec = {"flambeau.Tensor", sizeof(TensorObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   tensor_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   if (!tensor_type) throw nb::python_error();
   nb::object type = nb::borrow(reinterpret_cast<PyObject*>(tensor_type));
@@ -632,8 +669,8 @@ void define_tensor(nb::module_& m) {
     FL_FAIL(Value, "set_operator", "no operator named ", which);
   });
   m.def("make_subclass", [](nb::handle type, const Tensor& t, bool requires_grad) {
-    FL_CHECK(PyType_Check(type.ptr()) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), tensor_type), Type, "_make_subclass",
-             "cls must be a subclass of Tensor");
+    FL_CHECK(PyType_Check(type.ptr()) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), tensor_type),
+             Type, "_make_subclass", "cls must be a subclass of Tensor");
     Tensor fresh = alias(t);
     fresh->requires_grad = requires_grad;
     FL_CHECK(!requires_grad || is_inexact(t.dtype()), Runtime, "_make_subclass",

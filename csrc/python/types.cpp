@@ -1,15 +1,13 @@
 // dtype, device and Size.
-#include "python/python.h"
-
 #include "core/device.h"
+#include "python/python.h"
 
 namespace flambeau::python {
 
 namespace {
 
 struct DTypeObject {
-  PyObject_HEAD
-  DType type;
+  PyObject_HEAD DType type;
 };
 PyTypeObject* dtype_type;
 PyTypeObject* size_type;
@@ -24,8 +22,13 @@ PyObject* dtype_same(PyObject* o, PyObject*) {
   return o;
 }
 
-#define FL_DTYPE_GETTER(name, expression)                                                    \
-  {#name, [](PyObject* o, void*) -> PyObject* { [[maybe_unused]] DType t = type_of(o); return expression; }, nullptr, nullptr, nullptr}
+#define FL_DTYPE_GETTER(name, expression)   \
+  {#name,                                   \
+   [](PyObject* o, void*) -> PyObject* {    \
+     [[maybe_unused]] DType t = type_of(o); \
+     return expression;                     \
+   },                                       \
+   nullptr, nullptr, nullptr}
 PyGetSetDef dtype_getters[] = {
     FL_DTYPE_GETTER(is_floating_point, PyBool_FromLong(is_floating(t))),
     FL_DTYPE_GETTER(is_complex, PyBool_FromLong(is_complex(t))),
@@ -45,8 +48,8 @@ PyObject* dtype_to_complex(PyObject* o, PyObject*) {
   return out;
 }
 PyMethodDef dtype_methods[] = {
-    {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},   {"__copy__", dtype_same, METH_NOARGS, nullptr},
-    {"__deepcopy__", dtype_same, METH_O, nullptr},        {"to_real", dtype_to_real, METH_NOARGS, nullptr},
+    {"__reduce__", dtype_reduce, METH_NOARGS, nullptr},     {"__copy__", dtype_same, METH_NOARGS, nullptr},
+    {"__deepcopy__", dtype_same, METH_O, nullptr},          {"to_real", dtype_to_real, METH_NOARGS, nullptr},
     {"to_complex", dtype_to_complex, METH_NOARGS, nullptr}, {nullptr, nullptr, 0, nullptr},
 };
 
@@ -66,7 +69,9 @@ PyObject* size_subscript(PyObject* self, PyObject* key) {
   PyObject* out = PyTuple_Type.tp_as_mapping->mp_subscript(self, key);
   return PySlice_Check(key) ? as_size(out) : out;
 }
-PyObject* size_concat(PyObject* self, PyObject* other) { return as_size(PyTuple_Type.tp_as_sequence->sq_concat(self, other)); }
+PyObject* size_concat(PyObject* self, PyObject* other) {
+  return as_size(PyTuple_Type.tp_as_sequence->sq_concat(self, other));
+}
 PyObject* size_repeat(PyObject* self, Py_ssize_t n) { return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(self, n)); }
 
 PyObject* size_repr(PyObject* self) {
@@ -91,7 +96,8 @@ void define_dtype(nb::module_& m) {
                          {Py_tp_getset, dtype_getters},
                          {Py_tp_methods, dtype_methods},
                          {0, nullptr}};
-  PyType_Spec spec = {"flambeau.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyType_Spec spec = {"flambeau.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                      slots};
   dtype_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   for (int i = 0; i < kNumDTypes; i++) {
     PyObject* o = dtype_type->tp_alloc(dtype_type, 0);
@@ -117,35 +123,36 @@ void define_size(nb::module_& m) {
 
 void define_device(nb::module_& m) {
   nb::class_<Device>(m, "device")
-      .def("__init__",
-           [](Device* self, nb::object what, std::optional<int> index) {
-             if (nb::isinstance<Device>(what)) {
-               new (self) Device(nb::cast<Device>(what));
-             } else if (nb::isinstance<nb::int_>(what)) {
-               new (self) Device{DeviceType::Cuda, static_cast<int8_t>(nb::cast<int>(what))};
-             } else {
-               Device d = parse_device(nb::cast<std::string>(what));
-               if (index) d.index = static_cast<int8_t>(*index);
-               new (self) Device(d);
-             }
-           },
-           nb::arg("device"), nb::arg("index") = nb::none())
+      .def(
+          "__init__",
+          [](Device* self, nb::object what, std::optional<int> index) {
+            if (nb::isinstance<Device>(what)) {
+              new (self) Device(nb::cast<Device>(what));
+            } else if (nb::isinstance<nb::int_>(what)) {
+              new (self) Device{DeviceType::Cuda, static_cast<int8_t>(nb::cast<int>(what))};
+            } else {
+              Device d = parse_device(nb::cast<std::string>(what));
+              if (index) d.index = static_cast<int8_t>(*index);
+              new (self) Device(d);
+            }
+          },
+          nb::arg("device"), nb::arg("index") = nb::none())
       .def_prop_ro("type", [](const Device& d) { return to_string({d.type, -1}); })
-      .def_prop_ro("index", [](const Device& d) -> std::optional<int> {
-        if (d.index < 0) return std::nullopt;
-        return d.index;
-      })
+      .def_prop_ro("index",
+                   [](const Device& d) -> std::optional<int> {
+                     if (d.index < 0) return std::nullopt;
+                     return d.index;
+                   })
       .def("__str__", [](const Device& d) { return to_string(d); })
       .def("__repr__",
            [](const Device& d) {
              std::string text = "device(type='" + to_string({d.type, -1}) + "'";
              return text + (d.index >= 0 ? ", index=" + std::to_string(d.index) : "") + ")";
            })
-      .def("__eq__", [](const Device& a, nb::object b) { return nb::isinstance<Device>(b) && a == nb::cast<Device>(b); })
+      .def("__eq__",
+           [](const Device& a, nb::object b) { return nb::isinstance<Device>(b) && a == nb::cast<Device>(b); })
       .def("__hash__", [](const Device& d) { return static_cast<int>(d.type) * 256 + d.index + 1; })
-      .def("__reduce__", [](nb::object self) {
-        return nb::make_tuple(self.type(), nb::make_tuple(nb::str(self)));
-      });
+      .def("__reduce__", [](nb::object self) { return nb::make_tuple(self.type(), nb::make_tuple(nb::str(self))); });
 }
 
 }  // namespace

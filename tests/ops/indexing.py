@@ -293,7 +293,11 @@ ROWS = [
     Row(
         "index_put_",
         None,
-        [Sample(tensor(3, 4, grad=False), (T((3, 4), dtype="bool", values=np.zeros((3, 4), bool)),), tensor(grad=False))],
+        [
+            Sample(
+                tensor(3, 4, grad=False), (T((3, 4), dtype="bool", values=np.zeros((3, 4), bool)),), tensor(grad=False)
+            )
+        ],
         check=lambda result, *args: None,
         dtypes=REAL,
         differentiable=(),

@@ -133,6 +133,7 @@ VIEWS = [
         lambda x, *s: np.reshape(x, unwrap(s)),
         [Sample(tensor(12), 3, 4), Sample(tensor(12), (-1, 2)), Sample(tensor(), 1, 1), Sample(tensor(0), 0, 5)],
         view=True,
+        covers=("view_dtype",),  # its values are in test_autograd.py
         errors=[Error(tensor(6), 4, 2, raises=RuntimeError, match="6")],
     ),
     move("Tensor.view_as", lambda x, y: np.reshape(x, y.shape), [Sample(tensor(12), tensor(3, 4, grad=False))]),

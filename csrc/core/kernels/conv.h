@@ -4,15 +4,15 @@
 
 namespace flambeau {
 
-// One convolution y = conv(x, w), seen from all three sides: forward writes y, input_grad writes x, weight_grad writes w.
-// Spatial axes are always three (depth, height, width); a 1-d or 2-d convolution has leading axes of size 1.
+// One convolution y = conv(x, w), seen from all three sides: forward writes y, input_grad writes x, weight_grad writes
+// w. Spatial axes are always three (depth, height, width); a 1-d or 2-d convolution has leading axes of size 1.
 struct ConvArgs {
-  const void* x = nullptr;         // (n, groups * ic, in...): forward and weight_grad read it
-  const void* w = nullptr;         // (groups * oc, ic, kernel...) with the strides below
-  const void* y = nullptr;         // (n, groups * oc, out...): input_grad and weight_grad read it
-  const void* bias = nullptr;      // one value per channel of the result, or null
-  void* result = nullptr;          // y, x or w, whichever is computed
-  void* bias_grad = nullptr;       // weight_grad: (groups * oc) sums of y, or null
+  const void* x = nullptr;                    // (n, groups * ic, in...): forward and weight_grad read it
+  const void* w = nullptr;                    // (groups * oc, ic, kernel...) with the strides below
+  const void* y = nullptr;                    // (n, groups * oc, out...): input_grad and weight_grad read it
+  const void* bias = nullptr;                 // one value per channel of the result, or null
+  void* result = nullptr;                     // y, x or w, whichever is computed
+  void* bias_grad = nullptr;                  // weight_grad: (groups * oc) sums of y, or null
   int64_t n = 0, groups = 1, ic = 0, oc = 0;  // channels per group
   int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, kernel[3] = {1, 1, 1};
   int64_t stride[3] = {1, 1, 1}, dilation[3] = {1, 1, 1}, pad[3] = {0, 0, 0};  // pad: zeros before the first element

@@ -10,10 +10,11 @@ enum class OptimRule { SGD, Adam, RMSprop, Adagrad, Count };
 struct OptimTensor {
   void* param;
   const void* grad;
-  void* state[3];     // SGD: momentum; Adam: average, square, largest; RMSprop: square, momentum, average; Adagrad: sum
+  void* state[3];  // SGD: momentum; Adam: average, square, largest; RMSprop: square, momentum, average; Adagrad: sum
   int64_t n;
-  double rate;        // the step size, with bias corrections that belong to it
-  double root = 1;    // Adam: what the root of the square is divided by; SGD: the weight of the new gradient in the momentum
+  double rate;  // the step size, with bias corrections that belong to it
+  double root =
+      1;  // Adam: what the root of the square is divided by; SGD: the weight of the new gradient in the momentum
 };
 
 struct OptimOptions {

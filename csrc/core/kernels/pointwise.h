@@ -7,19 +7,35 @@ namespace flambeau {
 // The types formulas are computed in. Halves compute in float, integers and bool in int64; the driver converts.
 enum class Compute : uint8_t { F32, F64, I64, C64, C128 };
 inline constexpr int kNumComputes = 5;
-inline constexpr DType kComputeDType[] = {DType::Float32, DType::Float64, DType::Int64, DType::Complex64, DType::Complex128};
+inline constexpr DType kComputeDType[] = {DType::Float32, DType::Float64, DType::Int64, DType::Complex64,
+                                          DType::Complex128};
 inline constexpr Compute compute_of(DType t) {
   switch (t) {
-    case DType::Float64: return Compute::F64;
-    case DType::Complex64: return Compute::C64;
-    case DType::Complex128: return Compute::C128;
-    default: return is_floating(t) ? Compute::F32 : Compute::I64;
+    case DType::Float64:
+      return Compute::F64;
+    case DType::Complex64:
+      return Compute::C64;
+    case DType::Complex128:
+      return Compute::C128;
+    default:
+      return is_floating(t) ? Compute::F32 : Compute::I64;
   }
 }
 
 // The `types` of pointwise.def: which inputs an op takes.
 namespace pointwise_types {
-enum : int { F = 1, I = 2, C = 4, B = 8, FI = F | I, FC = F | C, IB = I | B, FIB = F | IB, FIC = FI | C, FIBC = FIB | C };
+enum : int {
+  F = 1,
+  I = 2,
+  C = 4,
+  B = 8,
+  FI = F | I,
+  FC = F | C,
+  IB = I | B,
+  FIB = F | IB,
+  FIC = FI | C,
+  FIBC = FIB | C
+};
 }
 
 // What a formula gives for compute type T: T, a bool, or the real type of T; a complex of a real T.

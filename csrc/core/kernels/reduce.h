@@ -45,9 +45,9 @@ struct ReduceArgs {
 
 enum class Scan : uint8_t { Sum, Prod, Max, Min, LogSumExp, Linear };
 
-// A contiguous (outer, size, inner) tensor scanned along `size`, from its end if `reverse`. Max and Min also write int64
-// indices. Linear is y[i] = x[i] + factor[i] y[i - 1], or backwards x[i] + factor[i + 1] y[i + 1]: the derivative of
-// every other scan.
+// A contiguous (outer, size, inner) tensor scanned along `size`, from its end if `reverse`. Max and Min also write
+// int64 indices. Linear is y[i] = x[i] + factor[i] y[i - 1], or backwards x[i] + factor[i + 1] y[i + 1]: the derivative
+// of every other scan.
 struct ScanArgs {
   Scan kind;
   DType dtype;  // float32, float64, int64, complex64 or complex128

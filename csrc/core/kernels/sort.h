@@ -17,9 +17,12 @@ struct KeyType {
 inline KeyType key_type(DType t) {
   int bytes = static_cast<int>(item_size(t));
   switch (t) {
-    case DType::Float16: return {bytes, KeyKind::Half};
-    case DType::BFloat16: return {bytes, KeyKind::BFloat};
-    default: break;
+    case DType::Float16:
+      return {bytes, KeyKind::Half};
+    case DType::BFloat16:
+      return {bytes, KeyKind::BFloat};
+    default:
+      break;
   }
   Kind kind = info(t).kind;
   return {bytes, kind == Kind::Float ? KeyKind::Float : kind == Kind::Signed ? KeyKind::Signed : KeyKind::Unsigned};
@@ -34,7 +37,8 @@ struct SortKernels {
   // The place of the k-th smallest element (from 0) of each row: the first such place if equal values occur.
   void (*kth)(KeyType type, const void* in, int64_t* places, int64_t rows, int64_t n, int64_t k);
   // For each of n values the place in its sorted row of `length` where it goes: before its equals, or (right) after.
-  // Values come in runs of `run`, one run per row; run = n means that one row serves all. A sorter gives the row's order.
+  // Values come in runs of `run`, one run per row; run = n means that one row serves all. A sorter gives the row's
+  // order.
   void (*search)(KeyType type, const void* sorted, const int64_t* sorter, int64_t length, const void* values, int64_t n,
                  int64_t run, bool right, int64_t* out);
 };

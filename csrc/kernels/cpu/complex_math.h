@@ -7,14 +7,27 @@ namespace flambeau::cpu::FL_ISA::math {
 template <class T>
 using Complex = std::complex<T>;
 
-#define FL_COMPLEX(name)                       \
-  template <class T>                           \
+#define FL_COMPLEX(name)                        \
+  template <class T>                            \
   inline Complex<T> name(const Complex<T>& x) { \
-    return std::name(x);                       \
+    return std::name(x);                        \
   }
-FL_COMPLEX(exp) FL_COMPLEX(log) FL_COMPLEX(log10) FL_COMPLEX(sqrt) FL_COMPLEX(sin) FL_COMPLEX(cos) FL_COMPLEX(tan)
-FL_COMPLEX(asin) FL_COMPLEX(acos) FL_COMPLEX(atan) FL_COMPLEX(sinh) FL_COMPLEX(cosh) FL_COMPLEX(tanh) FL_COMPLEX(asinh)
-FL_COMPLEX(acosh) FL_COMPLEX(atanh)
+FL_COMPLEX(exp)
+FL_COMPLEX(log)
+FL_COMPLEX(log10)
+FL_COMPLEX(sqrt)
+FL_COMPLEX(sin)
+FL_COMPLEX(cos)
+FL_COMPLEX(tan)
+FL_COMPLEX(asin)
+FL_COMPLEX(acos)
+FL_COMPLEX(atan)
+FL_COMPLEX(sinh)
+FL_COMPLEX(cosh)
+FL_COMPLEX(tanh)
+FL_COMPLEX(asinh)
+FL_COMPLEX(acosh)
+FL_COMPLEX(atanh)
 #undef FL_COMPLEX
 
 template <class T>

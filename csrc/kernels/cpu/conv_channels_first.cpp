@@ -1,7 +1,8 @@
 // Forward and input gradient on (n, channels, spatial...) data without transposing it: the vector runs along pixels.
 // With the rows of a padded copy laid end to end, the source of a kernel tap is the same run of memory shifted by a
-// constant, so a convolution is C[channel][p] += W[channel][k] * B[offset[k] + p]: a matrix product whose B is never built.
-// The price is a few unused columns per row; where rows are so short that they matter, conv_channels_last.cpp is used.
+// constant, so a convolution is C[channel][p] += W[channel][k] * B[offset[k] + p]: a matrix product whose B is never
+// built. The price is a few unused columns per row; where rows are so short that they matter, conv_channels_last.cpp is
+// used.
 #include "kernels/cpu/conv_common.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -16,7 +17,8 @@ using TileFn = void (*)(const T* a, const T* b, const int64_t* offset, int64_t d
 
 // c[MR][NR vectors] (+)= sum over k of a[k][MR] * b[offset[k] + ...]; a fresh tile starts from the bias.
 template <class T, int MR, int NR>
-void tile(const T* a, const T* b, const int64_t* offset, int64_t depth, T* c, int64_t c_stride, const T* bias, bool fresh) {
+void tile(const T* a, const T* b, const int64_t* offset, int64_t depth, T* c, int64_t c_stride, const T* bias,
+          bool fresh) {
   constexpr int L = kLanes<T>;
   Vector<T> acc[MR][NR] = {};
   auto step = [&](int64_t k) __attribute__((always_inline)) {
@@ -49,23 +51,34 @@ void tile(const T* a, const T* b, const int64_t* offset, int64_t depth, T* c, in
 template <class T, int MR>
 TileFn<T> tile_of_width(int vectors) {
   switch (vectors) {
-    case 1: return tile<T, MR, 1>;
-    case 2: return tile<T, MR, 2>;
-    case 3: return tile<T, MR, 3>;
-    case 4: return MR <= 6 ? tile<T, MR, MR <= 6 ? 4 : 1> : nullptr;
-    case 5: return MR <= 4 ? tile<T, MR, MR <= 4 ? 5 : 1> : nullptr;
-    default: return MR <= 4 ? tile<T, MR, MR <= 4 ? 6 : 1> : nullptr;
+    case 1:
+      return tile<T, MR, 1>;
+    case 2:
+      return tile<T, MR, 2>;
+    case 3:
+      return tile<T, MR, 3>;
+    case 4:
+      return MR <= 6 ? tile < T, MR, MR <= 6 ? 4 : 1 > : nullptr;
+    case 5:
+      return MR <= 4 ? tile < T, MR, MR <= 4 ? 5 : 1 > : nullptr;
+    default:
+      return MR <= 4 ? tile < T, MR, MR <= 4 ? 6 : 1 > : nullptr;
   }
 }
 
 template <class T>
 TileFn<T> pick_tile(int rows, int vectors) {
   switch (rows) {
-    case 1: return tile_of_width<T, 1>(vectors);
-    case 2: return tile_of_width<T, 2>(vectors);
-    case 4: return tile_of_width<T, 4>(vectors);
-    case 6: return tile_of_width<T, kVectorBytes == 64 ? 6 : 4>(vectors);
-    default: return tile_of_width<T, kChannelRows>(vectors);
+    case 1:
+      return tile_of_width<T, 1>(vectors);
+    case 2:
+      return tile_of_width<T, 2>(vectors);
+    case 4:
+      return tile_of_width<T, 4>(vectors);
+    case 6:
+      return tile_of_width<T, kVectorBytes == 64 ? 6 : 4>(vectors);
+    default:
+      return tile_of_width<T, kChannelRows>(vectors);
   }
 }
 
@@ -125,7 +138,8 @@ struct ChannelsFirst {
         for (int64_t offset : job.offset) {
           reach = std::max(reach, offset / plan.axis[d].pace);
           const int64_t rem = offset % plan.axis[d].pace;
-          if (buffer.index_of(d, rem) == static_cast<int64_t>(buffer.remainder[d].size())) buffer.remainder[d].push_back(rem);
+          if (buffer.index_of(d, rem) == static_cast<int64_t>(buffer.remainder[d].size()))
+            buffer.remainder[d].push_back(rem);
         }
       }
       if (buffer.remainder[d].empty()) buffer.remainder[d].push_back(0);
@@ -167,7 +181,8 @@ struct ChannelsFirst {
     const int64_t line = 64 / sizeof(T);
     buffer.channel =
         buffer.plane * buffer.remainder[0].size() * buffer.remainder[1].size() * buffer.remainder[2].size();
-    buffer.channel = (ceil_div(buffer.channel, line) | 1) * line;  // an odd number of lines: no two channels share a set
+    buffer.channel =
+        (ceil_div(buffer.channel, line) | 1) * line;  // an odd number of lines: no two channels share a set
   }
 
   void add_jobs() {
@@ -217,7 +232,8 @@ struct ChannelsFirst {
                      const T* from = w + group * plan.w_group + block.row * plan.w_out;
                      T* out = to + group * packed_per_group + job.packed_at + block.row * depth;
                      for (int64_t k = 0; k < depth; ++k)
-                       for (int r = 0; r < block.rows; ++r) out[k * block.rows + r] = from[job.w_offset[k] + r * plan.w_out];
+                       for (int r = 0; r < block.rows; ++r)
+                         out[k * block.rows + r] = from[job.w_offset[k] + r * plan.w_out];
                    }
                  });
   }
@@ -289,7 +305,8 @@ struct ChannelsFirst {
                  int64_t p1) const {
     const int64_t e1 = buffer.extent[1], e2 = buffer.extent[2];
     const AxisJob *a = job.axis[0], *b = job.axis[1], *z = job.axis[2];
-    const bool loose = jobs.size() == 1 && z->step == 1 && b->step == 1 && a->step == 1 && plan.axis[2].result >= kLanes<T>;
+    const bool loose =
+        jobs.size() == 1 && z->step == 1 && b->step == 1 && a->step == 1 && plan.axis[2].result >= kLanes<T>;
     const int64_t row0 = p0 / e2;
     int64_t q0 = row0 / e1, q1 = row0 % e1 - 1;
     for (int64_t row = row0; row * e2 < p1; ++row) {
@@ -344,16 +361,18 @@ struct ChannelsFirst {
     const int64_t e1 = buffer.extent[1], e2 = buffer.extent[2], depth = job.offset.size();
     const int64_t pixels = ((count[0] - 1) * e1 + count[1] - 1) * e2 + count[2];
     const bool one_row = count[0] == 1 && count[1] == 1;
-    const bool direct = job.axis[2]->step == 1 && job.axis[1]->step == 1 && job.axis[0]->step == 1 && job.axis[0]->start == 0 &&
-                        job.axis[1]->start == 0 && job.axis[2]->start == 0 && (one_row || e2 == count[2]) &&
-                        (count[0] == 1 || e1 == count[1]) && (tile_axis == 2 || plan.axis[2].result == count[2]);
+    const bool direct = job.axis[2]->step == 1 && job.axis[1]->step == 1 && job.axis[0]->step == 1 &&
+                        job.axis[0]->start == 0 && job.axis[1]->start == 0 && job.axis[2]->start == 0 &&
+                        (one_row || e2 == count[2]) && (count[0] == 1 || e1 == count[1]) &&
+                        (tile_axis == 2 || plan.axis[2].result == count[2]);
     const int64_t width = (blocks[0].rows == kChannelRows ? kWide : blocks[0].rows == 6 ? 4 : kWider) * L;
     // So many channels at a time that a tile's source lines stay in the first-level cache.
     const int64_t rows_touched = job.axis[0]->tap.size() * job.axis[1]->tap.size();
     const int64_t per_channel = rows_touched * (width * sizeof(T) + 64) + job.taps * kChannelRows * sizeof(T);
     const int64_t chunk = std::max<int64_t>(1, 22 * 1024 / per_channel) * job.taps;
     const int64_t chunks = ceil_div(depth, chunk), step = ceil_div(ceil_div(depth, chunks), job.taps) * job.taps;
-    const int64_t span = std::clamp<int64_t>(160 * 1024 / static_cast<int64_t>(sizeof(T)) / plan.cout / width, 1, 16) * width;
+    const int64_t span =
+        std::clamp<int64_t>(160 * 1024 / static_cast<int64_t>(sizeof(T)) / plan.cout / width, 1, 16) * width;
     T* hold = conv_scratch<T>(kTileResult, plan.cout * (span + L));
     const int64_t hold_stride = span + L;
     const int64_t direct_at = first_step * (tile_axis == 0   ? plan.axis[1].result * plan.axis[2].result
@@ -380,8 +399,8 @@ struct ChannelsFirst {
             while (done < vectors) {
               const int64_t now = std::min<int64_t>(vectors - done, width / L);
               pick_tile<T>(block.rows, now)(a + block.row * depth + k0 * block.rows, from + at + done * L,
-                                            job.offset.data() + k0, k1 - k0, c + block.row * c_stride + done * L, c_stride,
-                                            group_bias ? group_bias + block.row : nullptr, k0 == 0);
+                                            job.offset.data() + k0, k1 - k0, c + block.row * c_stride + done * L,
+                                            c_stride, group_bias ? group_bias + block.row : nullptr, k0 == 0);
               done += now;
             }
           }
@@ -415,7 +434,8 @@ struct ChannelsFirst {
     int64_t work = 2 * plan.cout * plan.result_spatial() / tiles * plan.cin;
     for (int d = 0; d < 3; ++d) work *= std::max<int64_t>(1, plan.axis[d].jobs[0].tap.size());
     parallel_for(items, std::max<int64_t>(1, 300000 / std::max<int64_t>(work, 1)), [&](int64_t begin, int64_t end) {
-      T* copy = buffer.in_place ? nullptr : conv_scratch<T>(kPaddedInput, plan.cin * buffer.channel + 8 * kWider * kLanes<T>);
+      T* copy =
+          buffer.in_place ? nullptr : conv_scratch<T>(kPaddedInput, plan.cin * buffer.channel + 8 * kWider * kLanes<T>);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t image = i / tiles / plan.groups, group = i / tiles % plan.groups;
         first_step = i % tiles * tile_length;
@@ -539,7 +559,8 @@ struct FewChannels {
   }
 };
 
-// Lines of result pixels that no job reaches (input gradient where stride exceeds the dilated kernel) have an empty tap list.
+// Lines of result pixels that no job reaches (input gradient where stride exceeds the dilated kernel) have an empty tap
+// list.
 template <class T>
 void run(const ConvPlan& plan, const void* source, const void* w, const void* bias, void* result) {
   if (plan.n == 0 || plan.cout == 0 || plan.groups == 0 || plan.result_spatial() == 0) return;

@@ -1,5 +1,6 @@
-// Forward and input gradient with the vector along result channels: C[pixel][channel] += X[pixel + tap][k] * W[k][channel].
-// The native way for (n, spatial..., channels) data; channels-first data with short rows is transposed on the way in and out.
+// Forward and input gradient with the vector along result channels: C[pixel][channel] += X[pixel + tap][k] *
+// W[k][channel]. The native way for (n, spatial..., channels) data; channels-first data with short rows is transposed
+// on the way in and out.
 #include "kernels/cpu/conv_common.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -106,9 +107,11 @@ struct PixelsLast {
     const int64_t floats_per_step = plan.cin * extent[0] * extent[1] * extent[2] / extent[tile_axis];
     // A tile's source and result should fit in the second-level cache; small images are taken several at a time.
     const int64_t budget = 96 * 1024;
-    const int64_t steps = std::max<int64_t>(2, (budget / std::max<int64_t>(floats_per_step, 1) - reach) / plan.axis[tile_axis].pace + 1);
+    const int64_t steps =
+        std::max<int64_t>(2, (budget / std::max<int64_t>(floats_per_step, 1) - reach) / plan.axis[tile_axis].pace + 1);
     int64_t parts = ceil_div(longest, steps);
-    if (parts == 1) images = std::clamp<int64_t>(budget / std::max<int64_t>(1, floats_per_step * extent[tile_axis]), 1, plan.n);
+    if (parts == 1)
+      images = std::clamp<int64_t>(budget / std::max<int64_t>(1, floats_per_step * extent[tile_axis]), 1, plan.n);
     images = std::min(images, std::max<int64_t>(1, ceil_div(512, pixels)));
     const int64_t items = ceil_div(plan.n, images) * plan.groups;
     if (items * parts < 8) {
@@ -215,9 +218,11 @@ struct PixelsLast {
     int64_t* to = at + pixels;
     for (int64_t p = 0; p < per_image; ++p) {
       const int64_t q2 = p % count[2], q1 = p / count[2] % count[1], q0 = p / count[2] / count[1];
-      at[p] = ((q0 * plan.axis[0].pace * extent[1] + q1 * plan.axis[1].pace) * extent[2] + q2 * plan.axis[2].pace) * pixel_stride;
+      at[p] = ((q0 * plan.axis[0].pace * extent[1] + q1 * plan.axis[1].pace) * extent[2] + q2 * plan.axis[2].pace) *
+              pixel_stride;
       to[p] = ((start[0] + q0 * job.axis[0]->step) * plan.axis[1].result + start[1] + q1 * job.axis[1]->step) *
-                  plan.axis[2].result + start[2] + q2 * job.axis[2]->step;
+                  plan.axis[2].result +
+              start[2] + q2 * job.axis[2]->step;
     }
     for (int64_t p = per_image; p < pixels; ++p) at[p] = at[p - per_image] + image_size;
     if (depthwise) return run_depthwise(job, item, from, pixels, per_image, at, to);
@@ -238,8 +243,10 @@ struct PixelsLast {
       const float* x = from + at[p];
       float* out = result + ((item.image + p / per_image) * spatial + to[p % per_image]) * channels;
       int64_t c = 0;
-      for (; c + 4 * kWidth <= channels; c += 4 * kWidth) depthwise_pixel<4>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
-      for (; c + kWidth <= channels; c += kWidth) depthwise_pixel<1>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
+      for (; c + 4 * kWidth <= channels; c += 4 * kWidth)
+        depthwise_pixel<4>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
+      for (; c + kWidth <= channels; c += kWidth)
+        depthwise_pixel<1>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
       for (; c < channels; ++c) {
         float sum = bias ? bias[c] : 0.0f;
         for (int64_t k = 0; k < taps; ++k) sum += x[tap_at[k] + c] * weights[k * channels + c];
@@ -284,10 +291,12 @@ struct PixelsLast {
       write_out(job, columns, per_image, to, hold, out);
   }
 
-  void write_out(const Job& job, int64_t columns, int64_t per_image, const int64_t* to, const float* hold, float* out) const {
+  void write_out(const Job& job, int64_t columns, int64_t per_image, const int64_t* to, const float* hold,
+                 float* out) const {
     const int64_t channels = plan.groups * plan.cout, spatial = plan.result_spatial();
     if (plan.channels_last) {
-      for (int64_t p = 0; p < per_image; ++p) std::memcpy(out + to[p] * channels, hold + p * kPanel, columns * sizeof(float));
+      for (int64_t p = 0; p < per_image; ++p)
+        std::memcpy(out + to[p] * channels, hold + p * kPanel, columns * sizeof(float));
     } else if (to[per_image - 1] - to[0] == per_image - 1) {
       transpose_copy<float>(hold, kPanel, out + to[0], spatial, per_image, columns);
     } else {
@@ -303,30 +312,32 @@ struct PixelsLast {
     const int64_t blocks = ceil_div(plan.n, images), items = blocks * plan.groups * tiles * panel_parts;
     double work = 2.0 * images * plan.cout * plan.result_spatial() / tiles * plan.cin / panel_parts;
     for (int d = 0; d < 3; ++d) work *= std::max<int64_t>(1, plan.axis[d].jobs[0].tap.size());
-    parallel_for(items, std::max<int64_t>(1, static_cast<int64_t>(300000 / std::max(work, 1.0))), [&](int64_t begin, int64_t end) {
-      float* copy = in_place ? nullptr : conv_scratch<float>(kPaddedInput, images * image_size);
-      int64_t filled = -1;
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t part = i % panel_parts, rest = i / panel_parts;
-        Item item;
-        item.first_step = rest % tiles * tile_length;
-        item.group = rest / tiles % plan.groups;
-        item.image = rest / tiles / plan.groups * images;
-        item.image_count = std::min(images, plan.n - item.image);
-        item.panel_begin = panels * part / panel_parts;
-        item.panel_end = panels * (part + 1) / panel_parts;
-        const float* from = copy;
-        if (in_place) {
-          int64_t inner = pixel_stride;
-          for (int d = tile_axis + 1; d < 3; ++d) inner *= plan.axis[d].size;
-          from = source + item.image * image_size + item.first_step * plan.axis[tile_axis].pace * inner + item.group * plan.cin;
-        } else if (filled != rest) {
-          fill_buffer(item, copy);
-          filled = rest;
-        }
-        for (const Job& job : jobs) run_job(job, item, from);
-      }
-    });
+    parallel_for(items, std::max<int64_t>(1, static_cast<int64_t>(300000 / std::max(work, 1.0))),
+                 [&](int64_t begin, int64_t end) {
+                   float* copy = in_place ? nullptr : conv_scratch<float>(kPaddedInput, images * image_size);
+                   int64_t filled = -1;
+                   for (int64_t i = begin; i < end; ++i) {
+                     const int64_t part = i % panel_parts, rest = i / panel_parts;
+                     Item item;
+                     item.first_step = rest % tiles * tile_length;
+                     item.group = rest / tiles % plan.groups;
+                     item.image = rest / tiles / plan.groups * images;
+                     item.image_count = std::min(images, plan.n - item.image);
+                     item.panel_begin = panels * part / panel_parts;
+                     item.panel_end = panels * (part + 1) / panel_parts;
+                     const float* from = copy;
+                     if (in_place) {
+                       int64_t inner = pixel_stride;
+                       for (int d = tile_axis + 1; d < 3; ++d) inner *= plan.axis[d].size;
+                       from = source + item.image * image_size + item.first_step * plan.axis[tile_axis].pace * inner +
+                              item.group * plan.cin;
+                     } else if (filled != rest) {
+                       fill_buffer(item, copy);
+                       filled = rest;
+                     }
+                     for (const Job& job : jobs) run_job(job, item, from);
+                   }
+                 });
   }
 };
 

@@ -65,8 +65,8 @@ struct Window {
 };
 
 // to (extent..., channels) = a window of from, whose pixels lie `pixel_stride` apart.
-void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const float* from, int64_t pixel_stride,
-                      float* to);
+void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const float* from,
+                      int64_t pixel_stride, float* to);
 
 // to (extent..., channels of one group) = a window of one image's group, whatever the layout. `turned` is scratch of
 // source_spatial * cin floats (channels-first only).
@@ -76,8 +76,8 @@ void copy_window_pixels(const ConvPlan& plan, const Window& window, const float*
 bool conv_is_pointwise(const ConvPlan& plan);
 void conv_pointwise_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
 
-// Winograd's minimal filtering for dense 3 x 3 kernels of stride 1: F(2 x 2, 3 x 3), 2.25 times fewer multiplications and,
-// measured, the same rounding error as the direct sums (below 1e-6 of the largest value for 64 to 512 channels).
+// Winograd's minimal filtering for dense 3 x 3 kernels of stride 1: F(2 x 2, 3 x 3), 2.25 times fewer multiplications
+// and, measured, the same rounding error as the direct sums (below 1e-6 of the largest value for 64 to 512 channels).
 bool winograd_applies(const ConvPlan& plan);
 void conv_winograd_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
 void conv_winograd_weight_grad_f32(const ConvArgs& args);

@@ -69,8 +69,8 @@ ConvPlan input_grad_plan(const ConvArgs& args) {
   return plan;
 }
 
-void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const float* from, int64_t pixel_stride,
-                      float* to) {
+void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const float* from,
+                      int64_t pixel_stride, float* to) {
   const Axis* axis = plan.axis;
   const int64_t* e = window.extent;
   const int64_t c = channels, x0 = window.origin[2];
@@ -104,7 +104,8 @@ void copy_window_pixels(const ConvPlan& plan, const Window& window, const float*
   const int64_t size = plan.axis[d].size, inner = spatial / size;
   const int64_t first = std::clamp<int64_t>(window.origin[d], 0, size);
   const int64_t last = std::clamp<int64_t>(window.origin[d] + window.extent[d], first, size);
-  transpose_copy<float>(from + first * inner, spatial, turned + first * inner * plan.cin, plan.cin, plan.cin, (last - first) * inner);
+  transpose_copy<float>(from + first * inner, spatial, turned + first * inner * plan.cin, plan.cin, plan.cin,
+                        (last - first) * inner);
   copy_window_last(plan, window, plan.cin, turned, plan.cin, to);
 }
 

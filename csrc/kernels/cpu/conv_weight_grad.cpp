@@ -1,6 +1,6 @@
-// Weight gradient: dW[k][oc] = sum over pixels of X[pixel + tap k] * G[pixel][oc], the vector along oc and broadcasts of X.
-// Channels-first data needs only G transposed (tile by tile); channels-last data nothing. Sums are cut into a number of
-// chunks that depends on sizes alone and are added in order.
+// Weight gradient: dW[k][oc] = sum over pixels of X[pixel + tap k] * G[pixel][oc], the vector along oc and broadcasts
+// of X. Channels-first data needs only G transposed (tile by tile); channels-last data nothing. Sums are cut into a
+// number of chunks that depends on sizes alone and are added in order.
 #include "kernels/cpu/conv_common.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -107,12 +107,14 @@ struct WeightGrad {
       need[d] = (args.out[d] - 1) * args.stride[d] + (args.kernel[d] - 1) * args.dilation[d] + 1;
       in_place &= args.pad[d] == 0 && need[d] <= args.in[d];
     }
-    // The last row of tiles reads up to `run` elements of every place: channels-last runs shorter than that need a copy.
+    // The last row of tiles reads up to `run` elements of every place: channels-last runs shorter than that need a
+    // copy.
     if (args.channels_last) in_place &= args.ic * (merged() ? args.kernel[2] : 1) >= run;
     const int64_t longest = args.out[tile_axis], reach = need[tile_axis] - (longest - 1) * args.stride[tile_axis];
     int64_t per_step = args.ic * static_cast<int64_t>(sizeof(T)) * args.stride[tile_axis];
     for (int d = 0; d < 3; ++d) per_step *= d == tile_axis ? 1 : need[d];
-    const int64_t parts = std::max(ceil_div(longest * per_step, 384 * 1024), std::min<int64_t>(longest, args.n < 4 ? 4 : 1));
+    const int64_t parts =
+        std::max(ceil_div(longest * per_step, 384 * 1024), std::min<int64_t>(longest, args.n < 4 ? 4 : 1));
     unit_length = ceil_div(longest, parts);
     units_per_image = ceil_div(longest, unit_length);
     for (int d = 0; d < 3; ++d) extent[d] = in_place ? args.in[d] : need[d];
@@ -142,7 +144,7 @@ struct WeightGrad {
   }
 
   void list_blocks() {
-    const int64_t *kernel = args.kernel;
+    const int64_t* kernel = args.kernel;
     if (args.channels_last) return list_blocks_last();
     std::vector<std::pair<int64_t, int64_t>> places;  // (where, k)
     for (int64_t ci = 0; ci < args.ic; ++ci)
@@ -170,7 +172,8 @@ struct WeightGrad {
         for (int64_t c = 0; c < kernel[2]; ++c) {
           if (!merged() || c == 0)
             for (int64_t at = 0; at < length; at += run) {
-              const int64_t from = length >= run ? std::min(at, length - run) : at;  // the last tile overlaps its neighbour
+              const int64_t from =
+                  length >= run ? std::min(at, length - run) : at;  // the last tile overlaps its neighbour
               blocks.push_back({{place(a, b, c) + from}, {static_cast<int64_t>(k_offset.size()) + from}});
             }
           for (int64_t ci = 0; ci < args.ic; ++ci) add_k(ci, a, b, c);
@@ -191,7 +194,8 @@ struct WeightGrad {
     oc_parts = ceil_div(panels, panels_per_item);
     partial_size = static_cast<int64_t>(blocks.size()) * run * runs * kPanel;  // per panel
     const int64_t units = args.n * units_per_image, wanted = ceil_div(16, oc_parts * args.groups);
-    const int64_t room = std::max<int64_t>(1, (32 << 20) / std::max<int64_t>(1, partial_size * panels * args.groups * sizeof(T)));
+    const int64_t room =
+        std::max<int64_t>(1, (32 << 20) / std::max<int64_t>(1, partial_size * panels * args.groups * sizeof(T)));
     chunks = std::max<int64_t>(1, std::min({wanted, room, units}));
   }
 
@@ -231,7 +235,8 @@ struct WeightGrad {
     return copy;
   }
 
-  void add_unit(int64_t image, int64_t group, int64_t first_step, const T* x, int64_t panel0, int64_t panel1, T* sums) const {
+  void add_unit(int64_t image, int64_t group, int64_t first_step, const T* x, int64_t panel0, int64_t panel1,
+                T* sums) const {
     int64_t count[3] = {args.out[0], args.out[1], args.out[2]}, start[3] = {0, 0, 0};
     count[tile_axis] = std::min(unit_length, count[tile_axis] - first_step);
     start[tile_axis] = first_step;
@@ -239,7 +244,8 @@ struct WeightGrad {
     for (int64_t q0 = 0; q0 < count[0]; ++q0)
       for (int64_t q1 = 0; q1 < count[1]; q1 += span == count[2] ? rows : 1)
         for (int64_t q2 = 0; q2 < count[2]; q2 += span) {
-          const int64_t height = span == count[2] ? std::min(rows, count[1] - q1) : 1, width = std::min(span, count[2] - q2);
+          const int64_t height = span == count[2] ? std::min(rows, count[1] - q1) : 1,
+                        width = std::min(span, count[2] - q2);
           const int64_t at = q0 * x_pixel_step[0] + q1 * x_pixel_step[1] + q2 * x_pixel_step[2];
           const int64_t y = ((start[0] + q0) * args.out[1] + start[1] + q1) * args.out[2] + start[2] + q2;
           add_tile(image, group, y, height, width, x + at, panel0, panel1, sums);
@@ -332,7 +338,8 @@ struct WeightGrad {
     const int64_t lumps = ceil_div(blocks.size(), 16);
     parallel_for(args.groups * panels * lumps, 8, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        finish(i / lumps / panels, i / lumps % panels, i % lumps * 16, std::min<size_t>(blocks.size(), i % lumps * 16 + 16));
+        finish(i / lumps / panels, i / lumps % panels, i % lumps * 16,
+               std::min<size_t>(blocks.size(), i % lumps * 16 + 16));
     });
   }
 };
@@ -343,41 +350,42 @@ void bias_grad(const ConvArgs& args) {
   const T* y = static_cast<const T*>(args.y);
   T* out = static_cast<T*>(args.bias_grad);
   constexpr int L = kLanes<T>;
-  parallel_for(ceil_div(channels, L), std::max<int64_t>(1, 32768 / (spatial * args.n * L + 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin * L; c < std::min(channels, end * L); ++c) {
-      if (args.channels_last) {
-        const int64_t lanes = std::min<int64_t>(L, channels - c);
-        T sums[L] = {0};
-        for (int64_t n = 0; n < args.n; ++n) {
-          T part[L] = {0};
-          for (int64_t p = 0; p < spatial; ++p)
-            for (int64_t j = 0; j < lanes; ++j) part[j] += y[(n * spatial + p) * channels + c + j];
-          for (int64_t j = 0; j < lanes; ++j) sums[j] += part[j];
-        }
-        std::copy_n(sums, lanes, out + c);
-        c += L - 1;
-        continue;
-      }
-      T sum = 0;
-      for (int64_t n = 0; n < args.n; ++n) {
-        const T* row = y + (n * channels + c) * spatial;
-        Vector<T> part = {}, other = {};
-        int64_t p = 0;
-        for (; p + 2 * L <= spatial; p += 2 * L) {
-          part += load(row + p);
-          other += load(row + p + L);
-        }
-        part += other;
-        T lanes[L], rest = 0;
-        store(lanes, part);
-        for (; p < spatial; ++p) rest += row[p];
-        for (int width = L / 2; width >= 1; width /= 2)
-          for (int j = 0; j < width; ++j) lanes[j] += lanes[j + width];
-        sum += lanes[0] + rest;
-      }
-      out[c] = sum;
-    }
-  });
+  parallel_for(ceil_div(channels, L), std::max<int64_t>(1, 32768 / (spatial * args.n * L + 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t c = begin * L; c < std::min(channels, end * L); ++c) {
+                   if (args.channels_last) {
+                     const int64_t lanes = std::min<int64_t>(L, channels - c);
+                     T sums[L] = {0};
+                     for (int64_t n = 0; n < args.n; ++n) {
+                       T part[L] = {0};
+                       for (int64_t p = 0; p < spatial; ++p)
+                         for (int64_t j = 0; j < lanes; ++j) part[j] += y[(n * spatial + p) * channels + c + j];
+                       for (int64_t j = 0; j < lanes; ++j) sums[j] += part[j];
+                     }
+                     std::copy_n(sums, lanes, out + c);
+                     c += L - 1;
+                     continue;
+                   }
+                   T sum = 0;
+                   for (int64_t n = 0; n < args.n; ++n) {
+                     const T* row = y + (n * channels + c) * spatial;
+                     Vector<T> part = {}, other = {};
+                     int64_t p = 0;
+                     for (; p + 2 * L <= spatial; p += 2 * L) {
+                       part += load(row + p);
+                       other += load(row + p + L);
+                     }
+                     part += other;
+                     T lanes[L], rest = 0;
+                     store(lanes, part);
+                     for (; p < spatial; ++p) rest += row[p];
+                     for (int width = L / 2; width >= 1; width /= 2)
+                       for (int j = 0; j < width; ++j) lanes[j] += lanes[j + width];
+                     sum += lanes[0] + rest;
+                   }
+                   out[c] = sum;
+                 }
+               });
 }
 
 // Channels-last data of few channels per group: channels-first copies, then as usual.

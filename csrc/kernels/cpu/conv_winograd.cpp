@@ -1,6 +1,6 @@
-// 3 x 3 convolutions of stride 1 by F(2 x 2, 3 x 3) (Lavin and Gray, arXiv 1509.09308): with d a 4 x 4 patch of the source,
-// y = A' [(G w G') * (B' d B)] A, and 16 matrix products over channels do the elementwise products of all patches at once.
-// The weight gradient is the same backwards: dw = G' [sum over patches (B' d B) * (A g A')] G.
+// 3 x 3 convolutions of stride 1 by F(2 x 2, 3 x 3) (Lavin and Gray, arXiv 1509.09308): with d a 4 x 4 patch of the
+// source, y = A' [(G w G') * (B' d B)] A, and 16 matrix products over channels do the elementwise products of all
+// patches at once. The weight gradient is the same backwards: dw = G' [sum over patches (B' d B) * (A g A')] G.
 #include "kernels/cpu/conv_common.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -69,7 +69,8 @@ struct Span {
 // Splits (images x rows of patches) into spans of about `target` patches.
 struct Spans {
   int64_t n, rows, columns, images_per_span = 1, rows_per_span, spans_per_image = 1;
-  Spans(int64_t n, int64_t rows, int64_t columns, int64_t target) : n(n), rows(rows), columns(columns), rows_per_span(rows) {
+  Spans(int64_t n, int64_t rows, int64_t columns, int64_t target)
+      : n(n), rows(rows), columns(columns), rows_per_span(rows) {
     if (rows * columns > target) {
       spans_per_image = ceil_div(rows, std::max<int64_t>(1, target / columns));
       rows_per_span = ceil_div(rows, spans_per_image);
@@ -97,8 +98,8 @@ inline int64_t point_stride(int64_t patches, int64_t channels) { return patches 
 // Patches of a span, transformed: to[point][patch][channel]. `kSize` 4: 4 x 4 overlapping patches under B' d B;
 // 2: 2 x 2 patches of a gradient under A g A'.
 template <int kSize>
-void transform_patches(const ConvPlan& plan, const float* source, int64_t group, const Span& span, int64_t columns, float* to,
-                       int64_t stride) {
+void transform_patches(const ConvPlan& plan, const float* source, int64_t group, const Span& span, int64_t columns,
+                       float* to, int64_t stride) {
   const int64_t c = plan.cin, width = 2 * columns + kSize - 2, height = 2 * span.rows + kSize - 2;
   float* pixels = conv_scratch<float>(kPaddedInput, height * width * c);
   float* turned = plan.channels_last ? nullptr : conv_scratch<float>(kWholeInput, plan.source_spatial() * c);
@@ -185,8 +186,7 @@ struct Winograd {
           for (int j = 0; j < 3; ++j) kernel[i][j] = load(turned + (c * 9 + at[i][j]) * kWidth);
       } else {
         const float* here = from + c * plan.w_in;
-        if (dense_columns)
-          transpose_copy<float>(here, 9, turned, kWidth, kWidth, 9);
+        if (dense_columns) transpose_copy<float>(here, 9, turned, kWidth, kWidth, 9);
         for (int i = 0; i < 3; ++i)
           for (int j = 0; j < 3; ++j) {
             if (dense_columns) {
@@ -202,8 +202,8 @@ struct Winograd {
   }
 
   // products[point][patch][result channel] for some panels of one point.
-  void multiply(int64_t group, int64_t point, int64_t panel0, int64_t panel1, int64_t patches, const float* v, int64_t v_stride,
-                float* products, int64_t stride) const {
+  void multiply(int64_t group, int64_t point, int64_t panel0, int64_t panel1, int64_t patches, const float* v,
+                int64_t v_stride, float* products, int64_t stride) const {
     TileArgs<float> args;
     args.k = plan.cin;
     args.a_stride = plan.cin;
@@ -239,8 +239,8 @@ struct Winograd {
     }
   }
 
-  void finish_patch(const float* products, int64_t stride, const float* group_bias, float* out, int64_t pixel, int64_t row,
-                    bool two_rows, bool two_columns) const {
+  void finish_patch(const float* products, int64_t stride, const float* group_bias, float* out, int64_t pixel,
+                    int64_t row, bool two_rows, bool two_columns) const {
     for (int64_t k = 0; k < plan.cout; k += kWidth) {
       V t[2][4];
       for (int j = 0; j < 4; ++j) {
@@ -259,7 +259,8 @@ struct Winograd {
 
   // Every span by itself: source, products and weights stay in one core's cache.
   void run_spans(const Spans& spans) const {
-    const int64_t v_stride = point_stride(spans.patches(), plan.cin), m_stride = point_stride(spans.patches(), plan.cout);
+    const int64_t v_stride = point_stride(spans.patches(), plan.cin),
+                  m_stride = point_stride(spans.patches(), plan.cout);
     parallel_for(spans.count() * plan.groups, 1, [&](int64_t begin, int64_t end) {
       float* v = conv_scratch<float>(kPartialSums, kPoints * v_stride);
       float* products = conv_scratch<float>(kProducts, kPoints * m_stride);
@@ -277,7 +278,8 @@ struct Winograd {
   // Many channels: all threads share a batch of spans, then the products, so that weights are read once per batch.
   void run_batches(const Spans& spans, int64_t batch) const {
     const int64_t per_span = spans.patches();
-    const int64_t v_stride = point_stride(batch * per_span, plan.cin), m_stride = point_stride(batch * per_span, plan.cout);
+    const int64_t v_stride = point_stride(batch * per_span, plan.cin),
+                  m_stride = point_stride(batch * per_span, plan.cout);
     float* v = conv_scratch<float>(kPartialSums, kPoints * v_stride);
     float* products = conv_scratch<float>(kProducts, kPoints * m_stride);
     const int64_t parts = std::min<int64_t>(panels, 4);
@@ -286,12 +288,13 @@ struct Winograd {
         const int64_t last = std::min(spans.count(), first + batch);
         parallel_for(last - first, 1, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i)
-            transform_patches<4>(plan, source, group, spans.at(first + i), columns, v + i * per_span * plan.cin, v_stride);
+            transform_patches<4>(plan, source, group, spans.at(first + i), columns, v + i * per_span * plan.cin,
+                                 v_stride);
         });
         parallel_for(kPoints * parts, 1, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i)
-            multiply(group, i / parts, panels * (i % parts) / parts, panels * (i % parts + 1) / parts, (last - first) * per_span,
-                     v, v_stride, products, m_stride);
+            multiply(group, i / parts, panels * (i % parts) / parts, panels * (i % parts + 1) / parts,
+                     (last - first) * per_span, v, v_stride, products, m_stride);
         });
         parallel_for(last - first, 1, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i)
@@ -329,7 +332,8 @@ struct WinogradWeightGrad {
   }
 
   // sums[source channel][result channel] += v' g for some source channels of one point.
-  void multiply(int64_t ci0, int64_t ci1, int64_t patches, const float* v, const float* g, float* sums, bool accumulate) const {
+  void multiply(int64_t ci0, int64_t ci1, int64_t patches, const float* v, const float* g, float* sums,
+                bool accumulate) const {
     TileArgs<float> tile;
     tile.k = patches;
     tile.a_stride = args.ic;
@@ -361,8 +365,8 @@ struct WinogradWeightGrad {
           transform_patches<4>(x_plan, static_cast<const float*>(args.x), group, span, columns, v, v_stride);
           transform_patches<2>(y_plan, static_cast<const float*>(args.y), group, span, columns, g, g_stride);
           for (int64_t p = 0; p < kPoints; ++p)
-            multiply(0, args.ic, span.images * span.rows * columns, v + p * v_stride, g + p * g_stride, out + p * point_size,
-                     i > first);
+            multiply(0, args.ic, span.images * span.rows * columns, v + p * v_stride, g + p * g_stride,
+                     out + p * point_size, i > first);
         }
       }
     });
@@ -372,7 +376,8 @@ struct WinogradWeightGrad {
   void run_batches(int64_t group, const Spans& spans, float* sums) const {
     const int64_t per_span = spans.patches(), per_patch = kPoints * sizeof(float) * (args.ic + args.oc);
     const int64_t batch = std::min(spans.count(), std::max<int64_t>(1, (10 << 20) / (per_patch * per_span)));
-    const int64_t v_stride = point_stride(batch * per_span, args.ic), g_stride = point_stride(batch * per_span, args.oc);
+    const int64_t v_stride = point_stride(batch * per_span, args.ic),
+                  g_stride = point_stride(batch * per_span, args.oc);
     float* v = conv_scratch<float>(kTileResult, kPoints * v_stride);
     float* g = conv_scratch<float>(kProducts, kPoints * g_stride);
     const int64_t parts = 4, width = ceil_div(ceil_div(args.ic, parts), kRows) * kRows;
@@ -388,8 +393,10 @@ struct WinogradWeightGrad {
       parallel_for(last - first, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           const Span span = spans.at(first + i);
-          transform_patches<4>(x_plan, static_cast<const float*>(args.x), group, span, columns, v + start[i] * args.ic, v_stride);
-          transform_patches<2>(y_plan, static_cast<const float*>(args.y), group, span, columns, g + start[i] * args.oc, g_stride);
+          transform_patches<4>(x_plan, static_cast<const float*>(args.x), group, span, columns, v + start[i] * args.ic,
+                               v_stride);
+          transform_patches<2>(y_plan, static_cast<const float*>(args.y), group, span, columns, g + start[i] * args.oc,
+                               g_stride);
         }
       });
       parallel_for(kPoints * parts, 1, [&](int64_t begin, int64_t end) {
@@ -436,7 +443,8 @@ struct WinogradWeightGrad {
 
   void run() const {
     const bool small = point_size <= 64 * 64;
-    const Spans spans(args.n, rows, columns, small ? std::clamp<int64_t>(2048 / std::max(args.ic, args.oc), 32, 64) : 32);
+    const Spans spans(args.n, rows, columns,
+                      small ? std::clamp<int64_t>(2048 / std::max(args.ic, args.oc), 32, 64) : 32);
     const int64_t chunks = small ? std::min<int64_t>(spans.count(), 8) : 1;
     float* sums = conv_scratch<float>(kPartialSums, chunks * kPoints * point_size);
     for (int64_t group = 0; group < args.groups; ++group) {

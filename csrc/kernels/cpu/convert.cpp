@@ -6,8 +6,16 @@ namespace flambeau::cpu::FL_ISA {
 
 namespace {
 
-#define FL_ALL_TYPES(X)                                                                                             \
-  X(uint8_t) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(Float16) X(float) X(double) X(std::complex<float>)         \
+#define FL_ALL_TYPES(X)  \
+  X(uint8_t)             \
+  X(int8_t)              \
+  X(int16_t)             \
+  X(int32_t)             \
+  X(int64_t)             \
+  X(Float16)             \
+  X(float)               \
+  X(double)              \
+  X(std::complex<float>) \
   X(std::complex<double>) X(bool) X(BFloat16) X(Float8e5m2) X(Float8e4m3fn) X(uint16_t) X(uint32_t) X(uint64_t)
 
 template <class To>

@@ -18,10 +18,14 @@ constexpr int kMaxDims = 64;
 DType tile_dtype(Compute compute, Tile result) {
   DType type = kComputeDType[static_cast<int>(compute)];
   switch (result) {
-    case Tile::Bool: return DType::Bool;
-    case Tile::Real: return real_type(type);
-    case Tile::Complex: return complex_type(type);
-    default: return type;
+    case Tile::Bool:
+      return DType::Bool;
+    case Tile::Real:
+      return real_type(type);
+    case Tile::Complex:
+      return complex_type(type);
+    default:
+      return type;
   }
 }
 
@@ -69,7 +73,8 @@ struct Plan {
       if (shape[d] != 1) order[n++] = d;
     const int64_t* out = operand[operands - 1].steps;
     const int64_t* first = operand[0].steps;
-    std::stable_sort(order, order + n, [&](int a, int b) { return out[a] != out[b] ? out[a] > out[b] : first[a] > first[b]; });
+    std::stable_sort(order, order + n,
+                     [&](int a, int b) { return out[a] != out[b] ? out[a] > out[b] : first[a] > first[b]; });
     for (int i = 0; i < n; i++) sizes[i] = shape[order[i]];
     int64_t sorted[kMaxDims];
     for (int k = 0; k < operands; k++) {
@@ -225,7 +230,8 @@ struct Job {
         int64_t run = std::min({length - column, end - begin, kTile - n});
         for (int k = 0; k < call.inputs; k++) {
           const Operand& o = plan.operand[k];
-          load[k](buffers.bytes[k] + n * in_item, in_item, o.base + walk.offset[k] + column * o.steps[inner], o.steps[inner], run);
+          load[k](buffers.bytes[k] + n * in_item, in_item, o.base + walk.offset[k] + column * o.steps[inner],
+                  o.steps[inner], run);
         }
         n += run;
         begin += run;
@@ -351,11 +357,16 @@ void copy(const Tensor& out, const Tensor& in) {
   if (out.dtype() == in.dtype()) {
     auto body = [&](int64_t begin, int64_t end) {
       switch (out.item_size()) {
-        case 1: return copy_words<uint8_t>(plan, begin, end);
-        case 2: return copy_words<uint16_t>(plan, begin, end);
-        case 4: return copy_words<uint32_t>(plan, begin, end);
-        case 8: return copy_words<uint64_t>(plan, begin, end);
-        default: return copy_words<Pair>(plan, begin, end);
+        case 1:
+          return copy_words<uint8_t>(plan, begin, end);
+        case 2:
+          return copy_words<uint16_t>(plan, begin, end);
+        case 4:
+          return copy_words<uint32_t>(plan, begin, end);
+        case 8:
+          return copy_words<uint64_t>(plan, begin, end);
+        default:
+          return copy_words<Pair>(plan, begin, end);
       }
     };
     if (n <= kGrain) return body(0, n);
@@ -366,7 +377,9 @@ void copy(const Tensor& out, const Tensor& in) {
   if (is_inexact(out.dtype()) && !is_inexact(in.dtype())) compute = compute_of(out.dtype());
   DType middle = kComputeDType[static_cast<int>(compute)];
   // One conversion where the source or the target is that type itself.
-  RunFn once = in.dtype() == middle ? store_run(compute, out.dtype()) : out.dtype() == middle ? load_run(in.dtype(), compute) : nullptr;
+  RunFn once = in.dtype() == middle    ? store_run(compute, out.dtype())
+               : out.dtype() == middle ? load_run(in.dtype(), compute)
+                                       : nullptr;
   if (once) {
     auto body = [&](int64_t begin, int64_t end) { convert_rows(plan, once, begin, end); };
     if (n <= kGrain) return body(0, n);
@@ -399,13 +412,20 @@ void add_in_order(const Tensor& out, const Tensor& in) {
 void add_overlapping(const Tensor& out, const Tensor& in) {
   if (in.numel() == 0) return;
   switch (in.dtype()) {
-    case DType::Float32: return add_in_order<float>(out, in);
-    case DType::Float64: return add_in_order<double>(out, in);
-    case DType::Complex64: return add_in_order<std::complex<float>>(out, in);
-    case DType::Complex128: return add_in_order<std::complex<double>>(out, in);
-    case DType::Float16: return add_in_order<Float16>(out, in);
-    case DType::BFloat16: return add_in_order<BFloat16>(out, in);
-    default: FL_FAIL(NotImplemented, "as_strided", "no gradient for ", name(in.dtype()));
+    case DType::Float32:
+      return add_in_order<float>(out, in);
+    case DType::Float64:
+      return add_in_order<double>(out, in);
+    case DType::Complex64:
+      return add_in_order<std::complex<float>>(out, in);
+    case DType::Complex128:
+      return add_in_order<std::complex<double>>(out, in);
+    case DType::Float16:
+      return add_in_order<Float16>(out, in);
+    case DType::BFloat16:
+      return add_in_order<BFloat16>(out, in);
+    default:
+      FL_FAIL(NotImplemented, "as_strided", "no gradient for ", name(in.dtype()));
   }
 }
 

@@ -12,11 +12,11 @@ namespace flambeau::cpu::FL_ISA {
 namespace {
 
 constexpr int kSlotPanels = 0, kSlotRows = 1, kSlotTile = 2, kSlotBias = 3, kSlotPlanes = 4;
-constexpr int64_t kMaxDepth = 800;            // of one pass over k: longer sums mean fewer trips to C, panels stream from L2
-constexpr int64_t kL2Bytes = 448 * 1024;      // of the second-level cache that packed rows of A may fill
-constexpr int64_t kMaxDepthHalf = 2048;  // sums of 16-bit types must not be rounded between passes
+constexpr int64_t kMaxDepth = 800;  // of one pass over k: longer sums mean fewer trips to C, panels stream from L2
+constexpr int64_t kL2Bytes = 448 * 1024;       // of the second-level cache that packed rows of A may fill
+constexpr int64_t kMaxDepthHalf = 2048;        // sums of 16-bit types must not be rounded between passes
 constexpr int64_t kPanelValues = 1024 * 1024;  // of B packed at a time (4 MB of floats)
-constexpr int64_t kPanelsAtOnce = 4;          // of B packed in one go: rows are read in longer pieces
+constexpr int64_t kPanelsAtOnce = 4;           // of B packed in one go: rows are read in longer pieces
 constexpr int64_t kMaxRows = 4096;             // of A packed at a time
 constexpr int64_t kSerialWork = 600 * 1000;    // multiply-adds that one thread does faster than two
 
@@ -407,7 +407,8 @@ struct Pass {
     write_tile(p.turned(), j, i, n, m, turned, room);
   }
 
-  // Tiles [t0, t1) against all panels, their rows packed here; the first to come packs the panels too, while they are hot.
+  // Tiles [t0, t1) against all panels, their rows packed here; the first to come packs the panels too, while they are
+  // hot.
   void multiply_group(int64_t t0, int64_t t1, bool pack_panels_too) const {
     Pass own = *this;
     if (layout.pack_a) {
@@ -427,7 +428,8 @@ struct Pass {
     const int64_t threads = serial ? 1 : num_threads();
     int64_t groups = (tiles + room - 1) / room;
     if (threads == 1) {
-      for (int64_t g = 0; g < groups; ++g) multiply_group(part_begin(tiles, groups, g), part_begin(tiles, groups, g + 1), g == 0);
+      for (int64_t g = 0; g < groups; ++g)
+        multiply_group(part_begin(tiles, groups, g), part_begin(tiles, groups, g + 1), g == 0);
       return;
     }
     const bool tall = groups >= threads;
@@ -444,7 +446,8 @@ struct Pass {
     };
     auto compute = [&](int64_t begin, int64_t end) {
       for (int64_t x = begin; x < end; ++x) {
-        const int64_t g = tall ? x : x / panels, t0 = part_begin(tiles, groups, g), t1 = part_begin(tiles, groups, g + 1);
+        const int64_t g = tall ? x : x / panels, t0 = part_begin(tiles, groups, g),
+                      t1 = part_begin(tiles, groups, g + 1);
         if (tall)
           multiply_group(t0, t1, false);
         else

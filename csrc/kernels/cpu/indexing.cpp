@@ -21,30 +21,48 @@ struct Word16 {
 template <class F>
 void by_size(int64_t item, F f) {
   switch (item) {
-    case 1: return f(uint8_t{});
-    case 2: return f(uint16_t{});
-    case 4: return f(uint32_t{});
-    case 8: return f(uint64_t{});
-    default: return f(Word16{});
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    case 8:
+      return f(uint64_t{});
+    default:
+      return f(Word16{});
   }
 }
 
 template <class F>
 void by_type(DType type, F f) {
   switch (type) {
-    case DType::UInt8: return f(uint8_t{});
-    case DType::Int8: return f(int8_t{});
-    case DType::Int16: return f(int16_t{});
-    case DType::Int32: return f(int32_t{});
-    case DType::Int64: return f(int64_t{});
-    case DType::Float16: return f(Float16{});
-    case DType::BFloat16: return f(BFloat16{});
-    case DType::Float32: return f(float{});
-    case DType::Float64: return f(double{});
-    case DType::Complex64: return f(std::complex<float>{});
-    case DType::Complex128: return f(std::complex<double>{});
-    case DType::Bool: return f(bool{});
-    default: FL_FAIL(NotImplemented, "scatter", "\"scatter\" not implemented for '", info(type).title, "'");
+    case DType::UInt8:
+      return f(uint8_t{});
+    case DType::Int8:
+      return f(int8_t{});
+    case DType::Int16:
+      return f(int16_t{});
+    case DType::Int32:
+      return f(int32_t{});
+    case DType::Int64:
+      return f(int64_t{});
+    case DType::Float16:
+      return f(Float16{});
+    case DType::BFloat16:
+      return f(BFloat16{});
+    case DType::Float32:
+      return f(float{});
+    case DType::Float64:
+      return f(double{});
+    case DType::Complex64:
+      return f(std::complex<float>{});
+    case DType::Complex128:
+      return f(std::complex<double>{});
+    case DType::Bool:
+      return f(bool{});
+    default:
+      FL_FAIL(NotImplemented, "scatter", "\"scatter\" not implemented for '", info(type).title, "'");
   }
 }
 
@@ -95,18 +113,18 @@ void take_range(const BlockPlan& plan, const T* x, T* out, int64_t begin, int64_
 void take_blocks(int64_t item, const BlockPlan& plan, const void* x, void* out) {
   by_size(item, [&](auto zero) {
     using T = decltype(zero);
-    parallel_for(plan.before_count * plan.count, grain_of(plan.after_count * plan.block), [&](int64_t begin, int64_t end) {
-      take_range(plan, static_cast<const T*>(x), static_cast<T*>(out), begin, end);
-    });
+    parallel_for(plan.before_count * plan.count, grain_of(plan.after_count * plan.block),
+                 [&](int64_t begin, int64_t end) {
+                   take_range(plan, static_cast<const T*>(x), static_cast<T*>(out), begin, end);
+                 });
   });
 }
 
 // The last of several writes to one place wins, as on one thread: pieces of x go to threads, not pieces of the index.
 template <class Body>
 void each_before(const BlockPlan& plan, Body body) {
-  parallel_for(plan.before_count, grain_of(plan.count * plan.after_count * plan.block), [&](int64_t begin, int64_t end) {
-    body(begin * plan.count, end * plan.count);
-  });
+  parallel_for(plan.before_count, grain_of(plan.count * plan.after_count * plan.block),
+               [&](int64_t begin, int64_t end) { body(begin * plan.count, end * plan.count); });
 }
 
 void put_blocks(int64_t item, const BlockPlan& plan, void* x, const void* source) {
@@ -150,11 +168,12 @@ void add_blocks(DType type, const BlockPlan& plan, void* x, const void* source) 
       return;
     }
     // Wide rows: each thread adds up its columns of all rows.
-    parallel_for(plan.block, std::max<int64_t>(32, grain_of(plan.count * plan.after_count)), [&](int64_t first, int64_t last) {
-      walk_blocks(plan, 0, plan.count, [&](int64_t at, int64_t dense) {
-        for (int64_t k = first; k < last; k++) add_to(to[at + k], from[dense + k]);
-      });
-    });
+    parallel_for(plan.block, std::max<int64_t>(32, grain_of(plan.count * plan.after_count)),
+                 [&](int64_t first, int64_t last) {
+                   walk_blocks(plan, 0, plan.count, [&](int64_t at, int64_t dense) {
+                     for (int64_t k = first; k < last; k++) add_to(to[at + k], from[dense + k]);
+                   });
+                 });
   });
 }
 
@@ -187,7 +206,8 @@ void gather(int64_t item, const DimPlan& plan, const void* x, const int64_t* ind
     auto* to = static_cast<T*>(out);
     parallel_for(plan.rows, grain_of(plan.inner), [&](int64_t begin, int64_t end) {
       walk_rows(plan, begin, end, [&](int64_t base, int64_t at) {
-        for (int64_t j = 0; j < plan.inner; j++) to[at + j] = from[base + j * plan.inner_stride + index[at + j] * plan.dim_stride];
+        for (int64_t j = 0; j < plan.inner; j++)
+          to[at + j] = from[base + j * plan.inner_stride + index[at + j] * plan.dim_stride];
       });
     });
   });
@@ -213,7 +233,8 @@ void scatter(int64_t item, const DimPlan& plan, void* x, const int64_t* index, c
     auto* to = static_cast<T*>(x);
     auto* from = static_cast<const T*>(source);
     scatter_rows(plan, [&](int64_t base, int64_t at, int64_t first, int64_t last) {
-      for (int64_t j = first; j < last; j++) to[base + j * plan.inner_stride + index[at + j] * plan.dim_stride] = from[at + j];
+      for (int64_t j = first; j < last; j++)
+        to[base + j * plan.inner_stride + index[at + j] * plan.dim_stride] = from[at + j];
     });
   });
 }
@@ -248,17 +269,22 @@ void scatter_with(DType type, const DimPlan& plan, void* x, const int64_t* index
     auto* to = static_cast<T*>(x);
     auto* from = static_cast<const T*>(source);
     scatter_rows(plan, [&](int64_t base, int64_t at, int64_t first, int64_t last) {
-      for (int64_t j = first; j < last; j++) combine<R>(to[base + j * plan.inner_stride + index[at + j] * plan.dim_stride], from[at + j]);
+      for (int64_t j = first; j < last; j++)
+        combine<R>(to[base + j * plan.inner_stride + index[at + j] * plan.dim_stride], from[at + j]);
     });
   });
 }
 
 void scatter_reduce(DType type, Reduce op, const DimPlan& plan, void* x, const int64_t* index, const void* source) {
   switch (op) {
-    case Reduce::Sum: return scatter_with<Reduce::Sum>(type, plan, x, index, source);
-    case Reduce::Prod: return scatter_with<Reduce::Prod>(type, plan, x, index, source);
-    case Reduce::Amax: return scatter_with<Reduce::Amax>(type, plan, x, index, source);
-    default: return scatter_with<Reduce::Amin>(type, plan, x, index, source);
+    case Reduce::Sum:
+      return scatter_with<Reduce::Sum>(type, plan, x, index, source);
+    case Reduce::Prod:
+      return scatter_with<Reduce::Prod>(type, plan, x, index, source);
+    case Reduce::Amax:
+      return scatter_with<Reduce::Amax>(type, plan, x, index, source);
+    default:
+      return scatter_with<Reduce::Amin>(type, plan, x, index, source);
   }
 }
 
@@ -333,8 +359,8 @@ void expand(int64_t item, void* x, const uint8_t* mask, int64_t n, const int64_t
 }  // namespace
 
 void register_indexing(Kernels& kernels) {
-  kernels.indexing = {out_of_range, take_blocks, put_blocks,     add_blocks,  gather,   scatter,
-                      scatter_reduce, count_mask,  mask_places, compress, expand};
+  kernels.indexing = {out_of_range,   take_blocks, put_blocks,  add_blocks, gather, scatter,
+                      scatter_reduce, count_mask,  mask_places, compress,   expand};
 }
 
 }  // namespace flambeau::cpu::FL_ISA

@@ -47,7 +47,8 @@ void adam(const OptimOptions& o, const OptimTensor& t, int64_t i, int64_t end) {
   T* __restrict average = static_cast<T*>(t.state[0]);
   T* __restrict square = static_cast<T*>(t.state[1]);
   T* __restrict largest = static_cast<T*>(t.state[2]);
-  const T sign = o.maximize ? -1 : 1, decay = T(o.weight_decay), shrink = T(o.shrink), rate = T(-t.rate), root = T(t.root);
+  const T sign = o.maximize ? -1 : 1, decay = T(o.weight_decay), shrink = T(o.shrink), rate = T(-t.rate),
+          root = T(t.root);
   const T beta2 = T(o.beta2), weight1 = T(1 - o.beta1), rest1 = T(o.beta1), weight2 = T(1 - o.beta2), eps = T(o.eps);
   const bool small = std::abs(1 - o.beta1) < 0.5;
   for (; i < end; i++) {
@@ -131,7 +132,8 @@ Loop choose(OptimRule rule, const OptimOptions& o) {
       if (o.centered) return decay ? rmsprop<T, true, true, false> : rmsprop<T, false, true, false>;
       if (momentum) return decay ? rmsprop<T, true, false, true> : rmsprop<T, false, false, true>;
       return decay ? rmsprop<T, true, false, false> : rmsprop<T, false, false, false>;
-    default: return decay ? adagrad<T, true> : adagrad<T, false>;
+    default:
+      return decay ? adagrad<T, true> : adagrad<T, false>;
   }
 }
 

@@ -1,5 +1,5 @@
-// The loops of the pointwise primitives, made from pointwise.def. To build in parallel, pointwise_N.cpp includes this with
-// FL_SHARD = N and holds every fourth op.
+// The loops of the pointwise primitives, made from pointwise.def. To build in parallel, pointwise_N.cpp includes this
+// with FL_SHARD = N and holds every fourth op.
 #pragma once
 #include "kernels/cpu/formulas.h"
 #include "kernels/cpu/register.h"
@@ -69,35 +69,35 @@ struct result_of<T, Result::CPLX> {
   using type = std::complex<typename real_of<T>::type>;
 };
 
-#define UNARY(name, nparams, types, result, formula, ...)                                                   \
-  struct name##_formula {                                                                                   \
-    static constexpr int kTypes = types, kParams = nparams;                                                 \
-    template <class T>                                                                                      \
-    using Out = typename result_of<T, Result::result>::type;                                                \
-    template <class T>                                                                                      \
-    FL_INLINE static Out<T> of(const T x, [[maybe_unused]] const double* p) {                               \
-      return static_cast<Out<T>>(formula);                                                                  \
-    }                                                                                                       \
+#define UNARY(name, nparams, types, result, formula, ...)                     \
+  struct name##_formula {                                                     \
+    static constexpr int kTypes = types, kParams = nparams;                   \
+    template <class T>                                                        \
+    using Out = typename result_of<T, Result::result>::type;                  \
+    template <class T>                                                        \
+    FL_INLINE static Out<T> of(const T x, [[maybe_unused]] const double* p) { \
+      return static_cast<Out<T>>(formula);                                    \
+    }                                                                         \
   };
-#define BINARY(name, nparams, types, result, formula, ...)                                                  \
-  struct name##_formula {                                                                                   \
-    static constexpr int kTypes = types, kParams = nparams;                                                 \
-    template <class T>                                                                                      \
-    using Out = typename result_of<T, Result::result>::type;                                                \
-    template <class T>                                                                                      \
-    FL_INLINE static Out<T> of(const T a, const T b, [[maybe_unused]] const double* p) {                    \
-      return static_cast<Out<T>>(formula);                                                                  \
-    }                                                                                                       \
+#define BINARY(name, nparams, types, result, formula, ...)                               \
+  struct name##_formula {                                                                \
+    static constexpr int kTypes = types, kParams = nparams;                              \
+    template <class T>                                                                   \
+    using Out = typename result_of<T, Result::result>::type;                             \
+    template <class T>                                                                   \
+    FL_INLINE static Out<T> of(const T a, const T b, [[maybe_unused]] const double* p) { \
+      return static_cast<Out<T>>(formula);                                               \
+    }                                                                                    \
   };
-#define TERNARY(name, nparams, types, result, formula, ...)                                                 \
-  struct name##_formula {                                                                                   \
-    static constexpr int kTypes = types, kParams = nparams;                                                 \
-    template <class T>                                                                                      \
-    using Out = typename result_of<T, Result::result>::type;                                                \
-    template <class T>                                                                                      \
-    FL_INLINE static Out<T> of(const T a, const T b, const T c, [[maybe_unused]] const double* p) {         \
-      return static_cast<Out<T>>(formula);                                                                  \
-    }                                                                                                       \
+#define TERNARY(name, nparams, types, result, formula, ...)                                         \
+  struct name##_formula {                                                                           \
+    static constexpr int kTypes = types, kParams = nparams;                                         \
+    template <class T>                                                                              \
+    using Out = typename result_of<T, Result::result>::type;                                        \
+    template <class T>                                                                              \
+    FL_INLINE static Out<T> of(const T a, const T b, const T c, [[maybe_unused]] const double* p) { \
+      return static_cast<Out<T>>(formula);                                                          \
+    }                                                                                               \
   };
 #include "pointwise.def"
 #undef UNARY
@@ -109,35 +109,35 @@ template <class Op>
 struct Rare {
   static constexpr bool any = false;
 };
-#define RARE_UNARY(name, is_rare, instead)                  \
-  template <>                                               \
-  struct Rare<name##_formula> {                             \
-    static constexpr bool any = true;                       \
-    template <class T>                                      \
-    FL_INLINE static bool test(T x) {                       \
-      return is_rare;                                       \
-    }                                                       \
-    template <class T>                                      \
-    static T slow(T x) {                                    \
-      return instead;                                       \
-    }                                                       \
+#define RARE_UNARY(name, is_rare, instead) \
+  template <>                              \
+  struct Rare<name##_formula> {            \
+    static constexpr bool any = true;      \
+    template <class T>                     \
+    FL_INLINE static bool test(T x) {      \
+      return is_rare;                      \
+    }                                      \
+    template <class T>                     \
+    static T slow(T x) {                   \
+      return instead;                      \
+    }                                      \
   };
 RARE_UNARY(sin, math::sin_rare(x), math::sin_slow(x))
 RARE_UNARY(cos, math::sin_rare(x), math::cos_slow(x))
 RARE_UNARY(tan, math::sin_rare(x), math::tan_slow(x))
-#define RARE_BINARY(name, instead)                          \
-  template <>                                               \
-  struct Rare<name##_formula> {                             \
-    static constexpr bool any = true;                       \
-    template <class T>                                      \
-    FL_INLINE static bool test(T a, T b) {                  \
-      return math::fmod_rare(a, b);                         \
-    }                                                       \
-    template <class T>                                      \
-    static T slow(T a, T b) {                               \
-      [[maybe_unused]] T m = math::fmod_slow(a, b);         \
-      return instead;                                       \
-    }                                                       \
+#define RARE_BINARY(name, instead)                  \
+  template <>                                       \
+  struct Rare<name##_formula> {                     \
+    static constexpr bool any = true;               \
+    template <class T>                              \
+    FL_INLINE static bool test(T a, T b) {          \
+      return math::fmod_rare(a, b);                 \
+    }                                               \
+    template <class T>                              \
+    static T slow(T a, T b) {                       \
+      [[maybe_unused]] T m = math::fmod_slow(a, b); \
+      return instead;                               \
+    }                                               \
   };
 RARE_BINARY(fmod, m)
 RARE_BINARY(remainder, math::remainder_from_fmod(m, b))
@@ -155,7 +155,8 @@ void tile_with_rare(Out* y, int64_t n, const double* p, const In*... in) {
     if (!rare) [[likely]] {
       _Pragma("GCC ivdep") for (int64_t i = start; i < stop; i++) y[i] = Op::of(in[i]..., p);
     } else {
-      for (int64_t i = start; i < stop; i++) y[i] = Rare<Op>::test(in[i]...) ? Rare<Op>::slow(in[i]...) : Op::of(in[i]..., p);
+      for (int64_t i = start; i < stop; i++)
+        y[i] = Rare<Op>::test(in[i]...) ? Rare<Op>::slow(in[i]...) : Op::of(in[i]..., p);
     }
   }
 }
@@ -174,21 +175,21 @@ FL_INLINE void tile_over(void* out, const double* params, int64_t n, const In*..
   }
 }
 
-#define UNARY(name, ...)                                                                  \
-  template <class T>                                                                      \
+#define UNARY(name, ...)                                                                       \
+  template <class T>                                                                           \
   void tile_of(name##_formula, void* out, const void* const* in, const double* p, int64_t n) { \
-    tile_over<name##_formula>(out, p, n, static_cast<const T*>(in[0]));                   \
+    tile_over<name##_formula>(out, p, n, static_cast<const T*>(in[0]));                        \
   }
-#define BINARY(name, ...)                                                                 \
-  template <class T>                                                                      \
-  void tile_of(name##_formula, void* out, const void* const* in, const double* p, int64_t n) { \
+#define BINARY(name, ...)                                                                             \
+  template <class T>                                                                                  \
+  void tile_of(name##_formula, void* out, const void* const* in, const double* p, int64_t n) {        \
     tile_over<name##_formula>(out, p, n, static_cast<const T*>(in[0]), static_cast<const T*>(in[1])); \
   }
-#define TERNARY(name, ...)                                                                \
-  template <class T>                                                                      \
-  void tile_of(name##_formula, void* out, const void* const* in, const double* p, int64_t n) { \
+#define TERNARY(name, ...)                                                                           \
+  template <class T>                                                                                 \
+  void tile_of(name##_formula, void* out, const void* const* in, const double* p, int64_t n) {       \
     tile_over<name##_formula>(out, p, n, static_cast<const T*>(in[0]), static_cast<const T*>(in[1]), \
-                              static_cast<const T*>(in[2]));                              \
+                              static_cast<const T*>(in[2]));                                         \
   }
 #include "pointwise.def"
 #undef UNARY

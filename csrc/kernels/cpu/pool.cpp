@@ -6,8 +6,8 @@
 #include <limits>
 
 #include "core/threads.h"
-#include "kernels/cpu/register.h"
 #include "kernels/cpu/microkernel.h"
+#include "kernels/cpu/register.h"
 
 namespace flambeau::cpu::FL_ISA {
 
@@ -34,7 +34,8 @@ T divisor(const PoolArgs& a, int64_t o0, int64_t o1, int64_t o2) {
 // ------------------------------------------------------------------------------------------------------------- max
 
 // Two rows of 2 x 2 windows side by side, one vector of results at a time.
-void max_2x2_row(const float* top, const float* bottom, int64_t count, int64_t at, int64_t width, float* out, int64_t* indices) {
+void max_2x2_row(const float* top, const float* bottom, int64_t count, int64_t at, int64_t width, float* out,
+                 int64_t* indices) {
   constexpr int L = 8;
   typedef float F __attribute__((vector_size(L * 4)));
   typedef int32_t I __attribute__((vector_size(L * 4)));
@@ -144,8 +145,9 @@ void max(const PoolArgs& a) {
   T* y = static_cast<T*>(a.result);
   if (a.channels_last) {
     for_pixels(a, a.channels * window_size(a), [&](int64_t o0, int64_t o1, int64_t o2, int64_t image, int64_t at) {
-      int64_t* indices = a.indices ? a.indices + at * a.channels
-                                   : static_cast<int64_t*>(scratch(8, a.channels * static_cast<int64_t>(sizeof(int64_t))));
+      int64_t* indices = a.indices
+                             ? a.indices + at * a.channels
+                             : static_cast<int64_t*>(scratch(8, a.channels * static_cast<int64_t>(sizeof(int64_t))));
       max_pixel_last(a, x + image * in_size(a) * a.channels, o0, o1, o2, y + at * a.channels, indices);
     });
     return;

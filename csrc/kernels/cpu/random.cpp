@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "core/generator.h"
-#include "kernels/cpu/register.h"
 #include "core/threads.h"
+#include "kernels/cpu/register.h"
 
 namespace flambeau::cpu::FL_ISA {
 
@@ -265,7 +265,8 @@ template <class T, class Factor>
 void mask_scale_as(const void* in, const uint8_t* mask, void* out, int64_t n, Factor keep) {
   auto* x = static_cast<const T*>(in);
   auto* y = static_cast<T*>(out);
-  const Factor scale = static_cast<Factor>(static_cast<std::conditional_t<sizeof(T) == 2, T, Factor>>(Factor(1) / keep));
+  const Factor scale =
+      static_cast<Factor>(static_cast<std::conditional_t<sizeof(T) == 2, T, Factor>>(Factor(1) / keep));
   parallel_for(n, 32768, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       Factor noise = mask[i] ? scale : Factor(0);
@@ -281,22 +282,27 @@ void mask_scale_as(const void* in, const uint8_t* mask, void* out, int64_t n, Fa
 void mask_scale(DType type, const void* in, const uint8_t* mask, void* out, int64_t n, double keep) {
   float keep_float = static_cast<float>(keep);
   switch (type) {
-    case DType::Float16: return mask_scale_as<Float16>(in, mask, out, n, keep_float);
-    case DType::BFloat16: return mask_scale_as<BFloat16>(in, mask, out, n, keep_float);
-    case DType::Float32: return mask_scale_as<float>(in, mask, out, n, keep_float);
-    case DType::Float64: return mask_scale_as<double>(in, mask, out, n, keep);
-    case DType::Complex64: return mask_scale_as<std::complex<float>>(in, mask, out, n, keep_float);
-    default: return mask_scale_as<std::complex<double>>(in, mask, out, n, keep);
+    case DType::Float16:
+      return mask_scale_as<Float16>(in, mask, out, n, keep_float);
+    case DType::BFloat16:
+      return mask_scale_as<BFloat16>(in, mask, out, n, keep_float);
+    case DType::Float32:
+      return mask_scale_as<float>(in, mask, out, n, keep_float);
+    case DType::Float64:
+      return mask_scale_as<double>(in, mask, out, n, keep);
+    case DType::Complex64:
+      return mask_scale_as<std::complex<float>>(in, mask, out, n, keep_float);
+    default:
+      return mask_scale_as<std::complex<double>>(in, mask, out, n, keep);
   }
 }
 
 }  // namespace
 
 void register_random(Kernels& kernels) {
-  kernels.random = {mt19937_block, mt19937_temper, uniform_float, uniform_double,
-                                      normal_float,  normal_double,  integers,      masked_words,
-                                      bernoulli,     exponential_float, exponential_double, mask_scale,
-                    shuffle};
+  kernels.random = {mt19937_block,      mt19937_temper, uniform_float, uniform_double, normal_float,
+                    normal_double,      integers,       masked_words,  bernoulli,      exponential_float,
+                    exponential_double, mask_scale,     shuffle};
 }
 
 }  // namespace flambeau::cpu::FL_ISA

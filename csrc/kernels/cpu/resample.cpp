@@ -47,23 +47,24 @@ void resample(const ResampleArgs& a) {
   const T* source = static_cast<const T*>(a.source);
   T* result = static_cast<T*>(a.result);
   const int64_t size = a.transposed ? a.in : a.out;
-  parallel_for(a.outer, std::max<int64_t>(1, 32768 / ((a.in + a.out * a.taps) * a.inner + 1)), [&](int64_t begin, int64_t end) {
-    std::fill(result + begin * size * a.inner, result + end * size * a.inner, T(0));
-    for (int64_t i = begin; i < end; ++i)
-      for (int64_t o = 0; o < a.out; ++o)
-        for (int64_t t = 0; t < a.taps; ++t) {
-          const T weight = static_cast<T>(a.weight[o * a.taps + t]);
-          const int64_t at = i * a.in + a.first[o] + t, to = i * a.out + o;
-          if (a.first[o] + t >= a.in) continue;
-          const T* from = source + (a.transposed ? to : at) * a.inner;
-          T* out = result + (a.transposed ? at : to) * a.inner;
-          if (a.inner == 1) {
-            *out += weight * *from;
-          } else {
-            for (int64_t k = 0; k < a.inner; ++k) out[k] += weight * from[k];
-          }
-        }
-  });
+  parallel_for(a.outer, std::max<int64_t>(1, 32768 / ((a.in + a.out * a.taps) * a.inner + 1)),
+               [&](int64_t begin, int64_t end) {
+                 std::fill(result + begin * size * a.inner, result + end * size * a.inner, T(0));
+                 for (int64_t i = begin; i < end; ++i)
+                   for (int64_t o = 0; o < a.out; ++o)
+                     for (int64_t t = 0; t < a.taps; ++t) {
+                       const T weight = static_cast<T>(a.weight[o * a.taps + t]);
+                       const int64_t at = i * a.in + a.first[o] + t, to = i * a.out + o;
+                       if (a.first[o] + t >= a.in) continue;
+                       const T* from = source + (a.transposed ? to : at) * a.inner;
+                       T* out = result + (a.transposed ? at : to) * a.inner;
+                       if (a.inner == 1) {
+                         *out += weight * *from;
+                       } else {
+                         for (int64_t k = 0; k < a.inner; ++k) out[k] += weight * from[k];
+                       }
+                     }
+               });
 }
 
 const SampleKernels sample_kernels = {

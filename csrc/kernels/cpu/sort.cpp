@@ -4,8 +4,8 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/cpu/register.h"
 #include "core/threads.h"
+#include "kernels/cpu/register.h"
 
 namespace flambeau::cpu::FL_ISA {
 
@@ -19,7 +19,11 @@ struct Keys {
   static constexpr bool is_float = kind >= KeyKind::Half;
   static constexpr int bits = 8 * sizeof(U);
   static constexpr U sign = (U)((U)1 << (bits - 1));
-  static constexpr int mantissa = !is_float ? 0 : kind == KeyKind::Half ? 10 : kind == KeyKind::BFloat ? 7 : bits == 32 ? 23 : 52;
+  static constexpr int mantissa = !is_float                 ? 0
+                                  : kind == KeyKind::Half   ? 10
+                                  : kind == KeyKind::BFloat ? 7
+                                  : bits == 32              ? 23
+                                                            : 52;
   static constexpr U infinity = (U)((U)(sign - 1) & ~(U)(((U)1 << mantissa) - 1));
 
   static U key(U b) {
@@ -28,10 +32,10 @@ struct Keys {
     U magnitude = b & (U)~sign;
     U ordered = (b & sign) ? (U)~b : (U)(b | sign);
     ordered = magnitude == 0 ? sign : ordered;
-    return magnitude > infinity ? (U)~(U)0 : ordered;
+    return magnitude > infinity ? (U) ~(U)0 : ordered;
   }
   // A zero's sign and a NaN's bits are not in the key.
-  static bool lossy(U key) { return is_float && (key == sign || key == (U)~(U)0); }
+  static bool lossy(U key) { return is_float && (key == sign || key == (U) ~(U)0); }
   static U value(U key) {
     if constexpr (kind == KeyKind::Unsigned) return key;
     if constexpr (kind == KeyKind::Signed) return key ^ sign;
@@ -130,14 +134,14 @@ void unpack(const E* entries, const U* in, U* values, int64_t* places, int64_t n
     for (int64_t i = 0; i < n; i++) places[i] = place_of(entries[i]);
   if (values)
     for (int64_t i = 0; i < n; i++) {
-      U key = (U)(entries[i] >> place_bits<E>) ^ flip;
+      U key = (U)(entries[i] >> place_bits<E>)^flip;
       values[i] = K::lossy(key) ? in[place_of(entries[i])] : K::value(key);
     }
 }
 
 template <class K, class U, class E>
 void sort_rows(const U* in, U* values, int64_t* places, int64_t rows, int64_t n, bool descending) {
-  U flip = descending ? (U)~(U)0 : (U)0;
+  U flip = descending ? (U) ~(U)0 : (U)0;
   int64_t grain = std::max<int64_t>(1, 4096 / std::max<int64_t>(n, 1));
   parallel_for(rows, grain, [=](int64_t begin, int64_t end) {
     auto* a = (E*)scratch(1, n * (int64_t)sizeof(E));
@@ -152,7 +156,7 @@ void sort_rows(const U* in, U* values, int64_t* places, int64_t rows, int64_t n,
 
 template <class K, class U, class E>
 void topk_rows(const U* in, U* values, int64_t* places, int64_t rows, int64_t n, int64_t k, bool largest) {
-  U flip = largest ? (U)~(U)0 : (U)0;
+  U flip = largest ? (U) ~(U)0 : (U)0;
   int64_t grain = std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1));
   parallel_for(rows, grain, [=](int64_t begin, int64_t end) {
     // Candidates gather in a buffer of a few times k; when it is full, all but the k least of it go. Where the
@@ -169,7 +173,7 @@ void topk_rows(const U* in, U* values, int64_t* places, int64_t rows, int64_t n,
         continue;
       }
       int64_t filled = 0;
-      U bound = (U)~(U)0;
+      U bound = (U) ~(U)0;
       constexpr int64_t step = 64;
       for (int64_t i = 0; i < n; i += step) {
         int64_t count = std::min(step, n - i);
@@ -223,7 +227,7 @@ void search_rows(const U* sorted, const int64_t* sorter, int64_t length, const U
         int64_t half = count / 2;
         U other = K::key(row[order ? order[low + half] : low + half]);
         bool after = right ? !(key < other) : other < key;
-        after |= K::is_float && (other == (U)~(U)0 || key == (U)~(U)0);  // a NaN compares as false, as in torch
+        after |= K::is_float && (other == (U) ~(U)0 || key == (U) ~(U)0);  // a NaN compares as false, as in torch
         low = after ? low + half + 1 : low;
         count = after ? count - half - 1 : half;
       }
@@ -271,9 +275,7 @@ void topk(KeyType type, const void* in, void* values, int64_t* places, int64_t r
 }
 
 void kth(KeyType type, const void* in, int64_t* places, int64_t rows, int64_t n, int64_t k) {
-  with_keys(type, n, [=]<class K, class U, class E>(K, U, E) {
-    kth_rows<K, U, E>((const U*)in, places, rows, n, k);
-  });
+  with_keys(type, n, [=]<class K, class U, class E>(K, U, E) { kth_rows<K, U, E>((const U*)in, places, rows, n, k); });
 }
 
 void search(KeyType type, const void* sorted, const int64_t* sorter, int64_t length, const void* values, int64_t n,
