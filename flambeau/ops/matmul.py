@@ -5,7 +5,7 @@ from ._common import before_write, check_tensor, write_out
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "bmm", "cdist", "chain_matmul", "cross", "dot",
-    "einsum", "ger", "inner", "kron", "matrix_power", "matmul", "mm", "mv", "outer", "tensordot", "trace", "vdot",
+    "einsum", "ger", "inner", "kron", "matmul", "matrix_power", "mm", "mv", "outer", "tensordot", "trace", "vdot",
 ]  # fmt: skip
 FUNCTIONAL = ["bilinear", "linear"]
 
