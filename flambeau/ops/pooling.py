@@ -152,7 +152,9 @@ def _output_size(op, dims, input, output_size):
     if isinstance(output_size, int):
         return (output_size,) * dims
     if input.dim() <= len(output_size):
-        raise ValueError(f"[{op}] Input dimension should be at least {len(output_size) + 1}, got input {tuple(input.shape)}")
+        raise ValueError(
+            f"[{op}] Input dimension should be at least {len(output_size) + 1}, got input {tuple(input.shape)}"
+        )
     if len(output_size) != dims:
         raise RuntimeError(f"[{op}] output_size must have {dims} entries, got {tuple(output_size)}")
     return tuple(size if wanted is None else wanted for wanted, size in zip(output_size, input.shape[-dims:]))

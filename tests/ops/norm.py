@@ -6,7 +6,13 @@ from scipy import special
 from tests.frame import ALL, FLOATS, Error, Row, Sample, tensor
 
 LOOSE = {"float16": (6e-3, 6e-3), "bfloat16": (5e-2, 5e-2), "float32": (3e-5, 2e-5)}
-SOFT = [Sample(tensor(3, 4), 1), Sample(tensor(2, 3, 4), 0), Sample(tensor(2, 3, 5), -2), Sample(tensor(), 0), Sample(tensor(0, 3), 1)]
+SOFT = [
+    Sample(tensor(3, 4), 1),
+    Sample(tensor(2, 3, 4), 0),
+    Sample(tensor(2, 3, 5), -2),
+    Sample(tensor(), 0),
+    Sample(tensor(0, 3), 1),
+]
 
 
 def soft(function):

@@ -3,12 +3,16 @@
 import numpy as np
 from scipy import special
 
-from tests.frame import ALL, COMPLEX, FLOATS, INTS, REAL, Error, Row, Sample, fl, numpy_dims, reduction, tensor
+from tests.frame import ALL, COMPLEX, FLOATS, INTS, REAL, Error, Row, Sample, reduction, tensor
 
 REDUCE = (*FLOATS, *COMPLEX)
 DIM = [Error(tensor(3, 4), dim=2, raises=IndexError, match="Dimension out of range")]
 TWICE = [*DIM, Error(tensor(3, 4), dim=(0, 0), raises=RuntimeError, match="multiple times")]
-EMPTY = [*TWICE, Error(tensor(0, 3), dim=0, raises=IndexError, match="non-zero size"), Error(tensor(0), raises=RuntimeError)]
+EMPTY = [
+    *TWICE,
+    Error(tensor(0, 3), dim=0, raises=IndexError, match="non-zero size"),
+    Error(tensor(0), raises=RuntimeError),
+]
 # Halves are added in float32; sums of many of them leave the default tolerance of products and variances.
 LOOSE = {"float16": (5e-3, 5e-3), "bfloat16": (4e-2, 4e-2), "float32": (2e-5, 1e-5), "complex64": (2e-5, 1e-5)}
 
