@@ -44,7 +44,11 @@ def _check_edges(mode, input, pad):
             )
         if mode == "circular" and max(before, after) > size:
             raise RuntimeError("[pad] Padding value causes wrapping around more than once.")
-        if size + before + after < 1 or (mode == "circular" and size + min(before, 0) + min(after, 0) < 1) or (size == 0 and mode != "circular"):
+        if (
+            size + before + after < 1
+            or (mode == "circular" and size + min(before, 0) + min(after, 0) < 1)
+            or (size == 0 and mode != "circular")
+        ):
             raise RuntimeError(
                 f"[pad] padding {tuple(pad)} leaves nothing of dimension {input.dim() - 1 - position} of input {list(input.shape)}"
             )
