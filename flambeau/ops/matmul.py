@@ -640,7 +640,8 @@ def matrix_power(input, n, *, out=None):
     if n == 0:
         from . import eye
 
-        return write_out(out, eye(input.shape[-1], dtype=input.dtype).expand(input.shape).clone())
+        identity = eye(input.shape[-1], dtype=input.dtype).expand(input.shape)
+        return write_out(out, _C.copy_(input.clone(), identity))  # of input, with derivative 0
     if n < 0:
         input, n = _inverse(input), -n
     result, square = None, input
