@@ -638,10 +638,10 @@ def matrix_power(input, n, *, out=None):
     ok = input.ndim >= 2 and input.shape[-1] == input.shape[-2]
     _expect("matrix_power", ok, f"expected square matrices, got {tuple(input.shape)}")
     if n == 0:
-        from . import eye
+        from . import eye, where
 
-        identity = eye(input.shape[-1], dtype=input.dtype).expand(input.shape)
-        return write_out(out, _C.copy_(input.clone(), identity))  # of input, with derivative 0
+        never = _C.zeros(input.shape, _C.bool)  # as in torch, the result depends on input, with derivative 0
+        return write_out(out, where(never, input, eye(input.shape[-1], dtype=input.dtype)))
     if n < 0:
         input, n = _inverse(input), -n
     result, square = None, input
