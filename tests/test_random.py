@@ -1,4 +1,4 @@
-"""Streams: torch's numbers bit for bit where it is installed, recorded ones where it is not; states that move between both."""
+"""Streams: torch's numbers bit for bit where it is installed, recorded ones elsewhere; states that move between both."""
 
 import numpy as np
 import pytest

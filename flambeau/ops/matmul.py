@@ -4,29 +4,8 @@ from .. import _C
 from ._common import before_write, check_tensor, write_out
 
 __all__ = [
-    "addbmm",
-    "addmm",
-    "addmv",
-    "addr",
-    "baddbmm",
-    "bilinear",
-    "bmm",
-    "cdist",
-    "chain_matmul",
-    "cross",
-    "dot",
-    "einsum",
-    "ger",
-    "inner",
-    "kron",
-    "matmul",
-    "matrix_power",
-    "mm",
-    "mv",
-    "outer",
-    "tensordot",
-    "trace",
-    "vdot",
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "bmm", "cdist", "chain_matmul", "cross", "dot",
+    "einsum", "ger", "inner", "kron", "matmul", "matrix_power", "mm", "mv", "outer", "tensordot", "trace", "vdot",
 ]  # fmt: skip
 FUNCTIONAL = ["bilinear", "linear"]
 
@@ -659,9 +638,10 @@ def matrix_power(input, n, *, out=None):
     ok = input.ndim >= 2 and input.shape[-1] == input.shape[-2]
     _expect("matrix_power", ok, f"expected square matrices, got {tuple(input.shape)}")
     if n == 0:
-        from . import eye
+        from . import eye, where
 
-        return write_out(out, eye(input.shape[-1], dtype=input.dtype).expand(input.shape).clone())
+        never = _C.zeros(input.shape, _C.bool)  # as in torch, the result depends on input, with derivative 0
+        return write_out(out, where(never, input, eye(input.shape[-1], dtype=input.dtype)))
     if n < 0:
         input, n = _inverse(input), -n
     result, square = None, input

@@ -44,7 +44,11 @@ def _check_edges(mode, input, pad):
             )
         if mode == "circular" and max(before, after) > size:
             raise RuntimeError("[pad] Padding value causes wrapping around more than once.")
-        if size + before + after < 1 or (size == 0 and mode != "circular"):
+        if (
+            size + before + after < 1
+            or (mode == "circular" and size + min(before, 0) + min(after, 0) < 1)
+            or (size == 0 and mode != "circular")
+        ):
             raise RuntimeError(
                 f"[pad] padding {tuple(pad)} leaves nothing of dimension {input.dim() - 1 - position} of input {list(input.shape)}"
             )
@@ -59,19 +63,20 @@ def _pad_edge(mode, x, dim, before, after):
         middle = x.narrow(dim, min(max(-before, 0), size), length - head - tail)
         parts = [x.narrow(dim, 0, 1)] * head + [middle] + [x.narrow(dim, size - 1, 1)] * tail
         return _C.cat(parts, dim)
-    x = x.narrow(dim, max(-before, 0), size - max(-before, 0) - max(-after, 0))
-    size = x.shape[dim]
-    parts = [x]
     if mode == "reflect":
+        parts = [x]
         if before > 0:
             parts.insert(0, x.narrow(dim, 1, before).flip(dim))
         if after > 0:
             parts.append(x.narrow(dim, size - 1 - after, after).flip(dim))
-    else:
-        if before > 0:
-            parts.insert(0, x.narrow(dim, size - before, before))
-        if after > 0:
-            parts.append(x.narrow(dim, 0, after))
+        wide = _C.cat(parts, dim) if len(parts) > 1 else x
+        return wide.narrow(dim, max(-before, 0), size + before + after)
+    x = x.narrow(dim, max(-before, 0), size - max(-before, 0) - max(-after, 0))
+    size = max(x.shape[dim], 1)
+    parts = [x.narrow(dim, size - before % size, before % size)] if before > 0 and before % size else []
+    parts += [x] * (1 + max(before, 0) // size + max(after, 0) // size)
+    if after > 0 and after % size:
+        parts.append(x.narrow(dim, 0, after % size))
     return _C.cat(parts, dim) if len(parts) > 1 else x
 
 

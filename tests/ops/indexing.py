@@ -403,30 +403,6 @@ ROWS = [
         differentiable=(),
     ),
     Row(
-        "fliplr",
-        np.fliplr,
-        [Sample(tensor(3, 4)), Sample(tensor(2, 3, 2))],
-        dtypes=ALL,
-        errors=[Error(tensor(3), raises=RuntimeError)],
-    ),
-    Row(
-        "flipud",
-        np.flipud,
-        [Sample(tensor(3, 4)), Sample(tensor(4))],
-        dtypes=ALL,
-        errors=[Error(tensor(), raises=RuntimeError)],
-    ),
-    Row(
-        "rot90",
-        lambda x, k=1, dims=(0, 1): np.rot90(x, k, dims),
-        [Sample(tensor(3, 4), k) for k in range(-1, 5)] + [Sample(tensor(2, 3, 4), 1, (2, 0))],
-        dtypes=ALL,
-        errors=[
-            Error(tensor(3), raises=RuntimeError),
-            Error(tensor(3, 3), 1, (0, 0), raises=RuntimeError, match="different"),
-        ],
-    ),
-    Row(
         "nn.functional.embedding",
         embedding,
         [

@@ -48,14 +48,34 @@ void tile(const float* const* x, const Run* runs, int64_t run_count, const float
     for (int j = 0; j < NR; ++j) store(c[i] + j * kWidth, acc[i][j] + (fresh ? start[j] : load(c[i] + j * kWidth)));
 }
 
-template <int NR>
-inline void depthwise_pixel(const float* x, const int64_t* at, const float* w, int64_t taps, int64_t channels,
-                            const float* bias, float* out) {
-  Vector<float> acc[NR];
-  for (int j = 0; j < NR; ++j) acc[j] = bias ? load(bias + j * kWidth) : Vector<float>{};
+// NP pixels x NR vectors of channels: the weights are loaded once for all pixels.
+template <int NP, int NR>
+inline void depthwise_tile(const float* const* x, const int64_t* at, const float* w, int64_t taps, int64_t channels,
+                           const float* bias, float* const* out, int64_t c) {
+  Vector<float> acc[NP][NR];
+  for (int p = 0; p < NP; ++p)
+    for (int j = 0; j < NR; ++j) acc[p][j] = bias ? load(bias + c + j * kWidth) : Vector<float>{};
   for (int64_t t = 0; t < taps; ++t)
-    for (int j = 0; j < NR; ++j) acc[j] += load(x + at[t] + j * kWidth) * load(w + t * channels + j * kWidth);
-  for (int j = 0; j < NR; ++j) store(out + j * kWidth, acc[j]);
+    for (int j = 0; j < NR; ++j) {
+      const Vector<float> weight = load(w + t * channels + c + j * kWidth);
+      for (int p = 0; p < NP; ++p) acc[p][j] += load(x[p] + at[t] + c + j * kWidth) * weight;
+    }
+  for (int p = 0; p < NP; ++p)
+    for (int j = 0; j < NR; ++j) store(out[p] + c + j * kWidth, acc[p][j]);
+}
+
+template <int NP>
+void depthwise_pixels(const float* const* x, const int64_t* at, const float* w, int64_t taps, int64_t channels,
+                      const float* bias, float* const* out) {
+  int64_t c = 0;
+  for (; c + 2 * kWidth <= channels; c += 2 * kWidth) depthwise_tile<NP, 2>(x, at, w, taps, channels, bias, out, c);
+  for (; c + kWidth <= channels; c += kWidth) depthwise_tile<NP, 1>(x, at, w, taps, channels, bias, out, c);
+  for (; c < channels; ++c)
+    for (int p = 0; p < NP; ++p) {
+      float sum = bias ? bias[c] : 0.0f;
+      for (int64_t k = 0; k < taps; ++k) sum += x[p][at[k] + c] * w[k * channels + c];
+      out[p][c] = sum;
+    }
 }
 
 struct Job {
@@ -239,18 +259,18 @@ struct PixelsLast {
     for (const Run& run : job.runs)
       for (int64_t k = 0; k < run.length; k += channels) tap_at[t++] = run.offset + k;
     const float* weights = packed + job.packed_at;
-    for (int64_t p = 0; p < pixels; ++p) {
-      const float* x = from + at[p];
-      float* out = result + ((item.image + p / per_image) * spatial + to[p % per_image]) * channels;
-      int64_t c = 0;
-      for (; c + 4 * kWidth <= channels; c += 4 * kWidth)
-        depthwise_pixel<4>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
-      for (; c + kWidth <= channels; c += kWidth)
-        depthwise_pixel<1>(x + c, tap_at, weights + c, taps, channels, bias ? bias + c : nullptr, out + c);
-      for (; c < channels; ++c) {
-        float sum = bias ? bias[c] : 0.0f;
-        for (int64_t k = 0; k < taps; ++k) sum += x[tap_at[k] + c] * weights[k * channels + c];
-        out[c] = sum;
+    for (int64_t p = 0; p < pixels; p += 4) {
+      const float* x[4];
+      float* out[4];
+      const int64_t now = std::min<int64_t>(4, pixels - p);
+      for (int64_t i = 0; i < now; ++i) {
+        x[i] = from + at[p + i];
+        out[i] = result + ((item.image + (p + i) / per_image) * spatial + to[(p + i) % per_image]) * channels;
+      }
+      if (now == 4) {
+        depthwise_pixels<4>(x, tap_at, weights, taps, channels, bias, out);
+      } else {
+        for (int64_t i = 0; i < now; ++i) depthwise_pixels<1>(x + i, tap_at, weights, taps, channels, bias, out + i);
       }
     }
   }

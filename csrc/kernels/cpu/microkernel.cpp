@@ -77,8 +77,8 @@ void tile(const TileArgs<T>& t) {
       }
       if constexpr (N == 2 && M >= kRows / 2) {  // panels come from L2: ask for what is needed some steps later
         constexpr int ahead = 10;
-        __builtin_prefetch(b + ahead * kCols<T>);
-        __builtin_prefetch(b + ahead * kCols<T> + w);
+        __builtin_prefetch(b + ahead * b_stride);
+        __builtin_prefetch(b + ahead * b_stride + w);
         if (kind == AKind::kRowContiguous) __builtin_prefetch(a + 16 * M);
       }
       b += b_stride;
