@@ -27,7 +27,7 @@ def np_conv(x, w, bias=None, stride=1, padding=0, dilation=1, groups=1):
     x = np.pad(x, [(0, 0), (0, 0), *sides])
     sizes = [(n - r - 1) // s + 1 for n, r, s in zip(x.shape[2:], reach, stride, strict=True)]
     n, o = x.shape[0], w.shape[0]
-    xg = x.reshape(n, groups, -1, *x.shape[2:])
+    xg = x.reshape(n, groups, x.shape[1] // groups, *x.shape[2:])
     wg = w.reshape(groups, o // groups, *w.shape[1:])
     y = np.zeros((n, groups, o // groups, *sizes), np.result_type(x, w))
     for tap in itertools.product(*map(range, w.shape[2:])):
@@ -49,7 +49,7 @@ def np_conv_transpose(x, w, bias=None, stride=1, padding=0, output_padding=0, gr
         (m - 1) * s + d * (k - 1) + 1 + p
         for m, s, d, k, p in zip(x.shape[2:], stride, dilation, w.shape[2:], more, strict=True)
     ]
-    xg = x.reshape(n, groups, -1, *x.shape[2:])
+    xg = x.reshape(n, groups, x.shape[1] // groups, *x.shape[2:])
     wg = w.reshape(groups, -1, *w.shape[1:])
     y = np.zeros((n, groups, w.shape[1], *full), np.result_type(x, w))
     for tap in itertools.product(*map(range, w.shape[2:])):
@@ -59,7 +59,7 @@ def np_conv_transpose(x, w, bias=None, stride=1, padding=0, output_padding=0, gr
         )
         y[(..., *window)] += np.einsum("ngc...,gco->ngo...", xg, wg[(..., *tap)])
     crop = tuple(slice(p, size - p) for p, size in zip(padding, full, strict=True))
-    y = y.reshape(n, -1, *full)[(..., *crop)]
+    y = y.reshape(n, groups * w.shape[1], *full)[(..., *crop)]
     return y if bias is None else y + bias.reshape(-1, *[1] * dims)
 
 
@@ -70,7 +70,7 @@ def conv_samples(dims):
         Sample(tensor(3, *x), tensor(4, 3, *w)),
         Sample(tensor(2, 4, *x), tensor(6, 2, *w), None, 2, 1, 1, 2),
         Sample(tensor(1, 2, *[s + 3 for s in x]), tensor(2, 2, *w), tensor(2), 1, 0, 2),
-        Sample(tensor(2, 3, *x), tensor(3, 1, *w), tensor(3), padding="same", groups=3),
+        Sample(tensor(2, 3, *x), tensor(3, 1, *[3] * dims), tensor(3), padding="same", groups=3),
         Sample(tensor(1, 2, *x), tensor(2, 2, *w), stride=[3] + [1] * (dims - 1), padding="valid"),
         Sample(tensor(0, 2, *x), tensor(2, 2, *w)),
     ]
