@@ -70,7 +70,7 @@ def conv_samples(dims):
         Sample(tensor(3, *x), tensor(4, 3, *w)),
         Sample(tensor(2, 4, *x), tensor(6, 2, *w), None, 2, 1, 1, 2),
         Sample(tensor(1, 2, *[s + 3 for s in x]), tensor(2, 2, *w), tensor(2), 1, 0, 2),
-        Sample(tensor(2, 3, *x), tensor(3, 1, *w), tensor(3), padding="same", groups=3),
+        Sample(tensor(2, 3, *x), tensor(3, 1, *[3] * dims), tensor(3), padding="same", groups=3),
         Sample(tensor(1, 2, *x), tensor(2, 2, *w), stride=[3] + [1] * (dims - 1), padding="valid"),
         Sample(tensor(0, 2, *x), tensor(2, 2, *w)),
     ]
