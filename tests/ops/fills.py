@@ -54,6 +54,7 @@ ROWS = [
             for place in (1, -1, (slice(1, None), 0), (None, Ellipsis, -1), slice(None, None, 2), (slice(2, 1),), ())
         ]
         + [Sample(tensor(), ()), Sample(tensor(0, 2), slice(None))],
+        covers=("advanced_index",),
         dtypes=ALL,
         differentiable=("float64", COMPLEX[1]),
         method=False,

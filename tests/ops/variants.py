@@ -3,9 +3,8 @@
 import ctypes
 
 import numpy as np
-from scipy import stats
 
-from tests.frame import ALL, FLOATS, Error, Row, Sample, T, fl, index, tensor
+from tests.frame import ALL, FLOATS, Error, Row, Sample, fl, tensor
 
 from .conv import spread
 from .pooling import np_max_pool
@@ -125,53 +124,16 @@ def check_empty_permuted(result, size, order, **kwargs):
     assert strides == sorted(strides, reverse=True) and strides[-1] == 1
 
 
-def check_distribution(distribution):
-    """Kolmogorov-Smirnov; the suite seeds before every call."""
-
-    def check(result, x, *args):
-        assert stats.kstest(array(result).reshape(-1).astype(float), distribution(*args).cdf).pvalue > 1e-3
-
-    return check
-
-
-def check_geometric(result, x, p):
-    counts = np.bincount(array(result).reshape(-1).astype(int), minlength=30)[1:12]
-    np.testing.assert_allclose(counts / result.numel(), stats.geom(p).pmf(np.arange(1, 12)), atol=0.02)
-
-
-def check_uniform_integers(result, x, low, high):
-    values = array(result).astype(int)
-    assert values.min() == low and values.max() == high - 1
-    np.testing.assert_allclose(np.bincount(values - low) / values.size, 1 / (high - low), atol=0.02)
-
-
-def drawn(name, check, *arguments):
-    """A row for a method that fills a tensor with random numbers."""
-    return Row(
-        f"Tensor.{name}", None, [Sample(tensor(8000, grad=False), *arguments)], dtypes=("float32", "float64"), check=check, random=True,
-        method=False, differentiable=(),
-    )  # fmt: skip
-
-
-PLACES = T((2, 3), dtype="int64", values=[[0, 2, 1], [1, -1, 2]])
 PLAIN = {"method": False, "differentiable": ()}
 ROWS = [
-    drawn("uniform_", check_distribution(lambda a, b: stats.uniform(a, b - a)), -1.0, 3.0),
-    drawn("normal_", check_distribution(stats.norm), 1.0, 2.0),
-    drawn("exponential_", check_distribution(lambda rate: stats.expon(scale=1 / rate)), 2.0),
-    drawn("cauchy_", check_distribution(stats.cauchy), 1.0, 2.0),
-    drawn("log_normal_", check_distribution(lambda m, s: stats.lognorm(s, scale=np.exp(m))), 0.5, 0.25),
-    drawn("geometric_", check_geometric, 0.3),
-    drawn("random_", check_uniform_integers, 3, 11),
-    drawn("bernoulli_", lambda result, x, p: np.testing.assert_allclose(array(result).mean(), p, atol=0.02), 0.3),
+    Row("fliplr", np.fliplr, [Sample(tensor(3, 4)), Sample(tensor(2, 3, 2))], dtypes=ALL, errors=[Error(tensor(3), raises=RuntimeError)]),
+    Row("flipud", np.flipud, [Sample(tensor(3, 4)), Sample(tensor(4))], dtypes=ALL, errors=[Error(tensor(), raises=RuntimeError)]),
     Row(
-        "Tensor.__getitem__",
-        lambda x, i: x[i],
-        [Sample(tensor(3, 4), PLACES), Sample(tensor(5), index(4, high=5)), Sample(tensor(4, 2), T((4,), dtype="bool", values=[True, False, True, True]))],
+        "rot90",
+        lambda x, k=1, dims=(0, 1): np.rot90(x, k, dims),
+        [Sample(tensor(3, 4), k) for k in range(-1, 5)] + [Sample(tensor(2, 3, 4), 1, (2, 0))],
         dtypes=ALL,
-        method=False,
-        covers=("advanced_index",),
-        errors=[Error(tensor(3), index(1, low=3, high=4), raises=IndexError, match="out of bounds")],
+        errors=[Error(tensor(3), raises=RuntimeError)],
     ),
     Row("range", lambda a, b, step=1: np.arange(a, b + step / 2, step), [Sample(1, 4), Sample(0.0, 1.0, 0.25)], dtypes=("float32",), result="float32", **PLAIN),
     Row("result_type", None, [Sample(tensor(2), 1.5), Sample(tensor(), tensor(2))], dtypes=("float32", "float64"),
