@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.frame import ALL, COMPLEX, FLOATS, Error, Row, Sample, dtype_name, tensor, to_numpy
+from tests.frame import ALL, COMPLEX, FLOATS, Error, Row, Sample, dtype_name, index, tensor, to_numpy
 
 
 def fill(name, check, *arguments, errors=(), dtypes=FLOATS):
@@ -53,7 +53,7 @@ ROWS = [
             Sample(tensor(3, 4), place)
             for place in (1, -1, (slice(1, None), 0), (None, Ellipsis, -1), slice(None, None, 2), (slice(2, 1),), ())
         ]
-        + [Sample(tensor(), ()), Sample(tensor(0, 2), slice(None))],
+        + [Sample(tensor(5), index(4, high=5)), Sample(tensor(), ()), Sample(tensor(0, 2), slice(None))],
         covers=("advanced_index",),
         dtypes=ALL,
         differentiable=("float64", COMPLEX[1]),
