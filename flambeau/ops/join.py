@@ -38,7 +38,11 @@ def cat(tensors, dim=0, *, out=None, axis=None):
     tensor([1, 2, 3])
     """
     result = _C.cat(_sequence("cat", tensors), dim if axis is None else axis)
-    return result if out is None else write_out(out, result)
+    if out is None:
+        return result
+    if any(_C.storage_id(t) == _C.storage_id(out) for t in tensors):
+        raise RuntimeError("[cat] unsupported operation: an input and the written-to tensor refer to a single memory location")
+    return write_out(out, result)
 
 
 concat = concatenate = cat

@@ -185,7 +185,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
         lost = correction if aweights is None else correction * _C.sum(weights * aweights) / total
         divisor, scaled = (total - lost).clamp(min=0), centered * weights
     result = scaled @ centered.t().conj() / divisor if x.shape[1] else _C.full((x.shape[0],) * 2, float("nan"), x.dtype)
-    return _C.reshape(result, ()) if input.dim() < 2 else result
+    return _C.reshape(result, ()) if x.shape[0] == 1 else result
 
 
 def _weights(x, fweights, aweights):
