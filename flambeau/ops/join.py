@@ -41,7 +41,9 @@ def cat(tensors, dim=0, *, out=None, axis=None):
     if out is None:
         return result
     if any(_C.storage_id(t) == _C.storage_id(out) for t in tensors):
-        raise RuntimeError("[cat] unsupported operation: an input and the written-to tensor refer to a single memory location")
+        raise RuntimeError(
+            "[cat] unsupported operation: an input and the written-to tensor refer to a single memory location"
+        )
     return write_out(out, result)
 
 

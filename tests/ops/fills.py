@@ -54,11 +54,10 @@ ROWS = [
             for place in (1, -1, (slice(1, None), 0), (None, Ellipsis, -1), slice(None, None, 2), (slice(2, 1),), ())
         ]
         + [Sample(tensor(5), index(4, high=5)), Sample(tensor(), ()), Sample(tensor(0, 2), slice(None))],
-        covers=("advanced_index",),
         dtypes=ALL,
         differentiable=("float64", COMPLEX[1]),
         method=False,
-        covers=("index", "embed"),
+        covers=("index", "embed", "advanced_index"),
         errors=[Error(tensor(3), 3, raises=IndexError), Error(tensor(3), (0, 0), raises=IndexError)],
     ),
     Row(
