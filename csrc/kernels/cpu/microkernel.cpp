@@ -85,7 +85,8 @@ void tile(const TileArgs<T>& t) {
       if (kind == AKind::kRowContiguous) a += a_stride;
     };
     int64_t k = 0;
-    for (; k + 4 <= t.k; k += 4) step(k), step(k + 1), step(k + 2), step(k + 3);
+    if constexpr (sizeof(T) == 4)  // double has half the lanes, so its loop matters half as much: not worth the code
+      for (; k + 4 <= t.k; k += 4) step(k), step(k + 1), step(k + 2), step(k + 3);
     for (; k < t.k; ++k) step(k);
   }
   const bool plain = t.alpha == T(1) && !t.column_bias && !t.row_bias && !t.relu && !t.transpose && t.n == N * w;

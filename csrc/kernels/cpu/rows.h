@@ -135,6 +135,8 @@ struct AbsMin : Min {
     return AbsSum::map(x, p);
   }
 };
+// Any and All combine ones and zeros, without comparisons: those of map() would melt with them into a form that GCC 12
+// cannot compile for SSE2.
 struct Any : Max {
   template <class T>
   static constexpr T identity = T(0);
@@ -144,7 +146,10 @@ struct Any : Max {
   }
   template <class V>
   static inline V combine(V a, V b) {
-    return a > b ? a : b;
+    if constexpr (requires { a | b; })
+      return a | b;
+    else
+      return a + b - a * b;
   }
 };
 struct All : Min {
@@ -156,7 +161,10 @@ struct All : Min {
   }
   template <class V>
   static inline V combine(V a, V b) {
-    return a < b ? a : b;
+    if constexpr (requires { a & b; })
+      return a & b;
+    else
+      return a * b;
   }
 };
 
