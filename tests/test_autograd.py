@@ -554,3 +554,17 @@ def test_view_as_another_dtype():
     z = fl.ones(2, dtype=fl.complex64, requires_grad=True)
     (z.view(fl.complex64) * 2).abs().sum().backward()
     assert z.grad.tolist() == [2, 2]
+
+
+def test_embedding_gives_no_gradient_to_padding():
+    weight = fl.ones(3, 2).requires_grad_()
+    out = fl.nn.functional.embedding(fl.tensor([[1, 0], [2, 0]]), weight, padding_idx=0)
+    (out * fl.tensor([[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]])).sum().backward()
+    close(weight.grad, [[0, 0], [1, 2], [5, 6]])
+
+
+def test_embedding_gradient_by_frequency():
+    weight = fl.ones(3, 2).requires_grad_()
+    out = fl.nn.functional.embedding(fl.tensor([1, 1, 2]), weight, scale_grad_by_freq=True)
+    (out * fl.tensor([[1.0, 2.0], [3.0, 6.0], [5.0, 6.0]])).sum().backward()
+    close(weight.grad, [[0, 0], [2, 4], [5, 6]])

@@ -34,23 +34,20 @@ def torch_numpy(value):
     return (value.float() if value.dtype in (torch.bfloat16, torch.float16) else value.resolve_conj()).numpy()
 
 
-# Where torch's own result is not what the row's reference says, or not the only right one; values are still held to the reference.
-DIFFERENT = {
-    "argwhere": "strides of results whose size depends on data",
-    "nonzero": "strides of results whose size depends on data",
-    "unique": "strides of results whose size depends on data",
-    "nn.functional.pad": "strides where negative padding makes a view",
-    "nn.functional.huber_loss": "the mean of a weighted loss",
-    "nn.functional.local_response_norm": "torch has no average pooling in half precision",
-    "sort": "order among equal values",
-    "topk": "order among equal values",
+# Where torch's result is not the only right one.
+FREE_STRIDES = {
+    "argwhere": "the size depends on data",
+    "nonzero": "the size depends on data",
+    "unique": "the size depends on data",
+    "nn.functional.pad": "torch makes a view of negative padding alone",
+}
+FREE_INDICES = {  # the values are compared here; that the indices lead to them is in tests/ops/sorting.py
+    "sort": "torch does not promise an order among equal values",
+    "topk": "torch does not promise an order among equal values",
 }
 
 
-COMPARED = [row for row in ROWS if row.name not in DIFFERENT]
-
-
-@pytest.mark.parametrize("row", COMPARED, ids=[row.name for row in COMPARED])
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 @pytest.mark.filterwarnings("ignore")  # of what torch calls deprecated
 def test_like_torch(row):
     function = torch_function(row.name)
@@ -60,12 +57,17 @@ def test_like_torch(row):
         for dtype in row.dtypes:
             args, kwargs = make(sample, dtype)
             context = f"{row.name}{sample} {dtype}"
-            expected = outputs(function(*walk(args, to_torch), **walk(kwargs, to_torch)))
-            for value, want in zip(outputs(call(row, args, kwargs)), expected, strict=True):
+            try:
+                expected = outputs(function(*walk(args, to_torch), **walk(kwargs, to_torch)))
+            except NotImplementedError:  # torch has no kernel for this dtype
+                continue
+            for position, (value, want) in enumerate(zip(outputs(call(row, args, kwargs)), expected, strict=True)):
                 if not is_tensor(value):
                     continue
                 assert (dtype_name(value), tuple(value.shape)) == (dtype_name(want), tuple(want.shape)), context
-                if want.numel():
+                if row.name in FREE_INDICES and position == 1:
+                    continue
+                if want.numel() and row.name not in FREE_STRIDES:
                     assert value.stride() == want.stride(), f"{context}: strides"
                 if "empty" in row.name:
                     continue

@@ -94,7 +94,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
         input, target: the same shape, real.
         reduction: see this module.
         delta: where the curve becomes straight.
-        weight: a factor for each element; the mean divides by the sum of factors.
+        weight: a factor for each element; the mean divides by the number of elements, not by the sum of factors.
 
     Example::
 
@@ -107,7 +107,11 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     distance = (input - target).abs()
     losses = flambeau.where(distance <= delta, 0.5 * distance.square(), delta * (distance - 0.5 * delta))
-    return _weighted(losses, weight, reduction, input)
+    if weight is None:
+        return reduced(losses, reduction)
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    return reduced(losses * weight, reduction)
 
 
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
