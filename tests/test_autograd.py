@@ -1,4 +1,4 @@
-"""The engine: accumulation, hooks, modes, versions, views, custom functions. Every test passes on torch as well."""
+"""The engine: accumulation, hooks, modes, versions, views, custom functions. All but a few pass on torch as well."""
 
 import gc
 import warnings
@@ -568,3 +568,25 @@ def test_embedding_gradient_by_frequency():
     out = fl.nn.functional.embedding(fl.tensor([1, 1, 2]), weight, scale_grad_by_freq=True)
     (out * fl.tensor([[1.0, 2.0], [3.0, 6.0], [5.0, 6.0]])).sum().backward()
     close(weight.grad, [[0, 0], [2, 4], [5, 6]])
+
+
+@pytest.mark.parametrize("use", ["gather", "index_select", "scatter_add"])
+def test_saved_index_is_guarded(use):
+    x, index, source = fl.ones(4).requires_grad_(), fl.tensor([0, 3, 1]), fl.ones(3).requires_grad_()
+    arguments = (0, index, source) if use == "scatter_add" else (0, index)
+    out = getattr(x, use)(*arguments)
+    index.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.sum().backward()
+
+
+@pytest.mark.parametrize("use", ["gather", "index_select", "embedding"])
+def test_index_changed_behind_the_version_counter_is_an_error(use):
+    x, index = fl.ones(4, 1).requires_grad_(), fl.tensor([0, 3, 1])
+    if use == "gather":
+        out = x.gather(0, index.view(3, 1))
+    else:
+        out = x.index_select(0, index) if use == "index_select" else fl.nn.functional.embedding(index, x)
+    index.numpy()[0] = 1 << 40
+    with pytest.raises(IndexError, match="out of"):
+        out.sum().backward()

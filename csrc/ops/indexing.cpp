@@ -409,7 +409,6 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   GradMode quiet(grad_enabled());
   Tensor source = x.ndim() ? x : alias(x, {1}, {1}, x->offset);
   Tensor at = checked_index("index_select", line, dim, source.size(dim));
-  if (at->storage == index->storage) at = clone(at);  // a derivative needs what it is now
   Places p = along(source, dim, at);
   Tensor out = empty(p.result, x.dtype());
   take_into(out, source, p);
@@ -510,8 +509,7 @@ Tensor element_index(const char* op, const Tensor& x, int64_t dim, const Tensor&
     FL_CHECK(d == dim || index.size(d) <= x.size(d), Shape, op, "Size does not match at dimension ", d,
              " expected index ", index.shape(), " to be no larger than self ", x.shape(), " apart from dimension ",
              dim);
-  Tensor at = checked_index(op, index, dim, x.ndim() ? x.size(dim) : 1);
-  return at->storage == index->storage ? clone(at) : at;
+  return checked_index(op, index, dim, x.ndim() ? x.size(dim) : 1);
 }
 
 // The part of a source that an index covers, dense.
@@ -904,6 +902,7 @@ const Op embedding_backward_op{"embedding_backward", embedding_backward_vjp};
 Tensor embedding_backward(const Tensor& g, const Tensor& at, const Dims& shape, int64_t padding,
                           bool scale_by_frequency) {
   Tensor out = zeros(shape, g.dtype()), source;
+  checked_index("embedding", at, 0, shape[0]);  // somebody may have written to it past the version counter
   {
     GradMode no_grad(false);
     source = plain(weighted(detach(g), at, shape[0], padding, scale_by_frequency));

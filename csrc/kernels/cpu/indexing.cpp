@@ -1,5 +1,6 @@
 // Loops that move elements by index.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
 
@@ -69,17 +70,23 @@ void by_type(DType type, F f) {
 int64_t grain_of(int64_t elements) { return std::max<int64_t>(1, kGrain / std::max<int64_t>(elements, 1)); }
 
 int64_t out_of_range(const int64_t* index, int64_t n, int64_t low, int64_t high) {
-  for (int64_t begin = 0; begin < n; begin += kPiece) {
-    int64_t end = std::min(n, begin + kPiece), least = INT64_MAX, most = INT64_MIN;
-    for (int64_t i = begin; i < end; i++) {
-      least = std::min(least, index[i]);
-      most = std::max(most, index[i]);
+  std::atomic<int64_t> first = INT64_MAX;
+  parallel_for(n, kGrain, [&](int64_t begin, int64_t end) {
+    for (int64_t start = begin; start < end; start += kPiece) {
+      int64_t stop = std::min(end, start + kPiece), least = INT64_MAX, most = INT64_MIN;
+      for (int64_t i = start; i < stop; i++) {
+        least = std::min(least, index[i]);
+        most = std::max(most, index[i]);
+      }
+      if (least >= low && most < high) continue;
+      int64_t bad = start, known = first;
+      while (index[bad] >= low && index[bad] < high) bad++;
+      while (bad < known && !first.compare_exchange_weak(known, bad)) {
+      }
+      return;
     }
-    if (least >= low && most < high) continue;
-    for (int64_t i = begin; i < end; i++)
-      if (index[i] < low || index[i] >= high) return i;
-  }
-  return -1;
+  });
+  return first == INT64_MAX ? -1 : first.load();
 }
 
 // ---- blocks
