@@ -590,3 +590,32 @@ def test_index_changed_behind_the_version_counter_is_an_error(use):
     index.numpy()[0] = 1 << 40
     with pytest.raises(IndexError, match="out of"):
         out.sum().backward()
+
+
+@pytest.mark.skipif(not hasattr(fl, "_C") or not hasattr(fl._C, "reset_peak_memory_stats"), reason="flambeau's counters")
+def test_leaf_takes_its_gradient_over():
+    """The gradient that backward made becomes .grad: no second copy of it."""
+    x = fl.ones(512, 512).requires_grad_()
+    loss = (x * 2).sum()
+    fl._C.reset_peak_memory_stats()
+    before = fl._C.memory_stats()["live_bytes"]
+    loss.backward()
+    close(x.grad[0, :2], [2, 2])
+    assert fl._C.memory_stats()["peak_bytes"] - before < 1.5 * x.nbytes
+
+
+def test_gradient_that_is_seen_elsewhere_is_copied():
+    x, g = fl.ones(3).requires_grad_(), fl.ones(3)
+    (x + 0).backward(g)
+    g.mul_(5)
+    close(x.grad, [1, 1, 1])
+    seen = []
+    y = fl.ones(3).requires_grad_()
+    y.register_hook(seen.append)
+    (y * 2).sum().backward()
+    y.grad.zero_()
+    close(seen[0], [2, 2, 2])
+    a, b = fl.ones(3).requires_grad_(), fl.ones(3).requires_grad_()
+    (a + b).sum().backward()
+    a.grad.zero_()
+    close(b.grad, [1, 1, 1])

@@ -193,7 +193,7 @@ class Pass {
     if (!meta.grad.defined()) {
       // Taken over if nobody else holds it, else copied: .grad must not share memory with the graph.
       bool own = !options_.create_graph && !gradient->autograd && gradient->owners() <= 3 && !gradient->python() &&
-                 gradient->storage->owners() == 1 && gradient.strides() == leaf.strides();
+                 gradient->owns_memory() && gradient.strides() == leaf.strides();
       meta.grad = own ? gradient : options_.create_graph ? ops::clone(gradient) : copy_like(gradient, leaf);
     } else if (options_.create_graph || (grad_enabled() && meta.grad.requires_grad())) {
       meta.grad = ops::add(meta.grad, gradient);

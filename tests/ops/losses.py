@@ -63,6 +63,11 @@ def huber(x, y, delta=1.0):
     return np.where(d <= delta, d * d / 2, delta * (d - delta / 2))
 
 
+def weighted_huber(x, y, delta=1.0, weight=None, reduction="mean"):
+    """Unlike its siblings, the mean of weighted losses divides by their number (as torch 2.13 does)."""
+    return reduced(huber(x, y, delta) * (1.0 if weight is None else weight), reduction)
+
+
 def smooth_l1(x, y, beta=1.0):
     d = np.abs(x - y)
     return d if beta == 0 else np.where(d < beta, d * d / (2 * beta), d - beta / 2)
@@ -192,7 +197,7 @@ ROWS = [
     loss("mse_loss", elementwise(lambda x, y: (x - y) ** 2), pairs(kwargs=[{"weight": tensor(3, 4, **WEIGHT)}])),
     loss("l1_loss", elementwise(lambda x, y: np.abs(x - y)), pairs(kwargs=[{"weight": tensor(3, 4, **WEIGHT)}])),
     loss("smooth_l1_loss", elementwise(smooth_l1), pairs(kwargs=[{"beta": 0.5}, {"beta": 0.0}])),
-    loss("huber_loss", elementwise(huber), pairs(kwargs=[{"delta": 0.7}, {"weight": tensor(3, 4, **WEIGHT)}])),
+    loss("huber_loss", weighted_huber, pairs(kwargs=[{"delta": 0.7}, {"weight": tensor(3, 4, **WEIGHT)}])),
     loss(
         "binary_cross_entropy",
         elementwise(bce),

@@ -117,12 +117,17 @@ void cat(const CatArgs& a) {
     }
     return;
   }
+  // Some runs of one part after the other: every input is read in long stretches.
+  const int64_t block = std::max<int64_t>(1, (64 << 10) / std::max<int64_t>(1, a.step));
   parallel_for(a.runs, std::max<int64_t>(1, piece / std::max<int64_t>(1, a.step)), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
+    for (int64_t first = begin; first < end; first += block) {
+      const int64_t last = std::min(end, first + block);
       for (int64_t p = 0; p < a.count; ++p) {
         const CatPart& part = a.parts[p];
-        std::memcpy(static_cast<char*>(a.out) + r * a.step + part.offset,
-                    static_cast<const char*>(part.in) + r * part.bytes, size_t(part.bytes));
+        char* to = static_cast<char*>(a.out) + part.offset;
+        const char* from = static_cast<const char*>(part.in);
+        for (int64_t r = first; r < last; ++r)
+          std::memcpy(to + r * a.step, from + r * part.bytes, size_t(part.bytes));
       }
     }
   });
