@@ -61,7 +61,11 @@ inf, nan, pi, e = _python_float("inf"), _python_float("nan"), 3.141592653589793,
 
 
 class layout:
-    """How a tensor's elements lie: `strided` (the only one that computes), `sparse_coo`, `sparse_csr`."""
+    """How a tensor's elements lie: `strided` (the only one that computes), `sparse_coo`, `sparse_csr`.
+
+    >>> flambeau.ones(2).layout
+    torch.strided
+    """
 
     def __init__(self, name):
         self._name = name
@@ -74,7 +78,11 @@ class layout:
 
 
 class memory_format:
-    """The order of a tensor's strides; `code` is the number the core knows it by."""
+    """The order of a tensor's strides; `code` is the number the core knows it by.
+
+    >>> flambeau.ones(1, 2, 3, 3).contiguous(memory_format=flambeau.channels_last).stride()
+    (18, 1, 6, 2)
+    """
 
     def __init__(self, name, code):
         self._name, self.code = name, code

@@ -28,6 +28,15 @@ _C.device.__doc__ = """Where a tensor's memory is: a type, and an index where th
 >>> flambeau.device("cpu").type
 'cpu'
 """
+_C.Generator.__doc__ = """A stream of random numbers (MT19937), with the seeding and the numbers of torch's.
+
+Args:
+    device: "cpu", or None for the same; a RuntimeError for others.
+
+>>> g = flambeau.Generator().manual_seed(0)
+>>> flambeau.rand(2, generator=g)
+tensor([0.4963, 0.7682])
+"""
 _C.Node.__doc__ = """One recorded operation of the graph; a tensor's is its grad_fn.
 
 >>> (flambeau.ones(1, requires_grad=True) * 2).grad_fn.name()

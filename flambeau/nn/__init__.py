@@ -24,7 +24,22 @@ __all__ += modules.__all__
 
 
 def factory_kwargs(kwargs):
-    """The arguments device, dtype and memory_format of a constructor, checked and separated from the rest."""
+    """The arguments device, dtype and memory_format of a constructor, checked and in one dict.
+
+    Args:
+        kwargs: a dict or None; those under its key "factory_kwargs" count too.
+
+    Returns:
+        A dict of those that were given.
+
+    Raises:
+        TypeError: for any other argument, and for one given twice.
+
+    Example::
+
+        >>> flambeau.nn.factory_kwargs({"dtype": flambeau.float64, "factory_kwargs": {"device": "cpu"}})
+        {'device': 'cpu', 'dtype': torch.float64}
+    """
     if kwargs is None:
         return {}
     simple = {"device", "dtype", "memory_format"}
