@@ -16,7 +16,6 @@ FUNCTIONAL = [
     "fractional_max_pool2d_with_indices", "fractional_max_pool3d_with_indices", "max_pool1d_with_indices",
     "max_pool2d_with_indices", "max_pool3d_with_indices",
 ]  # fmt: skip
-METHODS = []
 
 
 def _max_pool(op, dims, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):

@@ -1,18 +1,19 @@
 """Calling a module, with and without hooks."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from flambeau.utils.hooks import RemovableHandle
 
 # One flag for the whole process: until somebody registers a hook, a call of a module is a call of its forward.
 _hooks_in_use = False
 
-_global_forward_hooks = OrderedDict()
-_global_forward_hooks_with_kwargs = OrderedDict()
-_global_forward_hooks_always_called = OrderedDict()
-_global_forward_pre_hooks = OrderedDict()
-_global_backward_hooks = OrderedDict()
-_global_backward_pre_hooks = OrderedDict()
+_global_forward_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_forward_hooks_with_kwargs: OrderedDict[int, Callable] = OrderedDict()
+_global_forward_hooks_always_called: OrderedDict[int, Callable] = OrderedDict()
+_global_forward_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_backward_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_backward_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
 _global_is_full_backward_hook = None
 
 # A module's hook dictionaries are made when they are first asked for.
@@ -25,7 +26,7 @@ HOOK_DICTIONARIES = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
-_NONE = {}
+_NONE: dict = {}
 
 
 def use_hooks():

@@ -1,6 +1,7 @@
 """Module, the base of every layer and model."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from flambeau import Tensor
 
@@ -33,9 +34,9 @@ __all__ = [
 ]
 
 _REGISTRIES = ("_parameter_names", "_buffer_names", "_module_names")
-_global_parameter_registration_hooks = OrderedDict()
-_global_buffer_registration_hooks = OrderedDict()
-_global_module_registration_hooks = OrderedDict()
+_global_parameter_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_buffer_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_module_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
 
 
 def _forward_unimplemented(self, *input):

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 _cache_users = 0
-_cache = {}
+_cache: dict = {}
 
 
 @contextlib.contextmanager
