@@ -3,11 +3,12 @@
 import importlib as _importlib
 
 from . import _C, ops
-from ._C import DTypeError, LinAlgError, OutOfMemoryError, ShapeError, Size, device, dtype
+from ._C import DTypeError, LinAlgError, OutOfMemoryError, OutOfRangeError, ShapeError, Size, device, dtype
 from ._types import *
 from ._printing import set_printoptions
 from .tensor import Tensor  # before the ops, one of which is called tensor
 from .ops import *
+from .ops.creation import tensor  # for type checkers: not the module of that name
 from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
 __version__ = "2.13.0+flambeau"

@@ -61,7 +61,11 @@ inf, nan, pi, e = _python_float("inf"), _python_float("nan"), 3.141592653589793,
 
 
 class layout:
-    """How a tensor's elements lie: `strided` (the only one that computes), `sparse_coo`, `sparse_csr`."""
+    """How a tensor's elements lie: `strided` (the only one that computes), `sparse_coo`, `sparse_csr`.
+
+    >>> flambeau.ones(2).layout
+    torch.strided
+    """
 
     def __init__(self, name):
         self._name = name
@@ -74,7 +78,11 @@ class layout:
 
 
 class memory_format:
-    """The order of a tensor's strides; `code` is the number the core knows it by."""
+    """The order of a tensor's strides; `code` is the number the core knows it by.
+
+    >>> flambeau.ones(1, 2, 3, 3).contiguous(memory_format=flambeau.channels_last).stride()
+    (18, 1, 6, 2)
+    """
 
     def __init__(self, name, code):
         self._name, self.code = name, code
@@ -158,38 +166,3 @@ class iinfo:
 
     def __hash__(self):
         return hash(self.dtype)
-
-
-# What the extension's classes are; it holds no prose.
-_C.device.__doc__ = """Where a tensor's memory is: a type and, where there are several, an index.
-
->>> flambeau.device("cpu")
-device(type='cpu')
-"""
-_C.dtype.__doc__ = """The kind of a tensor's elements.
-
->>> flambeau.float16.itemsize, flambeau.int64.is_floating_point
-(2, False)
-"""
-_C.Size.__doc__ = """A tensor's shape: a tuple of sizes.
-
->>> flambeau.ones(2, 3).shape.numel()
-6
-"""
-_C.Tensor.__doc__ = """Numbers of one dtype in an array of any number of dims, with a record of how they were computed.
-
->>> x = flambeau.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
->>> (x * x).sum().backward()
->>> x.grad
-tensor([[2., 4.],
-        [6., 8.]])
-"""
-_C.Node.__doc__ = """An op in the graph of a computation: it has a name and leads to the nodes of its inputs.
-
->>> flambeau.ones(1, requires_grad=True).exp().grad_fn.name()
-'ExpBackward0'
-"""
-_C.ShapeError.__doc__ = "Sizes that do not fit together; a RuntimeError, as in torch."
-_C.DTypeError.__doc__ = "A dtype that an op does not take; a RuntimeError, as in torch."
-_C.LinAlgError.__doc__ = "A matrix that has no such decomposition or solution; a RuntimeError, as in torch."
-_C.OutOfMemoryError.__doc__ = "A request for more memory than there is; a RuntimeError, as in torch."

@@ -61,10 +61,22 @@ def empty_cache():
 
 
 def synchronize(device=None):
-    """Wait for a device: an error, as there is none."""
+    """Wait for a device: an error, as there is none.
+
+    >>> flambeau.cuda.synchronize()
+    Traceback (most recent call last):
+        ...
+    AssertionError: [cuda] flambeau is built for the CPU; check torch.cuda.is_available() first
+    """
     raise AssertionError("[cuda] flambeau is built for the CPU; check torch.cuda.is_available() first")
 
 
 def current_device():
-    """The index of the current device: an error, as there is none."""
+    """The index of the current device: an error, as there is none.
+
+    >>> flambeau.cuda.current_device()
+    Traceback (most recent call last):
+        ...
+    AssertionError: [cuda] flambeau is built for the CPU; check torch.cuda.is_available() first
+    """
     synchronize()

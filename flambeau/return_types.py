@@ -9,8 +9,12 @@ from operator import itemgetter
 __all__ = []
 
 
-def named(name, *fields):
-    """A tuple class with the given fields, made from one sequence of values."""
+def named(name, *fields, call, shown):
+    """A tuple class with the given fields, made from one sequence of values.
+
+    Its example makes one by `call` (of x = [3., 1., 2.]), whose fields are tensors of what is `shown`.
+    """
+    values = ",\n".join(f"{field}=tensor({value})" for field, value in zip(fields, shown))
 
     def show(self):
         return f"torch.return_types.{name}(\n" + ",\n".join(f"{f}={v!r}" for f, v in zip(fields, self)) + ")"
@@ -19,7 +23,13 @@ def named(name, *fields):
     body |= {"__slots__": (), "__repr__": show, "_fields": fields, "__module__": "flambeau.return_types"}
     body |= {
         "__reduce__": lambda self: (type(self), (tuple(self),)),
-        "__doc__": f"Result of {name}: {', '.join(fields)}.",
+        "__doc__": f"""Result of {name}: {", ".join(fields)}.
+
+>>> x = flambeau.tensor([3.0, 1.0, 2.0])
+>>> flambeau.{call}
+torch.return_types.{name}(
+{values})
+""",
     }
     kind = type(name, (tuple,), body)
     kind.n_fields = kind.n_sequence_fields = len(fields)
@@ -28,14 +38,14 @@ def named(name, *fields):
     return kind
 
 
-aminmax = named("aminmax", "min", "max")
-cummax = named("cummax", "values", "indices")
-cummin = named("cummin", "values", "indices")
-kthvalue = named("kthvalue", "values", "indices")
-max = named("max", "values", "indices")
-median = named("median", "values", "indices")
-min = named("min", "values", "indices")
-mode = named("mode", "values", "indices")
-nanmedian = named("nanmedian", "values", "indices")
-sort = named("sort", "values", "indices")
-topk = named("topk", "values", "indices")
+aminmax = named("aminmax", "min", "max", call="aminmax(x)", shown=("1.", "3."))
+cummax = named("cummax", "values", "indices", call="cummax(x, 0)", shown=("[3., 3., 3.]", "[0, 0, 0]"))
+cummin = named("cummin", "values", "indices", call="cummin(x, 0)", shown=("[3., 1., 1.]", "[0, 1, 1]"))
+kthvalue = named("kthvalue", "values", "indices", call="kthvalue(x, 2)", shown=("2.", "2"))
+max = named("max", "values", "indices", call="max(x, 0)", shown=("3.", "0"))
+median = named("median", "values", "indices", call="median(x, 0)", shown=("2.", "2"))
+min = named("min", "values", "indices", call="min(x, 0)", shown=("1.", "1"))
+mode = named("mode", "values", "indices", call="mode(x)", shown=("1.", "1"))
+nanmedian = named("nanmedian", "values", "indices", call="nanmedian(x, 0)", shown=("2.", "2"))
+sort = named("sort", "values", "indices", call="sort(x)", shown=("[1., 2., 3.]", "[1, 2, 0]"))
+topk = named("topk", "values", "indices", call="topk(x, 2)", shown=("[3., 2.]", "[0, 2]"))

@@ -3,6 +3,7 @@
 import importlib
 
 from . import _C, ops
+from .ops.creation import construct
 
 Tensor = _C.Tensor
 Tensor.__module__ = "flambeau"
@@ -28,6 +29,15 @@ _C.device.__doc__ = """Where a tensor's memory is: a type, and an index where th
 >>> flambeau.device("cpu").type
 'cpu'
 """
+_C.Generator.__doc__ = """A stream of random numbers (MT19937), with the seeding and the numbers of torch's.
+
+Args:
+    device: "cpu", or None for the same; a RuntimeError for others.
+
+>>> g = flambeau.Generator().manual_seed(0)
+>>> flambeau.rand(2, generator=g)
+tensor([0.4963, 0.7682])
+"""
 _C.Node.__doc__ = """One recorded operation of the graph; a tensor's is its grad_fn.
 
 >>> (flambeau.ones(1, requires_grad=True) * 2).grad_fn.name()
@@ -49,6 +59,11 @@ True
 _C.OutOfMemoryError.__doc__ = """More memory was asked for than there is.
 
 >>> issubclass(flambeau.OutOfMemoryError, RuntimeError)
+True
+"""
+_C.OutOfRangeError.__doc__ = """An index or dim that is not there.
+
+>>> issubclass(flambeau.OutOfRangeError, IndexError)
 True
 """
 _C.LinAlgError.__doc__ = """A matrix that a decomposition cannot handle, a singular one for instance.
@@ -82,7 +97,7 @@ for _operator in _OPERATORS:
         _C.set_operator(_operator, getattr(ops, _operator))
 
 
-_C.set_constructor(ops.creation.construct)
+_C.set_constructor(construct)
 
 
 def _iterate(self):
@@ -151,12 +166,16 @@ def _reduce(self, protocol):
     return reduce_tensor(self)
 
 
-Tensor.__iter__ = _iterate
-Tensor.__contains__ = _contains
-Tensor.__reversed__ = _reversed
-Tensor.__repr__ = _repr
-Tensor.__format__ = _format
-Tensor.__deepcopy__ = _deepcopy
-Tensor.__reduce_ex__ = _reduce
-Tensor.__array_priority__ = 1000
-Tensor._make_subclass = staticmethod(lambda cls, data, require_grad=False: _C.make_subclass(cls, data, require_grad))
+_PROTOCOLS = {
+    "__iter__": _iterate,
+    "__contains__": _contains,
+    "__reversed__": _reversed,
+    "__repr__": _repr,
+    "__format__": _format,
+    "__deepcopy__": _deepcopy,
+    "__reduce_ex__": _reduce,
+    "__array_priority__": 1000,
+    "_make_subclass": staticmethod(lambda cls, data, require_grad=False: _C.make_subclass(cls, data, require_grad)),
+}
+for _name, _value in _PROTOCOLS.items():
+    setattr(Tensor, _name, _value)

@@ -4,12 +4,9 @@ import importlib
 import inspect
 import pkgutil
 import re
-import sys
-from pathlib import Path
 
 from mkdocs.structure.files import File
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 SECTIONS = ("Args:", "Returns:", "Raises:", "Yields:", "Note:", "Source:", "Example:", "Examples:", "Shape:")
 
 

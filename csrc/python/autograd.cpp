@@ -352,12 +352,38 @@ std::vector<Tensor> run_backward(const std::vector<Tensor>& roots, nb::list grad
 }
 
 void define_modes(nb::module_& m) {
-  m.def("is_grad_enabled", grad_enabled);
+  m.def("is_grad_enabled", grad_enabled, R"(Whether ops on this thread are recorded.
+
+>>> with flambeau.no_grad():
+...     flambeau.is_grad_enabled()
+False
+)");
   m.def("set_grad_enabled", set_grad_enabled);
-  m.def("is_inference_mode_enabled", inference_mode);
+  m.def("is_inference_mode_enabled", inference_mode, R"(Whether this thread is in inference mode.
+
+>>> with flambeau.inference_mode():
+...     flambeau.is_inference_mode_enabled()
+True
+)");
   m.def("set_inference_mode", set_inference_mode);
-  m.def("is_anomaly_enabled", autograd::anomaly_mode);
-  m.def("set_anomaly_enabled", autograd::set_anomaly_mode, nb::arg("mode"), nb::arg("check_nan") = true);
+  m.def("is_anomaly_enabled", autograd::anomaly_mode, R"(Whether anomaly detection is on; see autograd.detect_anomaly.
+
+>>> with flambeau.autograd.detect_anomaly():
+...     flambeau.is_anomaly_enabled()
+True
+)");
+  m.def("set_anomaly_enabled", autograd::set_anomaly_mode, nb::arg("mode"), nb::arg("check_nan") = true,
+        R"(Switch anomaly detection on or off; see autograd.detect_anomaly, which also switches it back.
+
+Args:
+    mode: on or off.
+    check_nan: whether a NaN in a backward pass is an error.
+
+>>> flambeau.set_anomaly_enabled(True)
+>>> flambeau.is_anomaly_enabled()
+True
+>>> flambeau.set_anomaly_enabled(False)
+)");
   m.def("push_saved_hooks", [](nb::object pack, nb::object unpack) {
     auto hooks = std::make_shared<PythonSavedHooks>();
     hooks->pack_function = pack;

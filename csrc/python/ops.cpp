@@ -128,8 +128,24 @@ void define_storages(nb::module_& m) {
 }
 
 void define_types_of(nb::module_& m) {
-  m.def("promote_types", promote);
-  m.def("can_cast", can_cast);
+  m.def("promote_types", promote, nb::arg("type1"), nb::arg("type2"),
+        R"(The smallest dtype that holds the values of both; mixed with an integer, a floating dtype stays as it is.
+
+>>> flambeau.promote_types(flambeau.int64, flambeau.float16)
+torch.float16
+>>> flambeau.promote_types(type1=flambeau.uint8, type2=flambeau.int8)
+torch.int16
+)");
+  m.def("can_cast", can_cast, nb::arg("from_"), nb::arg("to"),
+        R"(Whether results of one dtype may be written into a tensor of another: not to a lower kind of number.
+
+The kinds are, from low to high: bool, integer, floating, complex; sizes do not count.
+
+>>> flambeau.can_cast(flambeau.float64, flambeau.float16)
+True
+>>> flambeau.can_cast(from_=flambeau.float32, to=flambeau.int64)
+False
+)");
   m.def("result_type", [](const Operand& a, const Operand& b) { return result_type({&a.tensor, &b.tensor}); });
   m.def("get_default_dtype", default_dtype);
   m.def("set_default_dtype", set_default_dtype);

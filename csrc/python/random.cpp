@@ -52,9 +52,7 @@ void check_device(nb::handle device) {
 }
 
 void define_generator(nb::module_& m) {
-  nb::class_<Generator>(
-      m, "Generator", nb::is_weak_referenceable(),
-      "A stream of random numbers (MT19937), with the seeding and the numbers of torch's CPU generator.")
+  nb::class_<Generator>(m, "Generator", nb::is_weak_referenceable())
       .def(
           "__init__",
           [](Generator* self, nb::object device) {

@@ -152,7 +152,12 @@ class _VariableMeta(type):
 
 
 class Variable(metaclass=_VariableMeta):
-    """The old name of a tensor with a gradient: Variable(tensor) is the tensor."""
+    """The old name of a tensor with a gradient: Variable(tensor) is the tensor.
+
+    >>> x = flambeau.autograd.Variable(flambeau.ones(2), requires_grad=True)
+    >>> x, isinstance(x, flambeau.autograd.Variable)
+    (tensor([1., 1.], requires_grad=True), True)
+    """
 
     def __new__(cls, data, requires_grad=False):
         out = data.detach()

@@ -6,7 +6,15 @@ __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 
 class GradcheckError(RuntimeError):
-    """A derivative that is not what finite differences say."""
+    """A derivative that is not what finite differences say.
+
+    >>> x = flambeau.ones(1, dtype=flambeau.float64, requires_grad=True)
+    >>> try:
+    ...     flambeau.autograd.gradcheck(lambda x: x * x.detach(), (x,))  # half of the derivative is missing
+    ... except flambeau.autograd.GradcheckError as error:
+    ...     print(str(error).splitlines()[0])
+    Jacobian mismatch for input 0:
+    """
 
 
 def _tensors(values):

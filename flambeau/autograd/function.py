@@ -9,7 +9,23 @@ __all__ = ["Function", "FunctionCtx", "InplaceFunction", "NestedIOFunction", "on
 
 
 class FunctionCtx:
-    """What forward leaves for backward."""
+    """What forward leaves for backward.
+
+    >>> class Scale(flambeau.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x, factor):
+    ...         ctx.factor = factor  # what is not a tensor is kept as an attribute
+    ...         return x * factor
+    ...     @staticmethod
+    ...     def backward(ctx, grad):
+    ...         print(ctx.needs_input_grad)
+    ...         return grad * ctx.factor, None
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> Scale.apply(x, 3.0).sum().backward()
+    (True, False)
+    >>> x.grad
+    tensor([3., 3.])
+    """
 
     _materialize_grads = True
     _non_differentiable = ()
@@ -192,7 +208,24 @@ def _attach(ctx, node, inputs, output):
 
 
 def once_differentiable(function):
-    """Decorates a backward that cannot be differentiated itself: doing so is an error."""
+    """Decorates a backward that cannot be differentiated itself: doing so is an error.
+
+    >>> class Square(flambeau.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x
+    ...     @staticmethod
+    ...     @flambeau.autograd.function.once_differentiable
+    ...     def backward(ctx, grad):
+    ...         return 2 * ctx.saved_tensors[0] * grad
+    >>> x = flambeau.tensor(3.0, requires_grad=True)
+    >>> (first,) = flambeau.autograd.grad(Square.apply(x) ** 2, x, create_graph=True)
+    >>> first.backward()
+    Traceback (most recent call last):
+        ...
+    RuntimeError: trying to differentiate twice a function that was marked with @once_differentiable
+    """
 
     @functools.wraps(function)
     def wrapped(ctx, *grads):
@@ -222,8 +255,35 @@ class _Refuse(Function):
 
 
 class InplaceFunction(Function):
-    """A Function that may work in place; kept for old programs."""
+    """A Function that may work in place: `Function` under an old name, which may do so too.
+
+    >>> class Double(flambeau.autograd.function.InplaceFunction):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.mark_dirty(x)
+    ...         return x.mul_(2)
+    ...     @staticmethod
+    ...     def backward(ctx, grad):
+    ...         return grad * 2
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> Double.apply(x.clone()).sum().backward()
+    >>> x.grad
+    tensor([2., 2.])
+    """
 
 
 class NestedIOFunction(Function):
-    """A Function whose arguments may be nested; kept for old programs."""
+    """`Function` under an old name, for old programs; gradients flow to tensor arguments, not into nested ones.
+
+    >>> class Double(flambeau.autograd.function.NestedIOFunction):
+    ...     @staticmethod
+    ...     def forward(ctx, x, others):
+    ...         return x * 2 + others[0]
+    ...     @staticmethod
+    ...     def backward(ctx, grad):
+    ...         return grad * 2, None
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> Double.apply(x, [flambeau.ones(2)]).sum().backward()
+    >>> x.grad
+    tensor([2., 2.])
+    """

@@ -157,7 +157,14 @@ class inference_mode(_Switch):
 
 
 class set_multithreading_enabled(_Switch):
-    """Accepted for torch's sake: the backward pass runs on the calling thread, its kernels on the pool."""
+    """Accepted for torch's sake: the backward pass runs on the calling thread, its kernels on the pool.
+
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> with flambeau.autograd.set_multithreading_enabled(False):
+    ...     x.sum().backward()
+    >>> x.grad
+    tensor([1., 1.])
+    """
 
     def __init__(self, mode):
         self.mode = mode

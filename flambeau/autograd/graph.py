@@ -41,7 +41,13 @@ class NodeHandle(_Handle):
 
 
 class GradientEdge(namedtuple("GradientEdge", ("node", "output_nr"))):
-    """Where a gradient goes: a node, and which of its outputs."""
+    """Where a gradient goes: a node, and which of its outputs.
+
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> edge = flambeau.autograd.graph.get_gradient_edge(x * 2)
+    >>> edge.node.name(), edge.output_nr
+    ('MulBackward0', 0)
+    """
 
     __slots__ = ()
 
@@ -78,14 +84,31 @@ class saved_tensors_hooks:
 
 
 class save_on_cpu(saved_tensors_hooks):
-    """Saved tensors are moved to the CPU, where they are already."""
+    """Saved tensors are moved to the CPU, where they are already.
+
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> with flambeau.autograd.graph.save_on_cpu():
+    ...     y = x * x
+    >>> y.sum().backward()
+    >>> x.grad
+    tensor([2., 2.])
+    """
 
     def __init__(self, pin_memory=False, device_type="cuda"):
         super().__init__(lambda tensor: tensor, lambda packed: packed)
 
 
 class disable_saved_tensors_hooks:
-    """Inside, saved_tensors_hooks may not be used."""
+    """Inside, saved_tensors_hooks may not be used: a RuntimeError with the given message.
+
+    >>> identity = lambda tensor: tensor
+    >>> with flambeau.autograd.graph.disable_saved_tensors_hooks("not in this block"):
+    ...     with flambeau.autograd.graph.saved_tensors_hooks(identity, identity):
+    ...         pass
+    Traceback (most recent call last):
+        ...
+    RuntimeError: not in this block
+    """
 
     def __init__(self, error_message):
         self.message = error_message
@@ -104,7 +127,20 @@ class disable_saved_tensors_hooks:
 
 
 def register_multi_grad_hook(tensors, fn, *, mode="all"):
-    """Call fn once the gradients of several tensors are there: with the list of them ("all"), or with the first ("any")."""
+    """Call fn once the gradients of several tensors are there: with the list of them, or with the first.
+
+    Args:
+        tensors: a sequence; those that require no gradient give None in the list.
+        fn: called once in each backward pass.
+        mode: "all" (the list) or "any" (the first); a ValueError for others.
+    Returns: a handle, whose remove() ends it.
+
+    >>> x, y = flambeau.ones(1, requires_grad=True), flambeau.ones(1, requires_grad=True)
+    >>> handle = flambeau.autograd.graph.register_multi_grad_hook([x, y], print)
+    >>> (2 * x + 3 * y).backward()
+    [tensor([2.]), tensor([3.])]
+    >>> handle.remove()
+    """
     if mode not in ("all", "any"):
         raise ValueError(f"[register_multi_grad_hook] mode must be 'all' or 'any', got {mode!r}")
     grads, wanted = {}, [t for t in tensors if t.requires_grad]

@@ -44,6 +44,16 @@ def multi_head_attention_forward(
 
     Returns:
         The result (L, N, E) and the weights or None.
+
+    Example::
+
+        >>> x, layer = flambeau.ones(3, 1, 4), flambeau.nn.MultiheadAttention(4, 2)
+        >>> projections = layer.in_proj_weight, layer.in_proj_bias
+        >>> output, weights = flambeau.nn.functional.multi_head_attention_forward(
+        ...     x, x, x, 4, 2, *projections, None, None, False, 0.0, layer.out_proj.weight, layer.out_proj.bias
+        ... )
+        >>> output.shape, weights.shape
+        (torch.Size([3, 1, 4]), torch.Size([1, 3, 3]))
     """
     single = query.dim() == 2
     if query.dim() not in (2, 3) or key.dim() != query.dim() or value.dim() != query.dim():

@@ -7,7 +7,13 @@ __all__ = ["SDPBackend", "sdpa_kernel"]
 
 
 class SDPBackend(enum.IntEnum):
-    """The ways that torch knows."""
+    """The ways that torch knows.
+
+    Example::
+
+        >>> flambeau.nn.attention.SDPBackend.MATH.value
+        0
+    """
 
     ERROR = -1
     MATH = 0

@@ -68,3 +68,8 @@ for _family in ops.FAMILIES:
         if _name not in __all__:
             globals()[_name] = getattr(_module, _name)
             __all__.append(_name)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a checker cannot compute the names
+
+    def __getattr__(name): ...

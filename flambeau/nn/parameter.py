@@ -106,7 +106,7 @@ class UninitializedTensorMixin:
     `materialize(shape)`.
     """
 
-    cls_to_become = None
+    cls_to_become: type | None = None
 
     def materialize(self, shape, device=None, dtype=None):
         """Turns it in place into an ordinary, uninitialised tensor of the given shape."""

@@ -45,3 +45,8 @@ for _family in FAMILIES:
     for _name in _module.__all__:
         globals()[_name] = getattr(_module, _name)
     __all__ += _module.__all__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a checker cannot compute the names
+
+    def __getattr__(name): ...

@@ -507,7 +507,12 @@ def softsign(input):
 
 
 def tanh(input):
-    """The hyperbolic tangent of each element, as flambeau.tanh."""
+    """The hyperbolic tangent of each element, as flambeau.tanh.
+
+    Example:
+        >>> flambeau.nn.functional.tanh(flambeau.tensor([-1.0, 0.5]))
+        tensor([-0.7616,  0.4621])
+    """
     return _C.tanh(input)
 
 
@@ -551,42 +556,98 @@ def threshold(input, threshold, value, inplace=False):
 
 
 def celu_(input, alpha=1.0):
-    """`celu` in place."""
+    """`celu` in place.
+
+    Example:
+        >>> x = flambeau.tensor([-1.0, 3.0])
+        >>> _ = flambeau.nn.functional.celu_(x)
+        >>> x
+        tensor([-0.6321,  3.0000])
+    """
     return celu(input, alpha, inplace=True)
 
 
 def elu_(input, alpha=1.0):
-    """`elu` in place."""
+    """`elu` in place.
+
+    Example:
+        >>> x = flambeau.tensor([-1.0, 3.0])
+        >>> _ = flambeau.nn.functional.elu_(x, 0.5)
+        >>> x
+        tensor([-0.3161,  3.0000])
+    """
     return elu(input, alpha, inplace=True)
 
 
 def hardtanh_(input, min_val=-1.0, max_val=1.0):
-    """`hardtanh` in place."""
+    """`hardtanh` in place.
+
+    Example:
+        >>> x = flambeau.tensor([-2.0, 0.5])
+        >>> _ = flambeau.nn.functional.hardtanh_(x)
+        >>> x
+        tensor([-1.0000,  0.5000])
+    """
     return hardtanh(input, min_val, max_val, inplace=True)
 
 
 def leaky_relu_(input, negative_slope=0.01):
-    """`leaky_relu` in place."""
+    """`leaky_relu` in place.
+
+    Example:
+        >>> x = flambeau.tensor([-1.0, 3.0])
+        >>> _ = flambeau.nn.functional.leaky_relu_(x, 0.1)
+        >>> x
+        tensor([-0.1000,  3.0000])
+    """
     return leaky_relu(input, negative_slope, inplace=True)
 
 
 def relu_(input):
-    """`relu` in place."""
+    """`relu` in place.
+
+    Example:
+        >>> x = flambeau.tensor([-1.0, 3.0])
+        >>> _ = flambeau.nn.functional.relu_(x)
+        >>> x
+        tensor([0., 3.])
+    """
     return relu(input, inplace=True)
 
 
 def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
-    """`rrelu` in place."""
+    """`rrelu` in place.
+
+    Example:
+        >>> x = flambeau.tensor([-1.0, 3.0])
+        >>> _ = flambeau.nn.functional.rrelu_(x)
+        >>> x
+        tensor([-0.2292,  3.0000])
+    """
     return rrelu(input, lower, upper, training, inplace=True)
 
 
 def selu_(input):
-    """`selu` in place."""
+    """`selu` in place.
+
+    Example:
+        >>> x = flambeau.tensor([-1.0, 3.0])
+        >>> _ = flambeau.nn.functional.selu_(x)
+        >>> x
+        tensor([-1.1113,  3.1521])
+    """
     return selu(input, inplace=True)
 
 
 def threshold_(input, threshold, value):
-    """`threshold` in place."""
+    """`threshold` in place.
+
+    Example:
+        >>> x = flambeau.tensor([-1.0, 3.0])
+        >>> _ = flambeau.nn.functional.threshold_(x, 0.0, -5.0)
+        >>> x
+        tensor([-5.,  3.])
+    """
     return _C.threshold_(input, threshold, value)
 
 

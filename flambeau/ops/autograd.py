@@ -55,7 +55,12 @@ def detach(input):
 
 
 def detach_(input):
-    """Take this tensor itself out of the graph: it becomes a leaf that requires no gradient."""
+    """Take this tensor itself out of the graph: it becomes a leaf that requires no gradient.
+
+    >>> x = flambeau.ones(2, requires_grad=True) * 2
+    >>> x.detach_().requires_grad, x.is_leaf
+    (False, True)
+    """
     return _C.detach_(input)
 
 

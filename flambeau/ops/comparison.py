@@ -544,7 +544,7 @@ _PREDICATES = ("isfinite", "isinf", "isnan", "isneginf", "isposinf")
 _COMPARISONS = ("eq", "ge", "gt", "le", "lt", "ne", "logical_and", "logical_or", "logical_xor")
 _BITS = ("bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor")
 _IN_PLACE = {"greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "not_equal": "ne"}
-METHODS = [
+METHODS: list[str | tuple[str, object]] = [
     *_COMPARISONS,
     *_BITS,
     *_IN_PLACE,

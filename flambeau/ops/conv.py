@@ -13,7 +13,6 @@ __all__ = [
     "convolution",
 ]
 FUNCTIONAL = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
-METHODS = []
 
 
 def _padding(op, padding):

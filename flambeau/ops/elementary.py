@@ -879,7 +879,16 @@ _SHORT = {
     "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
     "arctanh": "atanh", "fix": "trunc", "negative": "neg",
 }  # fmt: skip
-METHODS = ["angle", "conj_physical", "deg2rad", "positive", "rad2deg", "round", "signbit", "square"]
+METHODS: list[str | tuple[str, object]] = [
+    "angle",
+    "conj_physical",
+    "deg2rad",
+    "positive",
+    "rad2deg",
+    "round",
+    "signbit",
+    "square",
+]
 METHODS += [("round_", _round_), ("deg2rad_", _deg2rad_), ("rad2deg_", _rad2deg_)]
 METHODS += [("square_", _C.as_method(_C.square_)), ("conj_physical_", _C.as_method(_C.conj__))]
 METHODS += [(name, _C.as_method(getattr(_C, name))) for name in _PLAIN]

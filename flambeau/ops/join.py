@@ -14,7 +14,6 @@ __all__ = [
     "stack",
     "vstack",
 ]
-METHODS = []
 
 
 def _sequence(op, tensors):

@@ -6,7 +6,6 @@ __all__ = [
     "channel_shuffle", "constant_pad_nd", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle",
 ]  # fmt: skip
 FUNCTIONAL = ["channel_shuffle", "fold", "native_channel_shuffle", "pad", "pixel_shuffle", "pixel_unshuffle", "unfold"]
-METHODS = []
 
 
 def constant_pad_nd(input, pad, value=0):

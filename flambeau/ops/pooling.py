@@ -16,7 +16,6 @@ FUNCTIONAL = [
     "fractional_max_pool2d_with_indices", "fractional_max_pool3d_with_indices", "max_pool1d_with_indices",
     "max_pool2d_with_indices", "max_pool3d_with_indices",
 ]  # fmt: skip
-METHODS = []
 
 
 def _max_pool(op, dims, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
@@ -500,13 +499,22 @@ def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_siz
 
 
 def _with_indices(pool):
-    """The form of a pooling that always returns (values, indices)."""
+    """The form of a pooling that always returns (values, indices); its example finds the last of 3 x 3 ... elements."""
+    family, dims = pool.__name__.partition("_")[0], int(pool.__name__[-2])
+    shape, last = (1, *[3] * dims), 3**dims - 1
+    window = {"adaptive": "1", "fractional": "2, output_size=1", "max": "3"}[family]
+    left, right = "tensor(" + "[" * len(shape), "]" * len(shape) + ")"
 
     def pooled(*args, **kwargs):
         return pool(*args, **{**kwargs, "return_indices": True})
 
     pooled.__name__ = pooled.__qualname__ = f"{pool.__name__}_with_indices"
-    pooled.__doc__ = f"`{pool.__name__}` with return_indices=True: (values, indices)."
+    pooled.__doc__ = f"""`{pool.__name__}` with return_indices=True: (values, indices).
+
+    >>> x = flambeau.arange({last + 1}.0).reshape{shape}
+    >>> flambeau.nn.functional.{pooled.__name__}(x, {window})
+    ({left}{last}.{right}, {left}{last}{right})
+    """
     return pooled
 
 

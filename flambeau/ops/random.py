@@ -24,7 +24,7 @@ FUNCTIONAL = [
     "rrelu",
     "rrelu_",
 ]  # fmt: skip
-METHODS = ["bernoulli", "multinomial"]
+METHODS: list[str | tuple[str, object]] = ["bernoulli", "multinomial"]
 
 Generator = _C.Generator
 Generator.__module__ = "flambeau"

@@ -447,7 +447,7 @@ def _mvlgamma_(self, p):
 
 
 _PLAIN = ("digamma", "erf", "erfc", "erfinv", "i0", "lgamma", "sinc")
-METHODS = [
+METHODS: list[str | tuple[str, object]] = [
     "logit",
     "mvlgamma",
     ("logit_", _logit_),

@@ -41,6 +41,11 @@ def _copy_of(name, view):
 for _name, _view in _VIEWS.items():
     globals()[f"{_name}_copy"] = _copy_of(_name, _view)
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a checker cannot compute the names
+
+    def __getattr__(name): ...
+
 
 def alias_copy(input, *, out=None):
     """A copy of a tensor.

@@ -17,7 +17,7 @@ __all__ = [
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C  # of the format before the zip archives
 PROTOCOL_VERSION = 1001
 
-_safe = {}
+_safe: dict = {}
 
 
 def _is_path(f):

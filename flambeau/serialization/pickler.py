@@ -4,6 +4,7 @@ import pickle
 import struct
 import sys
 import types
+from typing import ClassVar
 
 import flambeau
 from flambeau.serialization import memory
@@ -78,7 +79,7 @@ class TorchPickler(pickle._Pickler):
         storages: filled with the storages met; given again for a second pass if offsets changed.
     """
 
-    dispatch = pickle._Pickler.dispatch.copy()
+    dispatch: ClassVar[dict] = pickle._Pickler.dispatch.copy()
 
     def __init__(self, file, protocol, storages):
         super().__init__(file, protocol)

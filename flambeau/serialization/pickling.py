@@ -6,7 +6,8 @@ import flambeau
 from flambeau import _C
 from flambeau.serialization import memory
 
-_memories = weakref.WeakValueDictionary()  # by storage: one object per storage, as long as a pickler remembers it
+# by storage: one object per storage, as long as a pickler remembers it
+_memories: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
 
 class Memory:

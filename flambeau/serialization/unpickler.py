@@ -189,8 +189,8 @@ _ALIASES = {
     "cdouble": "complex128",
     "chalf": "complex32",
 }
-_GLOBALS = {}
-_CALLS = {}
+_GLOBALS: dict = {}
+_CALLS: dict = {}
 
 
 def _fill_tables():

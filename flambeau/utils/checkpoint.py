@@ -10,7 +10,19 @@ __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
 
 
 class CheckpointError(RuntimeError):
-    """The second run of a checkpointed function differs from the first."""
+    """The second run of a checkpointed function differs from the first.
+
+    >>> runs = []
+    >>> def changing(x):
+    ...     runs.append(x)
+    ...     return x.exp().exp() if len(runs) == 1 else x.exp()
+    >>> y = flambeau.utils.checkpoint.checkpoint(changing, flambeau.ones(1, requires_grad=True), use_reentrant=False)
+    >>> try:
+    ...     y.backward()
+    ... except flambeau.utils.checkpoint.CheckpointError as error:
+    ...     print(len(runs))
+    2
+    """
 
 
 class _Enough(Exception):

@@ -1,18 +1,19 @@
 """Calling a module, with and without hooks."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from flambeau.utils.hooks import RemovableHandle
 
 # One flag for the whole process: until somebody registers a hook, a call of a module is a call of its forward.
 _hooks_in_use = False
 
-_global_forward_hooks = OrderedDict()
-_global_forward_hooks_with_kwargs = OrderedDict()
-_global_forward_hooks_always_called = OrderedDict()
-_global_forward_pre_hooks = OrderedDict()
-_global_backward_hooks = OrderedDict()
-_global_backward_pre_hooks = OrderedDict()
+_global_forward_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_forward_hooks_with_kwargs: OrderedDict[int, Callable] = OrderedDict()
+_global_forward_hooks_always_called: OrderedDict[int, Callable] = OrderedDict()
+_global_forward_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_backward_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_backward_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
 _global_is_full_backward_hook = None
 
 # A module's hook dictionaries are made when they are first asked for.
@@ -25,7 +26,7 @@ HOOK_DICTIONARIES = (
     "_backward_hooks",
     "_backward_pre_hooks",
 )
-_NONE = {}
+_NONE: dict = {}
 
 
 def use_hooks():
@@ -288,13 +289,32 @@ def _call_the_rest(module, args, kwargs, called):
 
 
 def register_module_forward_pre_hook(hook):
-    """Runs `hook(module, args)` before the `forward` of every module; returns a removable handle."""
+    """Runs `hook(module, args)` before the `forward` of every module; returns a removable handle.
+
+    Example::
+
+        >>> handle = flambeau.nn.modules.module.register_module_forward_pre_hook(lambda module, args: (args[0] * 2,))
+        >>> flambeau.nn.ReLU()(flambeau.ones(2))
+        tensor([2., 2.])
+        >>> handle.remove()
+    """
     use_hooks()
     return register(_global_forward_pre_hooks, hook)
 
 
 def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
-    """Runs `hook(module, args, output)` after the `forward` of every module; returns a removable handle."""
+    """Runs `hook(module, args, output)` after the `forward` of every module; returns a removable handle.
+
+    Example::
+
+        >>> handle = flambeau.nn.modules.module.register_module_forward_hook(lambda module, args, output: print(module))
+        >>> _ = flambeau.nn.Sequential(flambeau.nn.ReLU())(flambeau.ones(2))
+        ReLU()
+        Sequential(
+          (0): ReLU()
+        )
+        >>> handle.remove()
+    """
     use_hooks()
     marks = [_global_forward_hooks_with_kwargs] if with_kwargs else []
     if always_call:
@@ -303,18 +323,46 @@ def register_module_forward_hook(hook, *, with_kwargs=False, always_call=False):
 
 
 def register_module_full_backward_pre_hook(hook):
-    """Runs `hook(module, grad_output)` before the gradients of every module; returns a removable handle."""
+    """Runs `hook(module, grad_output)` before the gradients of every module; returns a removable handle.
+
+    Example::
+
+        >>> handle = flambeau.nn.modules.module.register_module_full_backward_pre_hook(lambda module, grad: print(grad))
+        >>> flambeau.nn.ReLU()(flambeau.ones(2, requires_grad=True)).sum().backward()
+        (tensor([1., 1.]),)
+        >>> handle.remove()
+    """
     use_hooks()
     return register(_global_backward_pre_hooks, hook)
 
 
 def register_module_full_backward_hook(hook):
-    """Runs `hook(module, grad_input, grad_output)` for every module; returns a removable handle."""
+    """Runs `hook(module, grad_input, grad_output)` for every module; returns a removable handle.
+
+    Example::
+
+        >>> handle = flambeau.nn.modules.module.register_module_full_backward_hook(lambda *arguments: print(arguments))
+        >>> flambeau.nn.ReLU()(flambeau.ones(2, requires_grad=True)).sum().backward()
+        (ReLU(), (tensor([1., 1.]),), (tensor([1., 1.]),))
+        >>> handle.remove()
+    """
     return _register_global_backward(hook, True)
 
 
 def register_module_backward_hook(hook):
-    """The older form of `register_module_full_backward_hook`."""
+    """The older form of `register_module_full_backward_hook`.
+
+    Raises:
+        RuntimeError: if the other form was used before in this process, even if that hook was removed.
+
+    Example::
+
+        >>> handle = flambeau.nn.modules.module.register_module_backward_hook(lambda *arguments: print(arguments))
+        >>> layer = flambeau.nn.ReLU()
+        >>> layer(flambeau.ones(2, requires_grad=True)).sum().backward()
+        (ReLU(), (tensor([1., 1.]),), (tensor([1., 1.]),))
+        >>> handle.remove()
+    """
     return _register_global_backward(hook, False)
 
 

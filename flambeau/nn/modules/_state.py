@@ -12,7 +12,7 @@ from ._hooks import hook_dictionary, register
 from ._registry import children_of
 
 _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
-_NONE = {}
+_NONE: dict = {}
 
 
 class _IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):

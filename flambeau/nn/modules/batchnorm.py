@@ -317,7 +317,14 @@ class SyncBatchNorm(_BatchNorm):
 
 
 class LazyBatchNorm1d(_LazyNormBase, _BatchNorm):
-    """A `BatchNorm1d` whose num_features is taken from the first input."""
+    """A `BatchNorm1d` whose num_features is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyBatchNorm1d()
+        >>> layer(flambeau.ones(2, 3, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4]), 3)
+    """
 
     cls_to_become = BatchNorm1d
 
@@ -326,7 +333,14 @@ class LazyBatchNorm1d(_LazyNormBase, _BatchNorm):
 
 
 class LazyBatchNorm2d(_LazyNormBase, _BatchNorm):
-    """A `BatchNorm2d` whose num_features is taken from the first input."""
+    """A `BatchNorm2d` whose num_features is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyBatchNorm2d()
+        >>> layer(flambeau.ones(2, 3, 4, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4, 4]), 3)
+    """
 
     cls_to_become = BatchNorm2d
 
@@ -335,7 +349,14 @@ class LazyBatchNorm2d(_LazyNormBase, _BatchNorm):
 
 
 class LazyBatchNorm3d(_LazyNormBase, _BatchNorm):
-    """A `BatchNorm3d` whose num_features is taken from the first input."""
+    """A `BatchNorm3d` whose num_features is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyBatchNorm3d()
+        >>> layer(flambeau.ones(2, 3, 4, 4, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4, 4, 4]), 3)
+    """
 
     cls_to_become = BatchNorm3d
 

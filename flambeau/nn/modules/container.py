@@ -34,7 +34,15 @@ def _name_at(module, index):
 
 
 class Container(Module):
-    """A module with the given submodules by name (an old name; prefer ModuleDict)."""
+    """A module with the given submodules by name (an old name; prefer ModuleDict).
+
+    Example::
+
+        >>> flambeau.nn.Container(first=flambeau.nn.ReLU())
+        Container(
+          (first): ReLU()
+        )
+    """
 
     def __init__(self, **kwargs):
         super().__init__()

@@ -517,7 +517,14 @@ class _LazyConvTransposeNd(_LazyConvXdMixin):
 
 
 class LazyConv1d(_LazyConvNd, Conv1d):
-    """A `Conv1d` whose in_channels is taken from the first input."""
+    """A `Conv1d` whose in_channels is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyConv1d(8, 3)
+        >>> layer(flambeau.ones(1, 3, 5)).shape, layer.in_channels
+        (torch.Size([1, 8, 3]), 3)
+    """
 
     cls_to_become = Conv1d
 
@@ -536,24 +543,52 @@ class LazyConv2d(_LazyConvNd, Conv2d):
 
 
 class LazyConv3d(_LazyConvNd, Conv3d):
-    """A `Conv3d` whose in_channels is taken from the first input."""
+    """A `Conv3d` whose in_channels is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyConv3d(8, 3)
+        >>> layer(flambeau.ones(1, 3, 5, 5, 5)).shape, layer.in_channels
+        (torch.Size([1, 8, 3, 3, 3]), 3)
+    """
 
     cls_to_become = Conv3d
 
 
 class LazyConvTranspose1d(_LazyConvTransposeNd, ConvTranspose1d):
-    """A `ConvTranspose1d` whose in_channels is taken from the first input."""
+    """A `ConvTranspose1d` whose in_channels is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyConvTranspose1d(8, 3)
+        >>> layer(flambeau.ones(1, 3, 4)).shape, layer.in_channels
+        (torch.Size([1, 8, 6]), 3)
+    """
 
     cls_to_become = ConvTranspose1d
 
 
 class LazyConvTranspose2d(_LazyConvTransposeNd, ConvTranspose2d):
-    """A `ConvTranspose2d` whose in_channels is taken from the first input."""
+    """A `ConvTranspose2d` whose in_channels is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyConvTranspose2d(8, 3)
+        >>> layer(flambeau.ones(1, 3, 4, 4)).shape, layer.in_channels
+        (torch.Size([1, 8, 6, 6]), 3)
+    """
 
     cls_to_become = ConvTranspose2d
 
 
 class LazyConvTranspose3d(_LazyConvTransposeNd, ConvTranspose3d):
-    """A `ConvTranspose3d` whose in_channels is taken from the first input."""
+    """A `ConvTranspose3d` whose in_channels is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyConvTranspose3d(8, 3)
+        >>> layer(flambeau.ones(1, 3, 4, 4, 4)).shape, layer.in_channels
+        (torch.Size([1, 8, 6, 6, 6]), 3)
+    """
 
     cls_to_become = ConvTranspose3d

@@ -54,6 +54,17 @@ class Dropout1d(_DropoutNd):
     Args:
         p: probability of a channel to become 0.
         inplace: change the input itself.
+
+    Shape:
+        (N, C, L) or (C, L), both ways.
+
+    Example::
+
+        >>> _ = flambeau.manual_seed(0)
+        >>> flambeau.nn.Dropout1d()(flambeau.ones(3, 2))
+        tensor([[0., 0.],
+                [0., 0.],
+                [2., 2.]])
     """
 
     def forward(self, input):
@@ -66,6 +77,17 @@ class Dropout2d(_DropoutNd):
     Args:
         p: probability of a channel to become 0.
         inplace: change the input itself.
+
+    Shape:
+        (N, C, H, W) or (N, C, L), both ways.
+
+    Example::
+
+        >>> _ = flambeau.manual_seed(0)
+        >>> flambeau.nn.Dropout2d()(flambeau.ones(1, 3, 1, 2))[0, :, 0]
+        tensor([[0., 0.],
+                [0., 0.],
+                [2., 2.]])
     """
 
     def forward(self, input):
@@ -78,6 +100,17 @@ class Dropout3d(_DropoutNd):
     Args:
         p: probability of a channel to become 0.
         inplace: change the input itself.
+
+    Shape:
+        (N, C, D, H, W) or (C, D, H, W), both ways.
+
+    Example::
+
+        >>> _ = flambeau.manual_seed(0)
+        >>> flambeau.nn.Dropout3d()(flambeau.ones(1, 3, 1, 1, 2))[0, :, 0, 0]
+        tensor([[0., 0.],
+                [0., 0.],
+                [2., 2.]])
     """
 
     def forward(self, input):
@@ -90,6 +123,15 @@ class AlphaDropout(_DropoutNd):
     Args:
         p: probability of an element to be dropped.
         inplace: change the input itself.
+
+    Shape:
+        any, both ways.
+
+    Example::
+
+        >>> _ = flambeau.manual_seed(0)
+        >>> flambeau.nn.AlphaDropout()(flambeau.zeros(4))
+        tensor([-0.7792, -0.7792,  0.7792, -0.7792])
     """
 
     def forward(self, input):
@@ -102,6 +144,17 @@ class FeatureAlphaDropout(_DropoutNd):
     Args:
         p: probability of a channel to be dropped.
         inplace: change the input itself.
+
+    Shape:
+        (N, C, *), both ways.
+
+    Example::
+
+        >>> _ = flambeau.manual_seed(0)
+        >>> flambeau.nn.FeatureAlphaDropout()(flambeau.zeros(1, 3, 2))
+        tensor([[[-0.7792, -0.7792],
+                 [-0.7792, -0.7792],
+                 [ 0.7792,  0.7792]]])
     """
 
     def forward(self, input):

@@ -168,21 +168,42 @@ class InstanceNorm3d(_InstanceNorm):
 
 
 class LazyInstanceNorm1d(_LazyNormBase, _InstanceNorm):
-    """An `InstanceNorm1d` whose num_features is taken from the first input."""
+    """An `InstanceNorm1d` whose num_features is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyInstanceNorm1d()
+        >>> layer(flambeau.ones(2, 3, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4]), 3)
+    """
 
     cls_to_become = InstanceNorm1d
     dims = 2
 
 
 class LazyInstanceNorm2d(_LazyNormBase, _InstanceNorm):
-    """An `InstanceNorm2d` whose num_features is taken from the first input."""
+    """An `InstanceNorm2d` whose num_features is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyInstanceNorm2d()
+        >>> layer(flambeau.ones(2, 3, 4, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4, 4]), 3)
+    """
 
     cls_to_become = InstanceNorm2d
     dims = 3
 
 
 class LazyInstanceNorm3d(_LazyNormBase, _InstanceNorm):
-    """An `InstanceNorm3d` whose num_features is taken from the first input."""
+    """An `InstanceNorm3d` whose num_features is taken from the first input.
+
+    Example::
+
+        >>> layer = flambeau.nn.LazyInstanceNorm3d()
+        >>> layer(flambeau.ones(2, 3, 4, 4, 4)).shape, layer.num_features
+        (torch.Size([2, 3, 4, 4, 4]), 3)
+    """
 
     cls_to_become = InstanceNorm3d
     dims = 4

@@ -18,7 +18,7 @@ class LazyModuleMixin:
         (torch.Size([2, 3]), Linear(in_features=5, out_features=3, bias=True))
     """
 
-    cls_to_become = None
+    cls_to_become: type | None = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -98,7 +98,14 @@ class NLLLoss(_WeightedLoss):
 
 
 class NLLLoss2d(NLLLoss):
-    """The old name of `NLLLoss` for images."""
+    """The old name of `NLLLoss` for images.
+
+    Example::
+
+        >>> scores = flambeau.tensor([[[[-1.0]], [[-0.5]]]])  # (N, C, H, W)
+        >>> flambeau.nn.NLLLoss2d()(scores, flambeau.tensor([[[1]]]))
+        tensor(0.5000)
+    """
 
 
 class PoissonNLLLoss(_Loss):

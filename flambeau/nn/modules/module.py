@@ -1,6 +1,7 @@
 """Module, the base of every layer and model."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from flambeau import Tensor
 
@@ -33,9 +34,9 @@ __all__ = [
 ]
 
 _REGISTRIES = ("_parameter_names", "_buffer_names", "_module_names")
-_global_parameter_registration_hooks = OrderedDict()
-_global_buffer_registration_hooks = OrderedDict()
-_global_module_registration_hooks = OrderedDict()
+_global_parameter_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_buffer_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_module_registration_hooks: OrderedDict[int, Callable] = OrderedDict()
 
 
 def _forward_unimplemented(self, *input):
@@ -335,15 +336,50 @@ def _indent(text):
 
 
 def register_module_parameter_registration_hook(hook):
-    """Runs `hook(module, name, param)` whenever a parameter is registered; what it returns replaces it."""
+    """Runs `hook(module, name, param)` whenever a parameter is registered; what it returns replaces it.
+
+    Example::
+
+        >>> def hook(module, name, param):
+        ...     print(name)
+        >>> handle = flambeau.nn.modules.module.register_module_parameter_registration_hook(hook)
+        >>> layer = flambeau.nn.Linear(2, 3)
+        weight
+        bias
+        >>> handle.remove()
+    """
     return register(_global_parameter_registration_hooks, hook)
 
 
 def register_module_buffer_registration_hook(hook):
-    """Runs `hook(module, name, buffer)` whenever a buffer is registered; what it returns replaces it."""
+    """Runs `hook(module, name, buffer)` whenever a buffer is registered; what it returns replaces it.
+
+    Example::
+
+        >>> def hook(module, name, buffer):
+        ...     print(name)
+        >>> handle = flambeau.nn.modules.module.register_module_buffer_registration_hook(hook)
+        >>> layer = flambeau.nn.BatchNorm1d(2)
+        running_mean
+        running_var
+        num_batches_tracked
+        >>> handle.remove()
+    """
     return register(_global_buffer_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook):
-    """Runs `hook(module, name, submodule)` whenever a submodule is registered; what it returns replaces it."""
+    """Runs `hook(module, name, submodule)` whenever a submodule is registered; what it returns replaces it.
+
+    Example::
+
+        >>> def hook(module, name, submodule):
+        ...     return flambeau.nn.Tanh()
+        >>> handle = flambeau.nn.modules.module.register_module_module_registration_hook(hook)
+        >>> flambeau.nn.Sequential(flambeau.nn.ReLU())
+        Sequential(
+          (0): Tanh()
+        )
+        >>> handle.remove()
+    """
     return register(_global_module_registration_hooks, hook)

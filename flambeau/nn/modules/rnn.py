@@ -28,6 +28,13 @@ class RNNBase(Module):
     Args:
         mode: "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size: see `LSTM`.
+
+    Example::
+
+        >>> flambeau.nn.RNNBase("GRU", 10, 20).weight_ih_l0.shape
+        torch.Size([60, 10])
+        >>> isinstance(flambeau.nn.GRU(10, 20), flambeau.nn.RNNBase)
+        True
     """
 
     def __init__(
@@ -375,6 +382,15 @@ class RNNCellBase(Module):
     Args:
         input_size, hidden_size, bias: see `LSTMCell`.
         num_chunks: number of gates.
+
+    Example::
+
+        >>> class Sum(flambeau.nn.RNNCellBase):
+        ...     def forward(self, x, h):
+        ...         return x @ self.weight_ih.T + h @ self.weight_hh.T
+        >>> cell = Sum(10, 20, bias=False, num_chunks=1)
+        >>> cell, cell(flambeau.ones(3, 10), flambeau.zeros(3, 20)).shape
+        (Sum(10, 20, bias=False), torch.Size([3, 20]))
     """
 
     def __init__(self, input_size, hidden_size, bias, num_chunks, device=None, dtype=None):

@@ -59,6 +59,14 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
         max_norm: the limit.
         total_norm: a tensor (), the norm of the gradients.
         foreach: accepted.
+
+    Example::
+
+        >>> w = flambeau.nn.Parameter(flambeau.zeros(2))
+        >>> w.grad = flambeau.tensor([3.0, 4.0])
+        >>> flambeau.nn.utils.clip_grads_with_norm_(w, 1.0, flambeau.tensor(5.0))
+        >>> w.grad
+        tensor([0.6000, 0.8000])
     """
     grads = [p.grad for p in _listed(parameters) if p.grad is not None]
     if not grads:
@@ -97,7 +105,20 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 
 
 def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
-    """The old name of `clip_grad_norm_`."""
+    """The old name of `clip_grad_norm_`.
+
+    Example::
+
+        >>> import warnings
+        >>> w = flambeau.nn.Parameter(flambeau.zeros(1))
+        >>> w.grad = flambeau.tensor([10.0])
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always")
+        ...     flambeau.nn.utils.clip_grad_norm(w, 1.0)
+        tensor(10.)
+        >>> caught[0].category.__name__
+        'FutureWarning'
+    """
     warnings.warn(
         "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
         FutureWarning,

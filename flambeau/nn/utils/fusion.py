@@ -17,7 +17,28 @@ def _scale_and_shift(bias, mean, variance, eps, weight, shift):
 
 
 def fuse_conv_bn_weights(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, transpose=False):
-    """(weight, bias) of a convolution followed by a batch normalisation."""
+    """(weight, bias) of a convolution followed by a batch normalisation.
+
+    `s = bn_w / sqrt(bn_rv + bn_eps), weight = conv_w * s, bias = (conv_b - bn_rm) * s + bn_b`, s for each channel out
+
+    Args:
+        conv_w, conv_b: (C, ...) or, with transpose, (..., C, *), and (C) or None.
+        bn_rm, bn_rv, bn_w, bn_b: the running mean and variance, weight and bias, (C) each; None for weight 1, bias 0.
+        bn_eps: added to the variance.
+        transpose: whether the weight is that of a transposed convolution.
+
+    Returns:
+        Two parameters.
+
+    Example::
+
+        >>> mean, variance = flambeau.tensor([1.0]), flambeau.tensor([4.0])
+        >>> weight, bias = flambeau.nn.utils.fuse_conv_bn_weights(
+        ...     flambeau.ones(1, 1, 2), flambeau.zeros(1), mean, variance, 0.0, flambeau.ones(1), flambeau.zeros(1)
+        ... )
+        >>> weight.tolist(), bias.tolist()
+        ([[[0.5, 0.5]]], [-0.5])
+    """
     scale, bias = _scale_and_shift(conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
     shape = [1, -1] if transpose else [-1, 1]
     weight = conv_w * scale.reshape(shape + [1] * (conv_w.dim() - 2))
@@ -49,13 +70,43 @@ def fuse_conv_bn_eval(conv, bn, transpose=False):
 
 
 def fuse_linear_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b):
-    """(weight, bias) of a linear layer followed by a batch normalisation."""
+    """(weight, bias) of a linear layer followed by a batch normalisation; see `fuse_conv_bn_weights`.
+
+    Args:
+        linear_w, linear_b: (O, I), and (O) or None.
+        bn_rm, bn_rv, bn_w, bn_b: the running mean and variance, weight and bias, (O) each; None for weight 1, bias 0.
+        bn_eps: added to the variance.
+
+    Returns:
+        Two parameters.
+
+    Example::
+
+        >>> mean, variance = flambeau.tensor([1.0]), flambeau.tensor([4.0])
+        >>> weight, bias = flambeau.nn.utils.fuse_linear_bn_weights(
+        ...     flambeau.ones(1, 2), flambeau.zeros(1), mean, variance, 0.0, flambeau.ones(1), flambeau.zeros(1)
+        ... )
+        >>> weight.tolist(), bias.tolist()
+        ([[0.5, 0.5]], [-0.5])
+    """
     scale, bias = _scale_and_shift(linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
     return _like(linear_w * scale.unsqueeze(-1), linear_w), _like(bias, linear_b)
 
 
 def fuse_linear_bn_eval(linear, bn):
-    """A linear layer that does what linear and then bn do in evaluation mode."""
+    """A linear layer that does what linear and then bn do in evaluation mode.
+
+    Raises:
+        AssertionError: if one is in training, bn has no running statistics, or the sizes do not fit.
+
+    Example::
+
+        >>> linear, bn = flambeau.nn.Linear(2, 3).eval(), flambeau.nn.BatchNorm1d(3).eval()
+        >>> fused = flambeau.nn.utils.fuse_linear_bn_eval(linear, bn)
+        >>> x = flambeau.ones(4, 2)
+        >>> flambeau.allclose(fused(x), bn(linear(x)), atol=1e-6)
+        True
+    """
     _require_eval(linear, bn)
     fused = copy.deepcopy(linear)
     if linear.out_features != bn.num_features and bn.num_features != 1:

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 _cache_users = 0
-_cache = {}
+_cache: dict = {}
 
 
 @contextlib.contextmanager
@@ -250,7 +250,16 @@ def _check_next(module, name, parametrization):
 
 
 def is_parametrized(module, tensor_name=None):
-    """Whether a module has a parametrization, or one for the given tensor."""
+    """Whether a module has a parametrization, or one for the given tensor.
+
+    Example::
+
+        >>> layer = flambeau.nn.utils.parametrizations.weight_norm(flambeau.nn.Linear(2, 3))
+        >>> flambeau.nn.utils.parametrize.is_parametrized(layer)
+        True
+        >>> flambeau.nn.utils.parametrize.is_parametrized(layer, "bias")
+        False
+    """
     parametrizations = getattr(module, "parametrizations", None)
     if not isinstance(parametrizations, ModuleDict):
         return False
@@ -266,6 +275,16 @@ def remove_parametrizations(module, tensor_name, leave_parametrized=True):
 
     Returns:
         The module.
+
+    Raises:
+        ValueError: if the tensor has no parametrization, or its original is several tensors and is to be kept.
+
+    Example::
+
+        >>> layer = flambeau.nn.utils.parametrizations.weight_norm(flambeau.nn.Linear(2, 3))
+        >>> layer = flambeau.nn.utils.parametrize.remove_parametrizations(layer, "weight")
+        >>> [name for name, _ in layer.named_parameters()]
+        ['bias', 'weight']
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
@@ -298,12 +317,31 @@ def remove_parametrizations(module, tensor_name, leave_parametrized=True):
 
 
 def type_before_parametrizations(module):
-    """The module's class without parametrizations."""
+    """The module's class without parametrizations.
+
+    Example::
+
+        >>> layer = flambeau.nn.utils.parametrizations.weight_norm(flambeau.nn.Linear(2, 3))
+        >>> type(layer).__name__, flambeau.nn.utils.parametrize.type_before_parametrizations(layer).__name__
+        ('ParametrizedLinear', 'Linear')
+    """
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
 def transfer_parametrizations_and_params(from_module, to_module, tensor_name=None):
-    """Gives one module the parametrizations and parameters of another; returns it."""
+    """Gives one module the parametrizations and parameters of another; returns it.
+
+    Args:
+        from_module, to_module: from where, to where.
+        tensor_name: only this tensor's.
+
+    Example::
+
+        >>> old = flambeau.nn.utils.parametrizations.weight_norm(flambeau.nn.Linear(2, 3))
+        >>> new = flambeau.nn.utils.parametrize.transfer_parametrizations_and_params(old, flambeau.nn.Linear(2, 3))
+        >>> flambeau.nn.utils.parametrize.is_parametrized(new, "weight"), flambeau.equal(new.weight, old.weight)
+        (True, True)
+    """
     if not is_parametrized(from_module):
         return to_module
     names = from_module.parametrizations if tensor_name is None else [tensor_name]

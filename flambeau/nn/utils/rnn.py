@@ -117,7 +117,13 @@ class PackedSequence(PackedSequence_):
 
 
 def invert_permutation(permutation):
-    """The permutation that undoes a permutation; None for None."""
+    """The permutation that undoes a permutation; None for None.
+
+    Example::
+
+        >>> flambeau.nn.utils.rnn.invert_permutation(flambeau.tensor([2, 0, 1]))
+        tensor([1, 2, 0])
+    """
     if permutation is None:
         return None
     result = flambeau.empty_like(permutation)
