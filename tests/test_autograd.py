@@ -592,7 +592,9 @@ def test_index_changed_behind_the_version_counter_is_an_error(use):
         out.sum().backward()
 
 
-@pytest.mark.skipif(not hasattr(fl, "_C") or not hasattr(fl._C, "reset_peak_memory_stats"), reason="flambeau's counters")
+@pytest.mark.skipif(
+    not hasattr(fl, "_C") or not hasattr(fl._C, "reset_peak_memory_stats"), reason="flambeau's counters"
+)
 def test_leaf_takes_its_gradient_over():
     """The gradient that backward made becomes .grad: no second copy of it."""
     x = fl.ones(512, 512).requires_grad_()

@@ -34,9 +34,7 @@ class TensorImpl final : public Counted, public Pooled<TensorImpl> {
 
   void set_geometry(Dims new_shape, Dims new_strides);
   // No other tensor has this memory (whose version it counts too, unless it was detached from that).
-  bool owns_memory() const {
-    return !storage->python() && storage->owners() == 1 + (version.get() == storage.get());
-  }
+  bool owns_memory() const { return !storage->python() && storage->owners() == 1 + (version.get() == storage.get()); }
 };
 
 // A handle; copying it shares the tensor.

@@ -126,8 +126,7 @@ void cat(const CatArgs& a) {
         const CatPart& part = a.parts[p];
         char* to = static_cast<char*>(a.out) + part.offset;
         const char* from = static_cast<const char*>(part.in);
-        for (int64_t r = first; r < last; ++r)
-          std::memcpy(to + r * a.step, from + r * part.bytes, size_t(part.bytes));
+        for (int64_t r = first; r < last; ++r) std::memcpy(to + r * a.step, from + r * part.bytes, size_t(part.bytes));
       }
     }
   });
