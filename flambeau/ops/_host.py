@@ -1,0 +1,105 @@
+"""Ops whose values NumPy computes (LAPACK through numpy.linalg, FFT through numpy.fft) and whose derivatives are ours."""
+
+import functools
+
+from .. import _C
+
+__all__ = ["array_of", "host", "tensor_of"]
+
+
+def array_of(t):
+    """A NumPy array of a tensor's values: the same memory where that is possible, conjugation carried out."""
+    t = _C.detach(t)
+    return (t.resolve_conj() if t.is_complex() else t).resolve_neg().numpy()
+
+
+def tensor_of(array, dtype=None):
+    """A tensor with an array's values, strides and memory, converted to `dtype` if one is given."""
+    import numpy as np
+
+    from .creation import from_numpy
+
+    array = np.asarray(array)
+    if not array.flags.writeable or any(s < 0 for s in array.strides):
+        array = array.copy()
+    made = from_numpy(array)
+    return made if dtype is None or made.dtype == dtype else made.to(dtype)
+
+
+def host(name, compute, tensors, backward=None, dtypes=None):
+    """Values by NumPy, derivatives by formula: a differentiable op made of a function on arrays.
+
+    Args:
+        name: shown in grad_fn: "LinalgInv" gives LinalgInvBackward.
+        compute: function of one array per tensor; gives an array or a tuple of them. It must not write to its arguments.
+        tensors: the tensor arguments; what else compute or backward need, they take from a closure.
+        backward: None for no derivative. Or a list with one formula per tensor (None where it has no derivative), each
+            called as `formula(grad, inputs, outputs)` when that gradient is needed: `grad` is the incoming gradient (a
+            tuple where compute gives a tuple, with None for outputs that nobody used), `inputs` and `outputs` are the
+            tensors, part of the graph. Or one function called so that gives all gradients in a tuple. Written with
+            tensor ops, formulas are differentiable themselves, to any order. Integer outputs have no derivative.
+        dtypes: dtype of each output; by default a float or complex output gets the precision of the first tensor.
+            NumPy works in double precision more often than not.
+    Returns: a tensor, or a tuple of them where compute gives a tuple.
+
+    >>> import numpy
+    >>> from flambeau.ops._host import host
+    >>> x = flambeau.tensor([0.0, 1.0], requires_grad=True)
+    >>> y = host("Exp", numpy.exp, [x], [lambda grad, inputs, outputs: grad * outputs[0]])
+    >>> flambeau.autograd.grad(y.sum(), x)[0]
+    tensor([1.0000, 2.7183])
+    """
+    from ..autograd.function import Function
+
+    record = backward is not None and _C.is_grad_enabled() and any(t.requires_grad for t in tensors)
+    if not record:
+        return _forward(compute, tensors, dtypes)
+    return _kind(name, Function).apply(compute, backward, dtypes, *tensors)
+
+
+def _forward(compute, tensors, dtypes):
+    results = compute(*(array_of(t) for t in tensors))
+    single = not isinstance(results, tuple)
+    results = (results,) if single else results
+    dtypes = (None,) * len(results) if dtypes is None else dtypes
+    made = tuple(tensor_of(r, d or _precision(r, tensors)) for r, d in zip(results, dtypes, strict=True))
+    return made[0] if single else made
+
+
+def _precision(array, tensors):
+    """The dtype of a result: of the array's kind, as precise as the first tensor."""
+    kind = array.dtype.kind
+    if kind not in "fc" or not tensors:
+        return None
+    wide = tensors[0].dtype not in (_C.float32, _C.complex64, _C.float16, _C.bfloat16)
+    return {"f": (_C.float32, _C.float64), "c": (_C.complex64, _C.complex128)}[kind][wide]
+
+
+@functools.cache
+def _kind(name, base):
+    """The autograd function of an op: a class, because its name is shown in grad_fn."""
+    return type(name, (base,), {"forward": staticmethod(_run), "backward": staticmethod(_gradients)})
+
+
+def _run(ctx, compute, backward, dtypes, *tensors):
+    results = _forward(compute, tensors, dtypes)
+    outputs = results if isinstance(results, tuple) else (results,)
+    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(*(t for t in outputs if not (t.is_floating_point() or t.is_complex())))
+    ctx.save_for_backward(*tensors, *outputs)
+    ctx.formulas, ctx.count, ctx.single = backward, len(tensors), outputs is not results
+    return results
+
+
+def _gradients(ctx, *grads):
+    saved = ctx.saved_tensors
+    inputs, outputs = saved[: ctx.count], saved[ctx.count :]
+    if all(g is None for g in grads):
+        return (None,) * (3 + ctx.count)
+    grad = grads[0] if ctx.single else grads
+    if callable(ctx.formulas):
+        found = ctx.formulas(grad, inputs, outputs)
+    else:
+        wanted = zip(ctx.formulas, ctx.needs_input_grad[3:], strict=True)
+        found = [f(grad, inputs, outputs) if f is not None and needed else None for f, needed in wanted]
+    return (None, None, None, *found)
