@@ -16,7 +16,7 @@ PYTHON = [
     {"autograd", "tensor", "_printing"},
     {"fft", "linalg", "random", "special"},
     {"cuda", "nn", "optim", "serialization", "utils"},
-    {"data", "testing", "types"},
+    {"data", "func", "testing", "types"},
     {"vision", "train", "compat", "cli"},
     {"__init__", "__main__"},
 ]

@@ -28,6 +28,10 @@ __all__ = [
 
 
 def __getattr__(name):
+    if name in ("forward_ad", "functional"):
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
     if name in ("GradcheckError", "gradcheck", "gradgradcheck"):
         from . import _gradcheck
 
