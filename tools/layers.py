@@ -14,7 +14,7 @@ PYTHON = [
     {"_types", "return_types"},
     {"ops"},
     {"autograd", "tensor", "_printing"},
-    {"fft", "linalg", "random", "special"},
+    {"fft", "linalg", "random", "signal", "special"},
     {"cuda", "nn", "optim", "serialization", "utils"},
     {"data", "testing", "types"},
     {"vision", "train", "compat", "cli"},
