@@ -16,7 +16,7 @@ PYTHON = [
     {"autograd", "tensor", "_printing"},
     {"fft", "linalg", "random", "signal", "special"},
     {"cuda", "nn", "optim", "serialization", "utils"},
-    {"data", "testing", "types"},
+    {"data", "masked", "testing", "types"},
     {"vision", "train", "compat", "cli"},
     {"__init__", "__main__"},
 ]
