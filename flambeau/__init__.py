@@ -16,7 +16,20 @@ __version__ = "2.13.0+flambeau"
 is_anomaly_enabled, set_anomaly_enabled = _C.is_anomaly_enabled, _C.set_anomaly_enabled
 
 # Loaded when first used: `import flambeau` stays fast.
-_SUBMODULES = ("autograd", "cuda", "func", "linalg", "nn", "optim", "serialization", "special", "utils")
+_SUBMODULES = (
+    "autograd",
+    "cuda",
+    "fft",
+    "func",
+    "linalg",
+    "masked",
+    "nn",
+    "optim",
+    "serialization",
+    "signal",
+    "special",
+    "utils",
+)
 _LAZY = {"save": "serialization", "load": "serialization"}
 
 

@@ -41,6 +41,10 @@ torch.return_types.{name}(
 aminmax = named("aminmax", "min", "max", call="aminmax(x)", shown=("1.", "3."))
 cummax = named("cummax", "values", "indices", call="cummax(x, 0)", shown=("[3., 3., 3.]", "[0, 0, 0]"))
 cummin = named("cummin", "values", "indices", call="cummin(x, 0)", shown=("[3., 1., 1.]", "[0, 1, 1]"))
+frexp = named(
+    "frexp", "mantissa", "exponent", call="frexp(x)", shown=("[0.7500, 0.5000, 0.5000]", "[2, 1, 2], dtype=torch.int32")
+)
+histogram = named("histogram", "hist", "bin_edges", call="histogram(x, 2)", shown=("[1., 2.]", "[1., 2., 3.]"))
 kthvalue = named("kthvalue", "values", "indices", call="kthvalue(x, 2)", shown=("2.", "2"))
 max = named("max", "values", "indices", call="max(x, 0)", shown=("3.", "0"))
 median = named("median", "values", "indices", call="median(x, 0)", shown=("2.", "2"))
@@ -49,3 +53,11 @@ mode = named("mode", "values", "indices", call="mode(x)", shown=("1.", "1"))
 nanmedian = named("nanmedian", "values", "indices", call="nanmedian(x, 0)", shown=("2.", "2"))
 sort = named("sort", "values", "indices", call="sort(x)", shown=("[1., 2., 3.]", "[1, 2, 0]"))
 topk = named("topk", "values", "indices", call="topk(x, 2)", shown=("[3., 2.]", "[0, 2]"))
+
+
+histogramdd = named(
+    "histogramdd", "hist", "bin_edges", call="histogramdd(x[:, None], 2)", shown=("[1., 2.]", "[1., 2., 3.]")
+)
+histogramdd.__doc__ = histogramdd.__doc__.replace(
+    "bin_edges=tensor([1., 2., 3.]))", "bin_edges=(tensor([1., 2., 3.]),))"
+)

@@ -14,9 +14,9 @@ PYTHON = [
     {"_types", "return_types"},
     {"ops"},
     {"autograd", "tensor", "_printing"},
-    {"fft", "linalg", "random", "special"},
+    {"fft", "linalg", "random", "signal", "special"},
     {"cuda", "nn", "optim", "serialization", "utils"},
-    {"data", "func", "testing", "types"},
+    {"data", "func", "masked", "testing", "types"},
     {"vision", "train", "compat", "cli"},
     {"__init__", "__main__"},
 ]

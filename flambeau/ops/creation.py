@@ -385,8 +385,25 @@ def arange(
         start, end = 0, start
     if dtype is None:
         dtype = _range_dtype((start, end, step)) if out is None else out.dtype
+    start, end, step = _checked_range(start, end, step, dtype, out)
     made = _C.arange(start, end, step, dtype)
     return write_out(out, made) if out is not None else made.requires_grad_() if requires_grad else made
+
+
+def _checked_range(start, end, step, dtype, out):
+    """Start, end and step, as torch takes them: whole numbers for int64."""
+    if out is not None and out.dtype is not dtype:
+        raise RuntimeError(f"[arange] dtype {dtype} does not match dtype of out parameter ({out.dtype})")
+    for value in (start, end, step):
+        if isinstance(value, _C.Tensor) and value.dim():
+            raise TypeError(f"[arange] start, end and step must be numbers, got a tensor of shape {tuple(value.shape)}")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise OverflowError(f"[arange] {value} is beyond 64 bits")
+    if dtype is not _C.int64 or not any(isinstance(value, float) for value in (start, end, step)):
+        return start, end, step
+    if 0 < abs(step) < 1:
+        raise ValueError(f"[arange] step must be nonzero, got {step} for {dtype}")
+    return tuple(int(value) if abs(value) < 2**63 else value for value in (start, end, step))
 
 
 def _range_dtype(numbers):
@@ -907,9 +924,7 @@ def combinations(input, r=2, with_replacement=False):
         return _C.empty((0,), input.dtype)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     places = list(choose(_range(input.shape[0]), r))
-    if not places:
-        return _C.empty((0, r), input.dtype)
-    return input[_C.tensor(places, _C.int64, False)]
+    return input[_C.tensor(places, _C.int64, False) if places else _C.empty((0, r), _C.int64)]
 
 
 METHODS = [(name, globals()[name]) for name in _METHOD_NAMES]

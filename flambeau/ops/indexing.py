@@ -21,6 +21,7 @@ __all__ = [
     "masked_scatter",
     "masked_select",
     "nonzero",
+    "nonzero_static",
     "put",
     "repeat_interleave",
     "roll",
@@ -31,10 +32,12 @@ __all__ = [
     "take",
     "take_along_dim",
     "tile",
+    "unravel_index",
 ]
 FUNCTIONAL = ["embedding"]
 _METHOD_NAMES = [
     "argwhere",
+    "fill_diagonal_",
     "flip",
     "fliplr",
     "flipud",
@@ -56,6 +59,7 @@ _METHOD_NAMES = [
     "masked_scatter_",
     "masked_select",
     "nonzero",
+    "nonzero_static",
     "put",
     "put_",
     "repeat",
@@ -427,6 +431,66 @@ def nonzero(input, *, out=None, as_tuple=False):
         rows = _C.nonzero(_C.reshape(input, (1,)) if input.dim() == 0 else input)
         return tuple(_C.unbind(rows, 1))
     return write_out(out, _C.nonzero(input))
+
+
+def nonzero_static(input, *, size, fill_value=-1, out=None):
+    """The first `size` places of elements that are not zero, as rows; where there are fewer, rows of `fill_value`.
+
+    >>> flambeau.nonzero_static(flambeau.tensor([0, 5, 0, 7]), size=3)
+    tensor([[ 1],
+            [ 3],
+            [-1]])
+    """
+    if size < 0:
+        raise RuntimeError(f"[nonzero_static] 'size' must be an non-negative integer, got {size}")
+    found = _C.slice(_C.nonzero(input), 0, 0, size, 1)
+    rest = _C.full((size - found.shape[0], input.dim()), fill_value, _C.int64)
+    return write_out(out, _C.cat([found, rest], 0))
+
+
+def unravel_index(indices, shape):
+    """The coordinates, one tensor for each dimension, of flat places in an array of a given shape.
+
+    Args:
+        indices: integer tensor; negative ones count from the end.
+        shape: int or sequence of ints.
+
+    Returns: tuple of int64 tensors of the shape of indices.
+
+    >>> flambeau.unravel_index(flambeau.tensor([1, 5]), (2, 3))
+    (tensor([0, 1]), tensor([1, 2]))
+    """
+    check_tensor("unravel_index", indices, "indices")
+    if indices.is_floating_point() or indices.is_complex() or indices.dtype is _C.bool:
+        raise TypeError(f"[unravel_index] expected 'indices' to be integer dtype, but got {indices.dtype}")
+    if not isinstance(shape, (int, tuple, list)):
+        raise TypeError(f"[unravel_index] expected 'shape' to be int or sequence of ints, but got {type(shape)}")
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    for length in shape:
+        if not isinstance(length, int):
+            raise TypeError(f"[unravel_index] expected 'shape' sequence to only contain ints, but got {type(length)}")
+        if length < 0:
+            raise ValueError(f"[unravel_index] 'shape' cannot have negative values, but got {shape}")
+    places = []
+    for length in reversed(shape):
+        places.append(_C.remainder(indices, max(length, 1)).to(_C.int64))
+        indices = _C.div_floor(indices, max(length, 1))
+    return tuple(_C.unbind(_C.cat([_C.unsqueeze(p, -1) for p in places[::-1]], -1), -1)) if places else ()
+
+
+def fill_diagonal_(self, fill_value, wrap=False):
+    """Set the main diagonal to a value, in place; of a tall matrix, `wrap` repeats it after each square and a row."""
+    if self.dim() < 2:
+        raise RuntimeError(f"[fill_diagonal_] dimensions must larger than 1, got {self.dim()}")
+    if self.dim() > 2 and len(set(self.shape)) > 1:
+        raise RuntimeError(f"[fill_diagonal_] all dimensions of input must be of equal length, got {tuple(self.shape)}")
+    if self.dim() > 2:
+        places = _C.arange(0, self.shape[0], 1, _C.int64)
+        return _C.index_put(self, [places] * self.dim(), _C.full((), fill_value, self.dtype), False, True)
+    rows, columns = self.shape
+    for top in range(0, rows if wrap else min(rows, 1), columns + 1):
+        _C.diagonal(_C.slice(self, 0, top, rows, 1), 0, 0, 1).fill_(fill_value)
+    return self
 
 
 def argwhere(input):

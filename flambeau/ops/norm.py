@@ -4,7 +4,7 @@ from math import prod
 
 from .. import _C
 
-__all__ = ["rms_norm"]
+__all__ = ["native_batch_norm", "native_group_norm", "native_layer_norm", "rms_norm"]
 FUNCTIONAL = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
 
@@ -122,6 +122,10 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     tensor([[-1.0000],
             [ 1.0000]])
     """
+    if tuple(input.shape) == (0,) and all(
+        t is None or not t.numel() for t in (running_mean, running_var, weight, bias)
+    ):
+        return input.clone()  # no batch at all, not even of channels: torch takes this one
     if training:
         _check_batch(input)
     elif running_mean is None or running_var is None:
@@ -200,3 +204,52 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
     for i in range(1, size):
         total = total + _C.slice(padded, 1, i, i + channels, 1)
     return input / _C.pow(total * (alpha / size) + k, beta)
+
+
+# ---- with the statistics
+
+
+def _statistics(rows, eps):
+    """Mean and 1 / standard deviation of each row."""
+    rows = _C.detach(rows)
+    variance, mean = _C.var_mean(rows, (-1,), 0.0, False)
+    return mean, _C.rsqrt(variance + eps)
+
+
+def native_layer_norm(input, normalized_shape, weight, bias, eps):
+    """layer_norm with what it computed on the way: (output, mean, 1 / standard deviation).
+
+    >>> flambeau.native_layer_norm(flambeau.tensor([[1.0, 3.0]]), (2,), None, None, 0.0)[1]
+    tensor([[2.]])
+    """
+    out = layer_norm(input, normalized_shape, weight, bias, eps)
+    outer = tuple(input.shape[: input.dim() - len(normalized_shape)])
+    kept = (*outer, *(1 for _ in normalized_shape))
+    if not input.numel():
+        return out, _C.full(kept, 0, input.dtype), _C.full(kept, 0, input.dtype)
+    mean, scale = _statistics(input.reshape(*outer, -1), eps)
+    return out, mean.reshape(kept), scale.reshape(kept)
+
+
+def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
+    """group_norm with what it computed on the way: (output, mean, 1 / standard deviation), these of shape (N, group).
+
+    >>> flambeau.native_group_norm(flambeau.tensor([[1.0, 3.0]]), None, None, 1, 2, 1, 1, 0.0)[1]
+    tensor([[2.]])
+    """
+    out = group_norm(input, group, weight, bias, eps)
+    if not input.numel():
+        return out, _C.full((N, group), 0, input.dtype), _C.full((N, group), float("nan"), input.dtype)
+    return out, *_statistics(input.reshape(N, group, C // group * HxW), eps)
+
+
+def native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps):
+    """batch_norm with the statistics of the batch: (output, mean, 1 / standard deviation), these empty if not training.
+
+    >>> flambeau.native_batch_norm(flambeau.tensor([[1.0], [3.0]]), None, None, None, None, True, 0.1, 0.0)[1]
+    tensor([2.])
+    """
+    out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not training:
+        return out, _C.empty((0,), input.dtype), _C.empty((0,), input.dtype)
+    return out, *_statistics(input.transpose(0, 1).reshape(input.shape[1], -1), eps)

@@ -579,6 +579,7 @@ def rsub(input, other, *, alpha=1):
         >>> flambeau.rsub(flambeau.tensor([1.0, 2.0]), 1)
         tensor([ 0., -1.])
     """
+    check_tensors("rsub", input)
     return sub(other, input, alpha=alpha)
 
 

@@ -207,6 +207,10 @@ def _extreme(name, input, dim, keepdim, out):
     if dim is None:
         return write_out(out, getattr(_C, "a" + name)(input))
     if isinstance(dim, _C.Tensor):
+        if keepdim or not isinstance(input, _C.Tensor):
+            raise TypeError(
+                f"[{name}] expected two tensors, or a tensor with dim and keepdim, got {type(input).__name__}"
+            )
         return write_out(out, getattr(_C, name + "imum")(input, dim))
     if isinstance(dim, bool) or not isinstance(dim, int):
         raise TypeError(f"[{name}] dim must be an int or a Tensor, got {type(dim).__name__}")

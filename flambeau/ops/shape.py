@@ -39,6 +39,9 @@ __all__ = [
     "transpose",
     "unbind",
     "unflatten",
+    "unsafe_chunk",
+    "unsafe_split",
+    "unsafe_split_with_sizes",
     "unsqueeze",
     "view_copy",
     "vsplit",
@@ -64,6 +67,7 @@ METHODS = [
     "split_with_sizes",
     "squeeze",
     "squeeze_",
+    "sum_to_size",
     "swapaxes",
     "swapaxes_",
     "swapdims",
@@ -75,6 +79,9 @@ METHODS = [
     "transpose_",
     "unbind",
     "unflatten",
+    "unsafe_chunk",
+    "unsafe_split",
+    "unsafe_split_with_sizes",
     "unfold",
     "unsqueeze",
     "unsqueeze_",
@@ -175,12 +182,8 @@ def narrow_copy(input, dim, start, length):
     >>> flambeau.narrow_copy(flambeau.arange(4), 0, 1, 2)
     tensor([1, 2])
     """
-    if length < 0:
-        raise RuntimeError(f"[narrow_copy] length must be non-negative, got {length}")
-    if input.dim() and not -input.shape[dim] <= start <= input.shape[dim]:
-        raise RuntimeError(
-            f"[narrow_copy] start ({start}) is out of range for dimension {dim} of size {input.shape[dim]}"
-        )
+    if input.dim() and dim >= input.dim():  # a RuntimeError in torch, where every other view has an IndexError
+        raise RuntimeError(f"[narrow_copy] expected dim < {input.dim()}, got {dim}")
     return _C.clone(narrow(input, dim, start, length), 0)
 
 
@@ -450,6 +453,44 @@ def chunk(input, chunks, dim=0):
     if size == 0:
         return tuple(_C.split_sizes(input, [0] * chunks, dim))
     return split(input, size, dim)
+
+
+def unsafe_split(input, split_size, dim=0):
+    """As split; torch does not check that the pieces are not changed in place.
+
+    >>> flambeau.unsafe_split(flambeau.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
+    return split(input, split_size, dim)
+
+
+def unsafe_split_with_sizes(input, split_sizes, dim=0):
+    """As split_with_sizes; torch does not check that the pieces are not changed in place.
+
+    >>> flambeau.unsafe_split_with_sizes(flambeau.arange(3), [1, 2])
+    (tensor([0]), tensor([1, 2]))
+    """
+    return split_with_sizes(input, split_sizes, dim)
+
+
+def unsafe_chunk(input, chunks, dim=0):
+    """As chunk; torch does not check that the pieces are not changed in place.
+
+    >>> flambeau.unsafe_chunk(flambeau.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
+    return chunk(input, chunks, dim)
+
+
+def sum_to_size(self, *size):
+    """The sum over the dimensions that broadcasting `size` to this shape adds or stretches."""
+    size = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+    extra = self.dim() - len(size)
+    if extra < 0 or any(n not in (1, m) for n, m in zip(size, self.shape[extra:])):
+        raise RuntimeError(f"[sum_to_size] size {size} is not expandable to size {tuple(self.shape)}.")
+    stretched = [i + extra for i, n in enumerate(size) if n == 1 and self.shape[i + extra] != 1]
+    result = _C.sum(self, (*range(extra), *stretched), True, None) if extra or stretched else self
+    return result.reshape(size) if extra else result
 
 
 def tensor_split(input, indices_or_sections, dim=0):

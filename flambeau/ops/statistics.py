@@ -1,7 +1,7 @@
 """Composites of reductions: quantiles, covariance, differences, integrals, comparisons of whole tensors."""
 
 from .. import _C
-from ._common import write_out
+from ._common import check_tensor, write_out
 from .comparison import isclose, logical_xor
 from .indexing import gather
 from .join import cat
@@ -17,6 +17,7 @@ __all__ = [
     "diff",
     "dist",
     "equal",
+    "gradient",
     "nanquantile",
     "quantile",
     "trapezoid",
@@ -297,3 +298,99 @@ def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
     tensor([1.5000, 4.0000])
     """
     return _C.cumsum(_areas("cumulative_trapezoid", y, x, 1.0 if dx is None else dx, dim), dim)
+
+
+# ---- numerical derivatives
+
+
+def gradient(input, *, spacing=None, dim=None, edge_order=1):
+    """Derivatives of sampled values along dimensions: central differences inside, one-sided ones at the ends.
+
+    Args:
+        input: values on a grid; integers give the default floating-point type.
+        spacing: distance of the samples (1 by default), a list with one for each dimension, or a list of vectors of
+            coordinates.
+        dim: int or tuple of ints; all dimensions by default.
+        edge_order: 1 or 2, the order of the one-sided differences.
+
+    Returns: tuple of tensors of input's shape, one for each dimension.
+    Raises: RuntimeError where a dimension has fewer than edge_order + 1 samples.
+
+    >>> flambeau.gradient(flambeau.tensor([0.0, 1.0, 4.0, 9.0]))
+    (tensor([1., 2., 4., 5.]),)
+    """
+    check_tensor("gradient", input)
+    if edge_order not in (1, 2):
+        raise RuntimeError("[gradient] torch.gradient only supports edge_order=1 and edge_order=2.")
+    if input.dtype is _C.uint8:
+        raise RuntimeError("[gradient] torch.gradient does not support uint8 input.")
+    dims, steps = _grid(input, spacing, dim)
+    return tuple(_derivative(input, d, step, edge_order) for d, step in zip(dims, steps))
+
+
+def _grid(input, spacing, dim):
+    """The dims to differentiate along, and the step or the coordinates of each."""
+    rank = input.dim()
+    if isinstance(spacing, _C.Tensor):
+        raise TypeError("[gradient] spacing must be a number, or a list of numbers or of vectors, got a Tensor")
+    dims = list(range(rank)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    for d in dims:
+        if not -rank <= d < rank:
+            raise IndexError(
+                f"[gradient] Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got {d})"
+            )
+    dims = [d % rank for d in dims]
+    if len(set(dims)) < len(dims):
+        raise RuntimeError(f"[gradient] a dim appears multiple times in the list of dims {dims}")
+    steps = list(spacing) if isinstance(spacing, (list, tuple)) else [1 if spacing is None else spacing] * len(dims)
+    if len(steps) != len(dims):
+        raise RuntimeError(
+            f"[gradient] torch.gradient expected spacing to be unspecified, a scalar, or a list of length {len(dims)} (one for "
+            f"each dim), but got {len(steps)}"
+        )
+    return dims, steps
+
+
+def _derivative(input, d, step, edge_order):
+    length = input.shape[d]
+    if length < edge_order + 1:
+        raise RuntimeError("[gradient] torch.gradient expected each dimension size to be at least edge_order+1")
+
+    def part(a, b):
+        return _C.slice(input, d, a, b, 1)
+
+    if isinstance(step, _C.Tensor):
+        if step.dim() != 1 or step.shape[0] != length:
+            raise RuntimeError(
+                f"[gradient] coordinates of dim {d} must be a vector of length {length}, got shape {tuple(step.shape)}"
+            )
+        gap = (step[1:] - step[:-1]).reshape(tuple(-1 if i == d else 1 for i in range(input.dim())))
+    else:
+        gap = _C.full(tuple(length - 1 if i == d else 1 for i in range(input.dim())), step, _real(input.dtype))
+    before, after = _C.slice(gap, d, 0, length - 2, 1), _C.slice(gap, d, 1, length - 1, 1)
+    if isinstance(step, _C.Tensor):
+        inner = part(0, length - 2) * (-after / (before * (before + after)))
+        inner = inner + part(1, length - 1) * ((after - before) / (before * after))
+        inner = inner + part(2, length) * (before / (after * (before + after)))
+    else:
+        inner = (part(2, length) - part(0, length - 2)) / (2 * step)
+    first = (part(1, 2) - part(0, 1)) / _C.slice(gap, d, 0, 1, 1)
+    last = (part(length - 1, length) - part(length - 2, length - 1)) / _C.slice(gap, d, length - 2, length - 1, 1)
+    if edge_order == 2:
+        first = _edge(part, gap, d, (0, 1, 2), (0, 1))
+        last = -_edge(part, gap, d, (length - 1, length - 2, length - 3), (length - 2, length - 3))
+    return cat([first, inner, last], d)
+
+
+def _real(dtype):
+    if dtype.is_complex:
+        return dtype.to_real()
+    return dtype if dtype.is_floating_point else _C.get_default_dtype()
+
+
+def _edge(part, gap, d, points, gaps):
+    """The one-sided difference of second order from the point at the edge inwards."""
+    x, y, z = (part(i, i + 1) for i in points)
+    near, far = (_C.slice(gap, d, i, i + 1, 1) for i in gaps)
+    both = near + far
+    return x * (-(near + both) / (near * both)) + y * (both / (near * far)) - z * (near / (far * both))
