@@ -24,6 +24,7 @@ FAMILIES = (
     "join",
     "matmul",
     "norm",
+    "orthogonal",
     "padding",
     "pointwise",
     "pooling",
