@@ -6,8 +6,10 @@ from . import _C, ops
 from ._C import DTypeError, LinAlgError, OutOfMemoryError, OutOfRangeError, ShapeError, Size, device, dtype
 from ._types import *
 from ._printing import set_printoptions
+from ._symbols import *
 from .tensor import Tensor  # before the ops, one of which is called tensor
 from .ops import *
+from ._legacy import *
 from .ops.creation import tensor  # for type checkers: not the module of that name
 from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
@@ -17,20 +19,44 @@ is_anomaly_enabled, set_anomaly_enabled = _C.is_anomaly_enabled, _C.set_anomaly_
 
 # Loaded when first used: `import flambeau` stays fast.
 _SUBMODULES = (
+    "accelerator",
     "autograd",
+    "backends",
+    "cpu",
     "cuda",
     "fft",
     "func",
+    "hub",
     "linalg",
     "masked",
+    "mps",
     "nn",
     "optim",
+    "random",
     "serialization",
     "signal",
     "special",
+    "storage",
+    "types",
     "utils",
+    "version",
 )
-_LAZY = {"save": "serialization", "load": "serialization"}
+_LAZY = {
+    "save": "serialization",
+    "load": "serialization",
+    "TypedStorage": "storage",
+    "UntypedStorage": "storage",
+    "cosine_similarity": "nn.functional",
+    "pairwise_distance": "nn.functional",
+    "pdist": "nn.functional",
+}
+# What torch's core has under its own name.
+_NATIVE = (
+    "batch_norm", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "ctc_loss", "embedding", "frobenius_norm", "group_norm",
+    "gru", "gru_cell", "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "lstm", "lstm_cell", "margin_ranking_loss",
+    "native_dropout", "native_norm", "norm_except_dim", "nuclear_norm", "poisson_nll_loss", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
+    "rnn_tanh_cell", "triplet_margin_loss",
+)  # fmt: skip
 
 
 def __getattr__(name):
@@ -40,6 +66,10 @@ def __getattr__(name):
         except ModuleNotFoundError as error:
             if error.name != f"{__name__}.{name}":
                 raise
+    elif name.startswith("_foreach_"):
+        return getattr(_importlib.import_module(f"{__name__}.ops.foreach"), name)
+    elif name in _NATIVE:
+        return getattr(_importlib.import_module(f"{__name__}.nn._native"), name)
     elif name in _LAZY:
         return getattr(_importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

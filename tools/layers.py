@@ -11,12 +11,12 @@ ROOT = Path(__file__).resolve().parent.parent
 CPP = [{"core"}, {"kernels"}, {"ops"}, {"autograd"}, {"python"}]
 PYTHON = [
     {"_C"},
-    {"_types", "return_types"},
+    {"_symbols", "_types", "return_types", "storage", "version"},
     {"ops"},
-    {"autograd", "tensor", "_printing"},
+    {"_legacy", "autograd", "tensor", "_printing"},
     {"fft", "linalg", "random", "signal", "special"},
-    {"cuda", "nn", "optim", "serialization", "utils"},
-    {"data", "func", "masked", "testing", "types"},
+    {"accelerator", "backends", "cpu", "cuda", "mps", "nn", "optim", "serialization", "utils"},
+    {"data", "func", "hub", "masked", "testing", "types"},
     {"vision", "train", "compat", "cli"},
     {"__init__", "__main__"},
 ]

@@ -32,6 +32,7 @@ FAMILIES = (
     "random",
     "reduce",
     "resize",
+    "segments",
     "selection",
     "shape",
     "softmax",

@@ -94,6 +94,8 @@ def type_(self, dtype=None, non_blocking=False):
     """The name of the tensor's type ("torch.FloatTensor"), or with a dtype the tensor cast to it."""
     if dtype is None:
         return f"torch.{_TITLES.get(self.dtype, str(self.dtype)[6:])}Tensor"
+    if isinstance(dtype, type):  # FloatTensor and its likes
+        dtype = dtype.dtype
     if isinstance(dtype, str):
         name = dtype.removeprefix("torch.").removesuffix("Tensor")
         dtype = next((t for t, title in _TITLES.items() if title == name), None)

@@ -643,6 +643,14 @@ def construct(*args, device=None):
     return _construct(_C.get_default_dtype(), args, device)
 
 
+def construct_as(dtype, args, device):
+    """What the typed constructors such as `FloatTensor(...)` do: as `construct`, and data of that dtype only."""
+    first = args[0] if len(args) == 1 else None
+    if isinstance(first, _C.Tensor) and first.dtype is not dtype:
+        raise TypeError(f"[new] expected a tensor of {dtype}, got {first.dtype}: use .to({dtype})")
+    return _construct(dtype, args, device)
+
+
 def _construct(dtype, args, device):
     check_device(device, "Tensor")
     if not args:
@@ -651,6 +659,9 @@ def _construct(dtype, args, device):
     if len(args) == 1 and not isinstance(first, int):
         if isinstance(first, _C.Tensor):
             return first.detach()
+        if hasattr(first, "_as_bytes"):
+            memory = first._as_bytes()
+            return _C.set_storage_of(memory, (memory.numel() // dtype.itemsize,), (1,), 0, dtype)
         if isinstance(first, _C.Size):
             return _C.empty(tuple(first), dtype)
         if isinstance(first, (str, bytes, float)):

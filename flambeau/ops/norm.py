@@ -211,7 +211,6 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
 
 def _statistics(rows, eps):
     """Mean and 1 / standard deviation of each row."""
-    rows = _C.detach(rows)
     variance, mean = _C.var_mean(rows, (-1,), 0.0, False)
     return mean, _C.rsqrt(variance + eps)
 
@@ -227,7 +226,7 @@ def native_layer_norm(input, normalized_shape, weight, bias, eps):
     kept = (*outer, *(1 for _ in normalized_shape))
     if not input.numel():
         return out, _C.full(kept, 0, input.dtype), _C.full(kept, 0, input.dtype)
-    mean, scale = _statistics(input.reshape(*outer, -1), eps)
+    mean, scale = _statistics(_C.detach(input).reshape(*outer, -1), eps)
     return out, mean.reshape(kept), scale.reshape(kept)
 
 
@@ -252,4 +251,4 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training, 
     out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:
         return out, _C.empty((0,), input.dtype), _C.empty((0,), input.dtype)
-    return out, *_statistics(input.transpose(0, 1).reshape(input.shape[1], -1), eps)
+    return out, *_statistics(_C.detach(input).transpose(0, 1).reshape(input.shape[1], -1), eps)

@@ -6,8 +6,10 @@ from .._types import strided
 __all__ = [
     "get_device",
     "is_conj",
+    "is_distributed",
     "is_neg",
     "is_same_size",
+    "is_signed",
     "is_storage",
     "resize_as_",
     "resolve_conj",
@@ -18,16 +20,23 @@ _OTHER_KINDS = (
     "sparse", "sparse_csr", "quantized", "meta", "mkldnn", "mps", "xpu", "nested", "vulkan", "ipu", "xla", "hpu", "mtia", "maia",
 )  # fmt: skip
 METHODS = [
-    "apply_", "map_", "map2_", "get_device", "is_conj", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared", "new", "pin_memory",
+    "apply_", "as_subclass", "const_data_ptr", "dequantize", "is_distributed", "module_load", "resize", "resize_as", "storage",
+    "storage_type", "untyped_storage", "xpu", "mtia", "ipu", "record_stream", "map_", "map2_", "get_device", "is_conj", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared", "new", "pin_memory",
     "resize_", "resize_as_", "resolve_conj", "resolve_neg", "set_", "share_memory_", "sparse_dim", "dense_dim", "to_dense",
     ("layout", property(lambda self: strided)),
     ("names", property(lambda self: (None,) * self.dim())),
     ("name", property(lambda self: None)),
     *((f"is_{kind}", property(lambda self: False)) for kind in _OTHER_KINDS),
     ("has_names", lambda self: False),
-    ("is_distributed", lambda self: False),
     ("is_coalesced", lambda self: False),
     ("_is_view", lambda self: self._is_view_flag),
+    ("volatile", property(lambda self: False)),
+    ("grad_dtype", property(lambda self: self.dtype)),
+    ("__complex__", lambda self: complex(self.item())),
+    ("__div__", lambda self, other: self.div(other)),
+    ("__idiv__", lambda self, other: self.div_(other)),
+    ("__long__", lambda self: int(self)),
+    ("__nonzero__", lambda self: bool(self)),
     ("dim_order", lambda self: tuple(sorted(range(self.dim()), key=lambda d: (-self.stride(d), d)))),
 ]  # fmt: skip
 
@@ -75,6 +84,24 @@ def resolve_neg(input):
     tensor([1., 1.])
     """
     return input
+
+
+def is_distributed(input):
+    """Whether a tensor is spread over machines; none is.
+
+    >>> flambeau.is_distributed(flambeau.ones(1))
+    False
+    """
+    return False
+
+
+def is_signed(input):
+    """Whether the dtype has negative numbers.
+
+    >>> flambeau.is_signed(flambeau.ones(1)), flambeau.is_signed(flambeau.ones(1, dtype=flambeau.uint8))
+    (True, False)
+    """
+    return input.dtype.is_signed
 
 
 def is_storage(obj):
@@ -221,3 +248,86 @@ def dense_dim(self):
 def to_dense(self, dtype=None, *, masked_grad=True):
     """The tensor itself, cast if asked: it is dense."""
     return self if dtype is None else self.to(dtype)
+
+
+def as_subclass(self, cls):
+    """This tensor as an instance of a subclass of Tensor, with the same memory and the same place in the graph."""
+    if not (isinstance(cls, type) and issubclass(cls, _C.Tensor)):
+        raise RuntimeError(f"[as_subclass] expected a subclass of Tensor, got {cls!r}")
+    return _C.make_subclass(cls, self, self.requires_grad)
+
+
+def untyped_storage(self):
+    """The memory behind this tensor, as bytes."""
+    from ..storage import UntypedStorage
+
+    return UntypedStorage._of(self)
+
+
+def storage(self):
+    """The memory behind this tensor, as elements of its dtype."""
+    from ..storage import TypedStorage
+
+    return TypedStorage(wrap_storage=untyped_storage(self), dtype=self.dtype)
+
+
+def storage_type(self):
+    """The class of this tensor's storage."""
+    from ..storage import TypedStorage
+
+    return TypedStorage
+
+
+def const_data_ptr(self):
+    """The address of the first element, for reading."""
+    return self.data_ptr()
+
+
+def dequantize(self):
+    """The numbers in float32: no tensor is quantized."""
+    return self.to(_C.float32)
+
+
+def module_load(self, other, assign=False):
+    """What a Module puts in the place of a parameter when it loads `other`."""
+    if assign:
+        return other.detach()
+    return _C.copy_(self, other).detach()
+
+
+def resize(self, *sizes):
+    """The elements in another shape of as many; deprecated in torch, use view or resize_."""
+    sizes = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    count = 1
+    for n in sizes:
+        count *= n
+    if count != self.numel():
+        raise RuntimeError(
+            f"[resize] requested resize to {sizes} ({count} elements in total), but the given tensor has a size of "
+            f"{tuple(self.shape)} ({self.numel()} elements): use resize_"
+        )
+    return self.contiguous().view(sizes)
+
+
+def resize_as(self, tensor):
+    """`resize` to the shape of another tensor."""
+    return resize(self, *tensor.shape)
+
+
+def xpu(self, device=None, non_blocking=False, memory_format=None):
+    """Copy to an Intel GPU: there is none."""
+    raise AssertionError("Torch not compiled with XPU enabled")
+
+
+def mtia(self, device=None, non_blocking=False, memory_format=None):
+    """Copy to an MTIA device: there is none."""
+    raise RuntimeError("[mtia] there is no MTIA device: only the CPU is there")
+
+
+def ipu(self, device=None, non_blocking=False, memory_format=None):
+    """Copy to an IPU: there is none."""
+    raise RuntimeError("[ipu] there is no IPU: only the CPU is there")
+
+
+def record_stream(self, stream):
+    """Tell the allocator of a GPU that a stream uses this tensor; nothing to do on the CPU."""

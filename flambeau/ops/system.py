@@ -5,8 +5,11 @@ from .. import _C
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "compile",
+    "from_file",
     "get_default_device",
     "get_default_dtype",
+    "get_deterministic_debug_mode",
+    "get_device_module",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "get_num_threads",
@@ -15,11 +18,13 @@ __all__ = [
     "set_default_device",
     "set_default_dtype",
     "set_default_tensor_type",
+    "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
     "set_flush_denormal",
     "set_num_interop_threads",
     "set_num_threads",
     "set_warn_always",
+    "to_dlpack",
     "typename",
     "use_deterministic_algorithms",
 ]  # fmt: skip
@@ -207,3 +212,92 @@ def set_flush_denormal(mode):
     True
     """
     return not mode
+
+
+def get_deterministic_debug_mode():
+    """0, 1 or 2: whether use_deterministic_algorithms was told nothing, to warn, or to fail.
+
+    >>> flambeau.set_deterministic_debug_mode("default")
+    >>> flambeau.get_deterministic_debug_mode()
+    0
+    """
+    return 0 if not _state["deterministic"] else 1 if _state["warn_only"] else 2
+
+
+def set_deterministic_debug_mode(debug_mode):
+    """use_deterministic_algorithms by a number or a word: 0 "default", 1 "warn", 2 "error".
+
+    >>> flambeau.set_deterministic_debug_mode("default")
+    """
+    words = {"default": 0, "warn": 1, "error": 2}
+    mode = words.get(debug_mode, debug_mode)
+    if mode not in (0, 1, 2):
+        raise RuntimeError(
+            f"[set_deterministic_debug_mode] expected 0, 1, 2, 'default', 'warn' or 'error', got {debug_mode!r}"
+        )
+    use_deterministic_algorithms(mode > 0, warn_only=mode == 1)
+
+
+def get_device_module(device=None):
+    """The module about a kind of device, such as flambeau.cpu; of the default device if None.
+
+    >>> flambeau.get_device_module("cpu").__name__
+    'flambeau.cpu'
+    """
+    import importlib
+
+    kind = "cpu" if device is None else _C.device(device).type if isinstance(device, str) else device.type
+    try:
+        return importlib.import_module(f"flambeau.{kind}")
+    except ModuleNotFoundError:
+        raise RuntimeError(f"[get_device_module] there is no module flambeau.{kind}") from None
+
+
+def to_dlpack(tensor):
+    """The tensor as a DLPack capsule, for another library; its `from_dlpack(tensor)` is simpler.
+
+    >>> flambeau.from_dlpack(flambeau.ones(2))
+    tensor([1., 1.])
+    >>> type(flambeau.to_dlpack(flambeau.ones(2))).__name__
+    'PyCapsule'
+    """
+    return tensor.__dlpack__()
+
+
+def from_file(filename, shared=None, size=0, *, dtype=None, layout=None, device=None, pin_memory=False):
+    """A vector on the bytes of a file.
+
+    Args:
+        filename: path of the file.
+        shared: whether writes reach the file; it is made, and as long as needed, if so.
+        size: number of elements.
+        dtype: of the elements; the default floating-point type if None.
+
+    >>> import os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "numbers")
+    >>> flambeau.from_file(path, shared=True, size=3).fill_(2.0)
+    tensor([2., 2., 2.])
+    >>> flambeau.from_file(path, size=2)
+    tensor([2., 2.])
+    """
+    import mmap
+    import os
+
+    from .creation import frombuffer
+
+    dtype = _C.get_default_dtype() if dtype is None else dtype
+    length = size * dtype.itemsize
+    if not length:
+        return _C.empty((0,), dtype)
+    flags = (os.O_RDWR | os.O_CREAT) if shared else os.O_RDONLY
+    handle = os.open(filename, flags, 0o666)
+    try:
+        have = os.fstat(handle).st_size
+        if have < length and not shared:
+            raise RuntimeError(f"[from_file] file {filename} has {have} bytes, {length} are needed")
+        if have < length:
+            os.ftruncate(handle, length)
+        block = mmap.mmap(handle, length, access=mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY)
+    finally:
+        os.close(handle)
+    return frombuffer(block, dtype=dtype, count=size)

@@ -1,7 +1,7 @@
 """Copies of views (`name_copy`), and tensors with a view replaced (`name_scatter`)."""
 
 from .. import _C
-from . import shape
+from . import complexes, shape
 from ._common import write_out
 
 _VIEWS = {
@@ -17,8 +17,10 @@ _VIEWS = {
     "unbind": shape.unbind,
     "unfold": shape.unfold,
     "unsqueeze": shape.unsqueeze,
+    "view_as_complex": complexes.view_as_complex,
+    "view_as_real": complexes.view_as_real,
 }
-__all__ = ["alias_copy", "as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
+__all__ = ["alias_copy", "as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_copy", "slice_scatter"]
 __all__ += [f"{name}_copy" for name in _VIEWS]
 METHODS = ["as_strided_scatter", "diagonal_scatter", "select_scatter", "slice_scatter"]
 
@@ -54,6 +56,16 @@ def alias_copy(input, *, out=None):
     tensor([1., 1.])
     """
     return write_out(out, _C.clone(input, 1))
+
+
+def slice_copy(input, dim=0, start=None, end=None, step=1, *, out=None):
+    """A slice of a dimension, as a copy.
+
+    >>> flambeau.slice_copy(flambeau.arange(5), 0, 1, 4, 2)
+    tensor([1, 3])
+    """
+    stop = 2**63 - 1 if end is None else end
+    return write_out(out, _C.clone(_C.slice(input, dim, start or 0, stop, step), 0))
 
 
 def _replaced(op, input, view, src):

@@ -68,6 +68,36 @@ def native_batch_norm(x, weight, bias, mean, var, training, momentum, eps):
     return out, *statistics(np.reshape(np.swapaxes(x, 0, 1), (np.shape(x)[1], -1)), eps)
 
 
+FUNCTIONS = {"sum": np.sum, "mean": np.mean, "prod": np.prod, "max": np.max, "min": np.min}
+EMPTY = {"sum": 0.0, "mean": np.nan, "prod": 1.0, "max": -np.inf, "min": np.inf}
+
+
+def np_segments(x, reduce, lengths=None, offsets=None, axis=0, unsafe=False, initial=None):
+    """The pieces of each row along an axis, reduced."""
+    if axis:
+        parts = {"lengths": lengths} if offsets is None else {"offsets": offsets}
+        rows = [
+            np_segments(row, reduce, **{k: v[i] for k, v in parts.items()}, initial=initial) for i, row in enumerate(x)
+        ]
+        return np.stack(rows)
+    ends = np.cumsum([0, *lengths]) if offsets is None else offsets
+    found = []
+    for a, b in zip(ends[:-1], ends[1:], strict=True):
+        piece = x[a:b]
+        if a == b:
+            found.append(np.full(x.shape[1:], EMPTY[reduce] if initial is None else initial))
+        elif initial is None:
+            found.append(FUNCTIONS[reduce](piece, 0))
+        else:
+            first = np.full((1, *x.shape[1:]), initial)
+            value = FUNCTIONS["sum" if reduce == "mean" else reduce](np.concatenate([first, piece]), 0)
+            found.append(value / (b - a) if reduce == "mean" else value)
+    return np.stack(found)
+
+
+LENGTHS = {"lengths": T((3,), dtype="int64", values=[2, 1, 2])}
+OFFSETS = {"offsets": T((4,), dtype="int64", values=[0, 2, 4, 5])}
+SPARSE = {"lengths": T((4,), dtype="int64", values=[2, 0, 3, 0]), "initial": 2.0}
 COORDINATES = T((4,), values=[0.0, 1.0, 3.0, 4.0], grad=False)
 MOVING = [tensor(3, low=-0.1, high=0.1, grad=False), tensor(3, low=0.5, high=1.5, grad=False)]
 ROWS = [
@@ -167,6 +197,29 @@ ROWS = [
             Error(tensor(3), dim=(0, 0), raises=RuntimeError, match="multiple times"),
             Error(tensor(3), dtype="uint8", raises=RuntimeError, match="uint8"),
             Error(tensor(3), spacing=tensor(3), raises=TypeError, match="Tensor"),
+        ],
+    ),
+    Row(
+        "segment_reduce",
+        np_segments,
+        [Sample(tensor(5, distinct=True), reduce, **LENGTHS) for reduce in FUNCTIONS]
+        + [Sample(tensor(5, 3, distinct=True), reduce, **OFFSETS) for reduce in FUNCTIONS]
+        + [Sample(tensor(5, distinct=True), reduce, **SPARSE) for reduce in FUNCTIONS]
+        + [
+            Sample(tensor(5, grad=False), reduce, lengths=T((3,), dtype="int64", values=[0, 5, 0]))
+            for reduce in FUNCTIONS
+        ]
+        + [Sample(tensor(2, 3), "sum", lengths=T((2, 2), dtype="int64", values=[[1, 2], [3, 0]]), axis=1)],
+        dtypes=SECOND,
+        method=False,
+        errors=[
+            Error(tensor(3), "sum", raises=RuntimeError, match="Either lengths or offsets"),
+            Error(tensor(5), "median", **LENGTHS, raises=RuntimeError, match="must be either"),
+            Error(tensor(4), "sum", **LENGTHS, raises=RuntimeError, match="sum to"),
+            Error(tensor(2, 5), "sum", **LENGTHS, axis=1, raises=RuntimeError, match="last dimension"),
+            Error(
+                tensor(2), "sum", lengths=T((2,), dtype="int64", values=[-1, 3]), raises=RuntimeError, match="negative"
+            ),
         ],
     ),
     Row(

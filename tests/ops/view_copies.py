@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.frame import ALL, FLOATS, INTS, Row, Sample, tensor
+from tests.frame import ALL, COMPLEX, FLOATS, INTS, Row, Sample, tensor
 from tests.ops import shape
 
 BOTH = ("float64", "complex128")
@@ -71,6 +71,24 @@ COPIES = [
         )
     ),
     copy_of("expand", [Sample(tensor(3, 1), (3, 4)), Sample(tensor(), (2, 2))]),
+    Row(
+        "view_as_real_copy",
+        lambda x: np.stack([x.real, x.imag], -1),
+        [Sample(tensor(2, 3)), Sample(tensor())],
+        dtypes=COMPLEX,
+        result=lambda dtype: {"complex64": "float32", "complex128": "float64"}[dtype],
+        differentiable=("complex128",),
+        method=False,
+    ),
+    Row(
+        "view_as_complex_copy",
+        lambda x: x[..., 0] + 1j * x[..., 1],
+        [Sample(tensor(3, 2)), Sample(tensor(2))],
+        dtypes=("float32", "float64"),
+        result=lambda dtype: {"float32": "complex64", "float64": "complex128"}[dtype],
+        contiguous_only=True,
+        method=False,
+    ),
     copy_of("split", [Sample(tensor(5, 3), 2), Sample(tensor(2, 6), 3, 1)]),
     Row(
         "split_with_sizes",
@@ -91,6 +109,14 @@ COPIES = [
     Row("narrow_copy", VIEWS["narrow"].ref, VIEWS["narrow"].list_samples()[:2], dtypes=ALL, differentiable=BOTH),
     Row(
         "alias_copy", np.array, [Sample(tensor(2, 3)), Sample(tensor())], dtypes=ALL, differentiable=BOTH, method=False
+    ),
+    Row(
+        "slice_copy",
+        lambda x, dim=0, start=None, end=None, step=1: x[(slice(None),) * dim + (slice(start, end, step),)],
+        [Sample(tensor(5)), Sample(tensor(5), 0, 1, 4, 2), Sample(tensor(2, 5), 1, -3), Sample(tensor(3), 0, 2, 2)],
+        dtypes=ALL,
+        differentiable=BOTH,
+        method=False,
     ),
     Row("detach_copy", np.array, [Sample(tensor(2, 3)), Sample(tensor())], dtypes=ALL, differentiable=(), method=False),
     Row("detach", np.array, [Sample(tensor(2, 3)), Sample(tensor())], dtypes=ALL, differentiable=(), view=True),

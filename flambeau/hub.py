@@ -1,0 +1,106 @@
+"""Files of models fetched from the network, and kept in a folder."""
+
+import os
+
+__all__ = ["download_url_to_file", "get_dir", "load_state_dict_from_url", "set_dir"]
+
+_folder = None
+
+
+def get_dir():
+    """The folder for downloads: set_dir's, $TORCH_HOME/hub, or ~/.cache/torch/hub.
+
+    >>> flambeau.hub.get_dir().endswith("hub")
+    True
+    """
+    if _folder is not None:
+        return _folder
+    home = os.environ.get("TORCH_HOME")
+    if home is None:
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
+        home = os.path.join(cache, "torch")
+    return os.path.join(os.path.expanduser(home), "hub")
+
+
+def set_dir(d):
+    """Set the folder for downloads.
+
+    >>> before = flambeau.hub.get_dir()
+    >>> flambeau.hub.set_dir(before)
+    """
+    global _folder
+    _folder = os.path.expanduser(d)
+
+
+def download_url_to_file(url, dst, hash_prefix=None, progress=True):
+    """Fetch a file.
+
+    Args:
+        url: where from (http, https, file).
+        dst: path of the file to write; it appears once it is whole.
+        hash_prefix: the first hexadecimal digits of its SHA-256, checked.
+        progress: accepted; nothing is shown.
+
+    Raises: RuntimeError where the hash is another one.
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a").write_text("text")
+    >>> flambeau.hub.download_url_to_file((folder / "a").as_uri(), str(folder / "b"))
+    >>> (folder / "b").read_text()
+    'text'
+    """
+    import hashlib
+    import tempfile
+    import urllib.request
+
+    dst = os.path.expanduser(dst)
+    digest = hashlib.sha256()
+    handle, partial = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(dst)), suffix=".partial")
+    try:
+        request = urllib.request.Request(url, headers={"User-Agent": "flambeau"})
+        with urllib.request.urlopen(request) as source, os.fdopen(handle, "wb") as file:
+            while block := source.read(1 << 17):
+                file.write(block)
+                digest.update(block)
+        found = digest.hexdigest()
+        if hash_prefix is not None and not found.startswith(hash_prefix):
+            raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{found}")')
+        os.replace(partial, dst)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def load_state_dict_from_url(
+    url, model_dir=None, map_location=None, progress=True, check_hash=False, file_name=None, weights_only=False
+):
+    """What a file on the network holds, loaded; it is fetched once and kept in get_dir()/checkpoints.
+
+    Args:
+        url: where from.
+        model_dir: the folder to keep it in.
+        map_location: as in load.
+        check_hash: compare with the digits in a name such as model-0123abcd.pth.
+        file_name: to keep it under another name.
+        weights_only: load tensors and plain data only.
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> flambeau.save({"w": flambeau.ones(1)}, folder / "w.pth")
+    >>> flambeau.hub.load_state_dict_from_url((folder / "w.pth").as_uri(), model_dir=str(folder / "kept"))
+    {'w': tensor([1.])}
+    """
+    import re
+    from urllib.parse import urlparse
+
+    from .serialization import load
+
+    model_dir = os.path.join(get_dir(), "checkpoints") if model_dir is None else model_dir
+    os.makedirs(model_dir, exist_ok=True)
+    name = os.path.basename(urlparse(url).path) if file_name is None else file_name
+    kept = os.path.join(model_dir, name)
+    if not os.path.exists(kept):
+        digits = re.search(r"-([a-f0-9]*)\.", name) if check_hash else None
+        download_url_to_file(url, kept, digits[1] if digits else None, progress)
+    return load(kept, map_location=map_location, weights_only=weights_only)

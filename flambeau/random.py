@@ -1,0 +1,13 @@
+"""The state of the default generator of random numbers."""
+
+from .ops.random import default_generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+
+__all__ = [
+    "default_generator",
+    "fork_rng",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]

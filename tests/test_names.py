@@ -1,0 +1,346 @@
+"""Names beside the ops: old tensor types, storages, settings of libraries, the core's forms of functions, lists of tensors."""
+
+import importlib
+import operator
+import os
+
+import numpy as np
+import pytest
+
+from tests.frame import fl
+
+F = fl.nn.functional
+TYPES = {
+    "FloatTensor": "float32", "DoubleTensor": "float64", "HalfTensor": "float16", "BFloat16Tensor": "bfloat16", "ByteTensor": "uint8",
+    "CharTensor": "int8", "ShortTensor": "int16", "IntTensor": "int32", "LongTensor": "int64", "BoolTensor": "bool",
+}  # fmt: skip
+
+
+def same(a, b):
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), 1e-6, 1e-7)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_old_types(name):
+    kind, dtype = getattr(fl, name), getattr(fl, TYPES[name])
+    assert kind.dtype is dtype and repr(kind) == f"<class 'torch.{name}'>"
+    assert kind([1, 0]).dtype is dtype and kind([1, 0]).tolist() == [1, 0]
+    assert kind(2, 3).shape == (2, 3) and kind().shape == (0,) and kind(fl.Size([2])).shape == (2,)
+    assert (
+        isinstance(kind(2), kind)
+        and isinstance(kind(2), fl.Tensor)
+        and not isinstance(fl.ones(1, dtype=fl.complex64), kind)
+    )
+    assert fl.ones(2, dtype=fl.int16).type(kind).dtype is dtype
+
+
+def test_old_types_check_their_data():
+    with pytest.raises(TypeError):
+        fl.LongTensor(fl.ones(2))
+    with pytest.raises(TypeError):
+        fl.FloatTensor(2.5)
+    same(fl.FloatTensor(fl.ones(2)), fl.ones(2))
+    same(fl.FloatTensor(fl.ones(2).untyped_storage()), fl.ones(2))
+
+
+def test_untyped_storage():
+    x = fl.arange(6, dtype=fl.float32)
+    view, memory = x[2:], x.untyped_storage()
+    assert memory.nbytes() == memory.size() == len(memory) == 24 and memory.data_ptr() == x.data_ptr()
+    assert view.untyped_storage().data_ptr() == memory.data_ptr()
+    copy = memory.clone()
+    memory.fill_(0)
+    assert x.sum().item() == 0 and copy.data_ptr() != memory.data_ptr() and memory[0] == 0
+    memory.copy_(copy)
+    assert x.tolist() == [0, 1, 2, 3, 4, 5] and memory.tolist()[4:8] == [0, 0, 128, 63]
+    assert fl.UntypedStorage(3).nbytes() == 3 and memory.device.type == "cpu" and not memory.is_cuda
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_typed_storage():
+    x = fl.tensor([1.0, 2.0, 3.0])
+    memory = x[1:].storage()
+    assert memory.dtype is fl.float32 and len(memory) == memory.size() == 3 and memory.tolist() == [1, 2, 3]
+    memory[0] = 5.0
+    assert x[0].item() == 5 and memory[1] == 2 and memory.data_ptr() == x.data_ptr() and memory.element_size() == 4
+    assert memory.untyped().nbytes() == memory.nbytes() == 12
+    other = fl.zeros(0).set_(x.untyped_storage(), 1, (2,), (1,))
+    assert other.tolist() == [2, 3] and other.data_ptr() == x.data_ptr() + 4
+
+
+def test_storage_deepcopy():
+    import copy
+
+    memory = fl.ones(2).untyped_storage()
+    other = copy.deepcopy(memory)
+    assert other.tolist() == memory.tolist() and other.data_ptr() != memory.data_ptr()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tensor_members():
+    x = fl.tensor(2.0)
+    assert complex(x) == 2 and x.__long__() == 2 and x.__nonzero__() and x.grad_dtype is fl.float32
+    assert x.const_data_ptr() == x.data_ptr() and not fl.ones(1).volatile
+    y = fl.ones(2)
+    y /= 2
+    same(y.__div__(2), fl.tensor([0.25, 0.25]))
+    same(fl.tensor([1, 2]).dequantize(), fl.tensor([1.0, 2.0]))
+    assert type(fl.ones(2).as_subclass(fl.nn.Parameter)) is fl.nn.Parameter
+    with pytest.raises(AssertionError):
+        fl.ones(1).xpu()
+    with pytest.raises(NotImplementedError if fl.__name__ == "torch" else AttributeError):
+        fl.ones(1).q_scale()
+    assert (
+        fl.is_signed(fl.ones(1)) and not fl.is_signed(fl.ones(1, dtype=fl.uint8)) and not fl.is_distributed(fl.ones(1))
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_resize():
+    assert fl.ones(6).resize(2, 3).shape == (2, 3) and fl.ones(6).resize_as(fl.ones(3, 2)).shape == (3, 2)
+    with pytest.raises(RuntimeError):
+        fl.ones(2).resize(3)
+
+
+def test_module_load():
+    x = fl.ones(2, requires_grad=True)
+    with fl.no_grad():
+        same(x.module_load(fl.zeros(2)), fl.zeros(2))
+    assert x.module_load(fl.zeros(2), assign=True).tolist() == [0, 0]
+
+
+def test_symbols():
+    assert fl.sym_int(-2.7) == -2 and fl.sym_float(2) == 2.0 and fl.sym_not(False) is True
+    assert (
+        fl.sym_max(1, 2.0) == 2.0 and fl.sym_min(2, 3) == 2 and fl.sym_sum([1, 2]) == 3 and fl.sym_ite(False, 1, 2) == 2
+    )
+    assert fl.sym_sqrt(4) == 2 and not isinstance(1, fl.SymInt) and not isinstance(1.0, fl.SymFloat | fl.SymBool)
+
+
+def test_settings_of_libraries():
+    cudnn = importlib.import_module(f"{fl.__name__}.backends.cudnn")
+    assert cudnn.benchmark is False and cudnn.enabled and not cudnn.is_available() and cudnn.version() is None
+    cudnn.benchmark = True
+    with cudnn.flags(enabled=False):
+        assert not cudnn.enabled
+    assert cudnn.enabled and fl.backends.cudnn.benchmark
+    cudnn.benchmark = False
+    assert (
+        not fl.backends.mps.is_available() and not fl.backends.cuda.is_built() and fl.backends.cuda.flash_sdp_enabled()
+    )
+    fl.backends.cuda.matmul.allow_tf32 = False
+    assert fl.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2", "AVX512", "NEON", "NO AVX")
+    assert fl.version.cuda is None and fl.version.hip is None and not fl.accelerator.is_available()
+
+
+def test_modules():
+    state = fl.random.get_rng_state()
+    assert fl.random.manual_seed is fl.manual_seed and fl.random.initial_seed() == fl.initial_seed()
+    fl.random.set_rng_state(state)
+    assert isinstance(1, fl.types.Number) and fl.get_device_module("cpu").is_available()
+    assert fl.hub.get_dir().endswith("hub")
+
+
+def test_hub(tmp_path):
+    fl.save({"w": fl.ones(2)}, tmp_path / "w-0000.pth")
+    url = (tmp_path / "w-0000.pth").as_uri()
+    loaded = fl.hub.load_state_dict_from_url(url, model_dir=str(tmp_path / "kept"), progress=False)
+    same(loaded["w"], fl.ones(2))
+    assert os.listdir(tmp_path / "kept") == ["w-0000.pth"]
+    with pytest.raises(RuntimeError, match="hash"):
+        fl.hub.load_state_dict_from_url(url, model_dir=str(tmp_path / "again"), check_hash=True, progress=False)
+    assert os.listdir(tmp_path / "again") == []
+
+
+def test_deterministic_debug_mode():
+    for mode, word in enumerate(("default", "warn", "error")):
+        fl.set_deterministic_debug_mode(word)
+        assert fl.get_deterministic_debug_mode() == mode
+    fl.set_deterministic_debug_mode(0)
+    with pytest.raises(RuntimeError):
+        fl.set_deterministic_debug_mode("loud")
+
+
+def test_from_file(tmp_path):
+    path = str(tmp_path / "numbers")
+    x = fl.from_file(path, shared=True, size=4, dtype=fl.int32)
+    x.copy_(fl.arange(4, dtype=fl.int32))
+    y = fl.from_file(path, size=3, dtype=fl.int32)
+    assert y.tolist() == [0, 1, 2]
+    y.fill_(7)
+    assert fl.from_file(path, size=4, dtype=fl.int32).tolist() == [0, 1, 2, 3]
+    with pytest.raises(RuntimeError):
+        fl.from_file(path, size=400)
+
+
+def test_to_dlpack():
+    assert type(fl.to_dlpack(fl.ones(2))).__name__ == "PyCapsule"
+
+
+# ---- the core's forms
+
+
+def pairs():
+    x, y = (
+        fl.rand(3, 4, generator=fl.Generator().manual_seed(0)),
+        fl.rand(3, 4, generator=fl.Generator().manual_seed(1)),
+    )
+    sign, w, b = fl.tensor([1.0, -1.0, 1.0]), fl.arange(4.0), fl.ones(4)
+    mean, var = fl.zeros(4), fl.ones(4)
+    yield fl.layer_norm(x, (4,), w, b), F.layer_norm(x, (4,), w, b)
+    yield fl.group_norm(x, 2, w, b), F.group_norm(x, 2, w, b)
+    yield fl.batch_norm(x, w, b, mean, var, False, 0.1, 1e-5, False), F.batch_norm(x, mean, var, w, b)
+    yield fl.instance_norm(x[None], None, None, None, None, True, 0.1, 1e-5, False), F.instance_norm(x[None])
+    yield fl.embedding(x, fl.tensor([2, 0])), x[[2, 0]]
+    for number, reduction in enumerate(("none", "mean", "sum")):
+        yield fl.kl_div(x.log(), y, number), F.kl_div(x.log(), y, reduction=reduction)
+        yield (
+            fl.cosine_embedding_loss(x, y, sign, 0.1, number),
+            F.cosine_embedding_loss(x, y, sign, 0.1, reduction=reduction),
+        )
+        yield (
+            fl.hinge_embedding_loss(x, y.sign(), 1.0, number),
+            F.hinge_embedding_loss(x, y.sign(), reduction=reduction),
+        )
+        yield (
+            fl.margin_ranking_loss(x, y, y.sign(), 0.1, number),
+            F.margin_ranking_loss(x, y, y.sign(), 0.1, reduction=reduction),
+        )
+        yield fl.poisson_nll_loss(x, y, True, False, 1e-8, number), F.poisson_nll_loss(x, y, reduction=reduction)
+        yield fl.triplet_margin_loss(x, y, -y, reduction=number), F.triplet_margin_loss(x, y, -y, reduction=reduction)
+        yield (
+            fl.binary_cross_entropy_with_logits(x, y, reduction=number),
+            F.binary_cross_entropy_with_logits(x, y, reduction=reduction),
+        )
+    yield fl.cosine_similarity(x, y, 1), F.cosine_similarity(x, y, 1)
+    yield fl.pairwise_distance(x, y), F.pairwise_distance(x, y)
+    yield fl.pdist(x), F.pdist(x)
+    yield fl.norm_except_dim(x), x.norm(dim=1, keepdim=True)
+    yield fl.norm_except_dim(x, 1, -1), x.norm(1)
+    yield fl.frobenius_norm(x, (0, 1)), x.norm()
+    yield fl.native_norm(x), x.norm()
+    logs, lengths = x.log_softmax(-1)[:, None], fl.tensor([3])
+    yield (
+        fl.ctc_loss(logs, fl.tensor([[1, 2]]), lengths, fl.tensor([2])),
+        F.ctc_loss(logs, fl.tensor([[1, 2]]), lengths, fl.tensor([2])),
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_core_forms():
+    for count, (one, two) in enumerate(pairs()):
+        np.testing.assert_allclose(one.numpy(), two.numpy(), 1e-5, 1e-6, err_msg=f"pair {count}")
+
+
+def test_native_dropout():
+    out, mask = fl.native_dropout(fl.ones(1000), 0.25, True)
+    assert mask.dtype is fl.bool and 650 < mask.sum().item() < 850
+    same(out, mask.float() / 0.75)
+    assert fl.native_dropout(fl.ones(3), 0.5, False)[1].all()
+
+
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+def test_recurrent_forms(name):
+    x = fl.rand(5, 2, 3)
+    module = getattr(fl.nn, name)(3, 4, num_layers=2, bidirectional=True)
+    h = fl.zeros(4, 2, 4)
+    hx = (h, h) if name == "LSTM" else h
+    function = getattr(fl, {"RNN": "rnn_tanh"}.get(name, name.lower()))
+    out, *states = function(x, hx, list(module.parameters()), True, 2, 0.0, False, True, False)
+    expected, last = module(x, hx)
+    same(out, expected)
+    for state, want in zip(states, last if name == "LSTM" else [last], strict=True):
+        same(state, want)
+    packed = fl.nn.utils.rnn.pack_padded_sequence(x, fl.tensor([5, 3]))
+    out, *_ = function(packed.data, packed.batch_sizes, hx, list(module.parameters()), True, 2, 0.0, False, True)
+    same(out, module(packed, hx)[0].data)
+
+
+@pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
+def test_recurrent_cells(name):
+    cell, x, h = getattr(fl.nn, f"{name}Cell")(3, 4), fl.rand(2, 3), fl.rand(2, 4)
+    function = getattr(fl, {"RNN": "rnn_tanh"}.get(name, name.lower()) + "_cell")
+    hx = (h, h) if name == "LSTM" else h
+    found, expected = function(x, hx, *cell.parameters()), cell(x, hx)
+    same(found[0] if name == "LSTM" else found, expected[0] if name == "LSTM" else expected)
+
+
+# ---- lists of tensors
+
+
+def some(low=0.2):
+    return [fl.linspace(low, 0.9, 2), fl.linspace(low, 0.8, 6).reshape(3, 2), fl.tensor(0.5)]
+
+
+UNARY = (
+    "abs acos ceil cos erf exp expm1 floor lgamma log neg reciprocal round rsqrt sigmoid sign sqrt tan tanh trunc frac"
+)
+
+
+@pytest.mark.parametrize("name", UNARY.split())
+def test_foreach_unary(name):
+    expected = [getattr(t, name)() for t in some()]
+    for one, two in zip(getattr(fl, f"_foreach_{name}")(some()), expected, strict=True):
+        same(one, two)
+    given = some()
+    getattr(fl, f"_foreach_{name}_")(given)
+    for one, two in zip(given, expected, strict=True):
+        same(one, two)
+
+
+@pytest.mark.parametrize("name", "add sub mul div pow maximum minimum clamp_max clamp_min".split())
+@pytest.mark.parametrize("second", [2.0, [1.0, 0.5, 2.0], "tensors"])
+def test_foreach_binary(name, second):
+    second = some(0.4) if second == "tensors" else second
+    each = second if isinstance(second, list) else [second] * 3
+    each = [e if isinstance(e, fl.Tensor) else fl.tensor(e) for e in each]
+    expected = [getattr(t, name)(e) for t, e in zip(some(), each, strict=True)]
+    for one, two in zip(getattr(fl, f"_foreach_{name}")(some(), second), expected, strict=True):
+        same(one, two)
+    given = some()
+    getattr(fl, f"_foreach_{name}_")(given, second)
+    for one, two in zip(given, expected, strict=True):
+        same(one, two)
+
+
+@pytest.mark.parametrize("name", ["addcmul", "addcdiv"])
+@pytest.mark.parametrize("value", [0.5, [0.5, 1.0, 2.0]])
+def test_foreach_with_factor(name, value):
+    each = value if isinstance(value, list) else [value] * 3
+    expected = [getattr(t, name)(a, b, value=v) for t, a, b, v in zip(some(), some(), some(0.4), each, strict=True)]
+    given = some()
+    getattr(fl, f"_foreach_{name}_")(given, some(), some(0.4), value)
+    for found in (given, getattr(fl, f"_foreach_{name}")(some(), some(), some(0.4), value)):
+        for one, two in zip(found, expected, strict=True):
+            same(one, two)
+
+
+def test_foreach_rest():
+    x = some()
+    for function, one in (
+        (fl._foreach_norm, fl.norm), (fl._foreach_max, fl.max), (fl._foreach_clone, fl.clone), (fl._foreach_powsum, lambda t: (t * t).sum()),
+    ):  # fmt: skip
+        for a, b in zip(function(x), map(one, x), strict=True):
+            same(a, b)
+    for a, t, s in zip(fl._foreach_lerp(x, some(0.4), 0.3), x, some(0.4), strict=True):
+        same(a, t.lerp(s, 0.3))
+    for a, t in zip(fl._foreach_pow(2.0, x), x, strict=True):
+        same(a, 2.0**t)
+    for a, t in zip(fl._foreach_add(x, x, alpha=2), x, strict=True):
+        same(a, 3 * t)
+    fl._foreach_copy_(x, some(0.4))
+    assert all(map(operator.eq, map(fl.Tensor.tolist, x), map(fl.Tensor.tolist, some(0.4))))
+    fl._foreach_zero_(x)
+    assert all(not t.any() for t in x)
+
+
+def test_foreach_refuses():
+    for arguments, error in ((([], 1), RuntimeError), ((some(), [1.0]), RuntimeError), ((fl.ones(2), 1), TypeError)):
+        with pytest.raises(error):
+            fl._foreach_add(*arguments)
+
+
+def test_foreach_gradient():
+    x = fl.ones(2, requires_grad=True)
+    fl._foreach_mul([x, x], 3.0)[0].sum().backward()
+    assert x.grad.tolist() == [3, 3]
