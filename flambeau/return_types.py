@@ -61,3 +61,49 @@ histogramdd = named(
 histogramdd.__doc__ = histogramdd.__doc__.replace(
     "bin_edges=tensor([1., 2., 3.]))", "bin_edges=(tensor([1., 2., 3.]),))"
 )
+# Linear algebra, shown for a matrix of one element.
+_linalg = {
+    "_lu_with_info": (
+        "LU pivots info", "linalg.lu_factor_ex", "[[1.]] [1],_dtype=torch.int32 0,_dtype=torch.int32",
+    ),
+    "geqrf": ("a tau", "geqrf", "[[1.]] [0.]"),
+    "linalg_cholesky_ex": ("L info", "linalg.cholesky_ex", "[[1.]] 0,_dtype=torch.int32"),
+    "linalg_eig": ("eigenvalues eigenvectors", "linalg.eig", "[1.+0.j] [[1.+0.j]]"),
+    "linalg_eigh": ("eigenvalues eigenvectors", "linalg.eigh", "[1.] [[1.]]"),
+    "linalg_inv_ex": ("inverse info", "linalg.inv_ex", "[[1.]] 0,_dtype=torch.int32"),
+    "linalg_ldl_factor": ("LD pivots", "linalg.ldl_factor", "[[1.]] [1],_dtype=torch.int32"),
+    "linalg_ldl_factor_ex": (
+        "LD pivots info", "linalg.ldl_factor_ex", "[[1.]] [1],_dtype=torch.int32 0,_dtype=torch.int32",
+    ),
+    "linalg_lu": ("P L U", "linalg.lu", "[[1.]] [[1.]] [[1.]]"),
+    "linalg_lu_factor": ("LU pivots", "linalg.lu_factor", "[[1.]] [1],_dtype=torch.int32"),
+    "linalg_lu_factor_ex": (
+        "LU pivots info", "linalg.lu_factor_ex", "[[1.]] [1],_dtype=torch.int32 0,_dtype=torch.int32",
+    ),
+    "linalg_qr": ("Q R", "linalg.qr", "[[1.]] [[1.]]"),
+    "linalg_slogdet": ("sign logabsdet", "linalg.slogdet", "1. 0."),
+    "linalg_svd": ("U S Vh", "linalg.svd", "[[1.]] [1.] [[1.]]"),
+    "qr": ("Q R", "qr", "[[1.]] [[1.]]"),
+    "slogdet": ("sign logabsdet", "slogdet", "1. 0."),
+    "svd": ("U S V", "svd", "[[1.]] [1.] [[1.]]"),
+}  # fmt: skip
+for _name, (_fields, _function, _shown) in _linalg.items():
+    _values = tuple(v.replace("_", " ") for v in _shown.split())
+    globals()[_name] = named(_name, *_fields.split(), call=f"{_function}(flambeau.ones(1, 1))", shown=_values)
+
+_ONES = "flambeau.ones(1, 1), flambeau.ones(1, 1)"
+linalg_lstsq = named(
+    "linalg_lstsq", "solution", "residuals", "rank", "singular_values",
+    call=f"linalg.lstsq({_ONES})", shown=("[[1.]]", "[]", "1", "[]"),
+)  # fmt: skip
+linalg_solve_ex = named(
+    "linalg_solve_ex", "result", "info", call=f"linalg.solve_ex({_ONES})", shown=("[[1.]]", "0, dtype=torch.int32")
+)
+lu_unpack = named(
+    "lu_unpack", "P", "L", "U",
+    call="lu_unpack(flambeau.ones(1, 1), flambeau.ones(1, dtype=flambeau.int32))", shown=("[[1.]]", "[[1.]]", "[[1.]]"),
+)  # fmt: skip
+triangular_solve = named(
+    "triangular_solve", "solution", "cloned_coefficient",
+    call=f"triangular_solve({_ONES})", shown=("[[1.]]", "[[1.]]"),
+)  # fmt: skip

@@ -92,6 +92,7 @@ class Row:
     result: object = "first"  # dtype rule: first, promote, float, sum, a dtype's name, a function; a tuple for several
     differentiable: tuple = ("float64",)  # dtypes for gradcheck and gradgradcheck; () for none
     gradgrad: bool = True  # False: only where torch refuses the second derivative too
+    underivable: bool = False  # backward raises, in torch too
     method: object = True  # True: a Tensor method of the same name; a str: another name; False: none
     inplace: bool = False  # there is a method name_
     out: bool = False  # takes out=
@@ -106,6 +107,9 @@ class Row:
     alias: tuple = ()  # other public names of the same function
     covers: tuple = ()  # primitives of the op table that this row tests; its own name is always one
     contiguous_only: bool = False  # what it does depends on the layout of its argument
+    # The derivative checks differentiate through(call, *args, **kwargs): where only some inputs are allowed (symmetric
+    # ones), or only some outputs are determined (not the signs of eigenvectors).
+    through: Callable | None = None
     random: bool = False  # draws random numbers: seeded before every call
 
     def aliases(self):

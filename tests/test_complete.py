@@ -31,7 +31,8 @@ def public_functions(namespace):
         home = getattr(value, "__module__", None) or ""
         if not callable(value) or isinstance(value, type):
             continue
-        if home.startswith(("flambeau.ops", "flambeau._C")) or home == module.__name__:
+        inside = home.startswith(f"{module.__name__}.") and namespace
+        if home.startswith(("flambeau.ops", "flambeau._C")) or home == module.__name__ or inside:
             if home in (*SETTINGS, "flambeau._C") and f"fl.{name}(" in SOURCES:
                 continue
             yield f"{namespace}.{name}".lstrip(".")

@@ -39,12 +39,17 @@ FREE_STRIDES = {
     "argwhere": "the size depends on data",
     "nonzero": "the size depends on data",
     "unique": "the size depends on data",
+    "linalg.lstsq": "torch shows a part of LAPACK's buffer",
     "nn.functional.pad": "torch makes a view of negative padding alone",
 }
 FREE_INDICES = {  # the values are compared here; that the indices lead to them is in tests/ops/sorting.py
     "sort": "torch does not promise an order among equal values",
     "topk": "torch does not promise an order among equal values",
 }
+FREE_VALUES = {  # vectors up to a sign or phase: tests/ops/linalg.py checks what they are for
+    "geqrf", "linalg.eig", "linalg.eigh", "linalg.eigvals", "linalg.qr", "linalg.svd", "lobpcg", "pca_lowrank", "qr",
+    "svd", "svd_lowrank",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
@@ -69,7 +74,7 @@ def test_like_torch(row):
                     continue
                 if want.numel() and row.name not in FREE_STRIDES:
                     assert value.stride() == want.stride(), f"{context}: strides"
-                if "empty" in row.name:
+                if "empty" in row.name or row.name in FREE_VALUES:
                     continue
                 name = dtype_name(value)
                 relative, absolute = LOOSE.get(name, (1e-8, 1e-8) if kind(name) >= 2 else (0, 0))

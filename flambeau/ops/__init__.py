@@ -22,6 +22,7 @@ FAMILIES = (
     "histograms",
     "indexing",
     "join",
+    "linalg",
     "matmul",
     "norm",
     "orthogonal",

@@ -23,7 +23,10 @@ def tensor_of(array, dtype=None):
     if not array.flags.writeable or any(s < 0 for s in array.strides):
         array = array.copy()
     made = from_numpy(array)
-    return made if dtype is None or made.dtype == dtype else made.to(dtype)
+    if dtype is None or made.dtype == dtype:
+        return made
+    in_columns = made.dim() > 1 and array.strides[-2:] == (array.itemsize, array.itemsize * array.shape[-2])
+    return made.mT.to(dtype).mT if in_columns else made.to(dtype)
 
 
 def host(name, compute, tensors, backward=None, dtypes=None):

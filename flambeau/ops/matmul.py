@@ -643,7 +643,9 @@ def matrix_power(input, n, *, out=None):
         never = _C.zeros(input.shape, _C.bool)  # as in torch, the result depends on input, with derivative 0
         return write_out(out, where(never, input, eye(input.shape[-1], dtype=input.dtype)))
     if n < 0:
-        input, n = _inverse(input), -n
+        from ..linalg import inv
+
+        input, n = inv(input), -n
     result, square = None, input
     while n:
         if n & 1:
@@ -651,22 +653,6 @@ def matrix_power(input, n, *, out=None):
         n >>= 1
         square = _C.matmul(square, square) if n else square
     return write_out(out, result.clone() if result is input else result)
-
-
-def _inverse(x):
-    """The inverse from LAPACK, made differentiable by two of Newton's steps: they double the orders that are exact."""
-    import numpy as np
-
-    from . import eye, from_numpy
-
-    try:
-        inverse = from_numpy(np.ascontiguousarray(np.linalg.inv(x.detach().numpy())))
-    except np.linalg.LinAlgError as error:
-        raise _C.LinAlgError(f"[linalg.inv] the matrix {tuple(x.shape)} is singular: {error}") from None
-    twice = 2 * eye(x.shape[-1], dtype=x.dtype)
-    for _ in range(2):
-        inverse = _C.matmul(inverse, twice - _C.matmul(x, inverse))
-    return inverse
 
 
 # ---------------------------------------------------------------------------------------------------------- distances

@@ -1,14 +1,14 @@
-"""Linear algebra: norms of vectors and matrices."""
+"""Norms of vectors and matrices, and what is read off them: condition and rank."""
 
 from math import inf
 
-from . import _C
-from .ops._common import dims_of, write_out
-from .ops.matmul import linalg_cross as cross
-from .ops.matmul import linalg_vecdot as vecdot
-from .ops.matmul import matmul, matrix_power, multi_dot
+from .. import _C
+from ..ops._common import dims_of, write_out
+from ..ops._host import array_of, tensor_of
+from ._checks import check_matrix, check_square, expect
+from .decompositions import singular_values
 
-__all__ = ["cross", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm", "vecdot", "vector_norm"]
+__all__ = ["cond", "matrix_norm", "matrix_rank", "norm", "vector_norm"]
 
 
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
@@ -66,14 +66,15 @@ def _wrapped(op, dims, n):
 
 
 def _of_singular_values(A, ord, rows, columns, keepdim):
-    from . import linalg
-
     rest = [d for d in range(A.dim()) if d not in (rows, columns)]
-    values = linalg.svdvals(_C.permute(A, (*rest, rows, columns)))
-    result = _C.sum(values, -1) if ord == "nuc" else (_C.amax if ord == 2 else _C.amin)(values, -1)
+    values = singular_values("linalg.matrix_norm", _C.permute(A, (*rest, rows, columns)))
+    if not values.shape[-1]:
+        result = _C.sum(values, -1)
+    else:
+        result = _C.sum(values, -1) if ord == "nuc" else (_C.amax if ord == 2 else _C.amin)(values, -1)
     if keepdim:
-        for d in sorted((rows, columns)):
-            result = _C.unsqueeze(result, d)
+        order = [*rest, rows, columns]
+        result = _C.permute(result[..., None, None], [order.index(d) for d in range(A.dim())])
     return result
 
 
@@ -94,3 +95,66 @@ def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None, out=None):
             f"[linalg.norm] If dim is not specified but ord is, the input must be 1D or 2D. Got {A.dim()}D."
         )
     return matrix_norm(A, ord, (-2, -1), keepdim, dtype=dtype, out=out)
+
+
+def cond(A, p=None, *, out=None):
+    """The condition number of matrices: how much a relative error may grow when equations are solved.
+
+    Args:
+        A: `(*, m, n)`; square unless p is None, 2 or -2.
+        p: the norm: None and 2 give the largest over the smallest singular value, -2 the reverse; "fro", "nuc", inf, -inf,
+            1, -1 the norm of A times that of its inverse.
+    Returns: `(*)`, real; inf for a singular matrix.
+
+    >>> flambeau.linalg.cond(flambeau.tensor([[4.0, 0.0], [0.0, 2.0]]))
+    tensor(2.)
+    """
+    from ..ops import where
+    from .solvers import inv_ex
+
+    op = "linalg.cond"
+    expect(op, A.dim() >= 2, f"The input tensor must have at least 2 dimensions, got {tuple(A.shape)}.")
+    if p not in (None, "fro", "nuc", inf, -inf, 1, -1, 2, -2):
+        raise RuntimeError(f"[{op}] got an invalid norm type: {p}")
+    if p in (None, 2, -2):
+        values = singular_values("linalg.svd", A)
+        if not values.shape[-1]:
+            return write_out(out, _C.sum(values, -1))
+        largest, smallest = _C.select(values, -1, 0), _C.select(values, -1, values.shape[-1] - 1)
+        return write_out(out, smallest / largest if p == -2 else largest / smallest)
+    check_square(f"linalg.cond(ord={p})", A)
+    if A.numel() == 0:
+        return write_out(out, _C.zeros(tuple(A.shape[:-2]), A.abs().dtype))
+    inverse, info = inv_ex(A)
+    product = matrix_norm(A, p) * matrix_norm(where((info == 0)[..., None, None], inverse, 0.0), p)
+    return write_out(out, where(info == 0, product, inf))
+
+
+def matrix_rank(A, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
+    """The rank of matrices: how many singular values are above `max(atol, rtol * largest)`.
+
+    Args:
+        A: `(*, m, n)`.
+        tol: an old name of atol, which sets rtol to 0.
+        hermitian: A is symmetric or Hermitian, and only its lower triangle is read.
+        atol: number, or tensor that broadcasts with `(*)`.
+        rtol: by default max(m, n) times the precision of the dtype, or 0 if atol is given.
+    Returns: `(*)`, int64. There is no derivative.
+
+    >>> flambeau.linalg.matrix_rank(flambeau.tensor([[1.0, 2.0], [2.0, 4.0]]))
+    tensor(1)
+    """
+    import numpy as np
+
+    from .decompositions import eigvalsh
+    from .solvers import tolerances
+
+    op = "linalg.matrix_rank"
+    check_matrix(op, A, "input")
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    atol, rtol = tolerances(op, A, atol, rtol)
+    A = _C.detach(A)
+    values = abs(array_of(eigvalsh(A) if hermitian else singular_values("linalg.svd", A)))
+    bound = np.maximum(atol, rtol * values.max(-1, keepdims=True, initial=0))
+    return write_out(out, tensor_of(np.asarray((values > bound).sum(-1), np.int64)))
