@@ -20,7 +20,9 @@ def results(row, sample, dtype):
     found = [t for t in outputs(call(row, args, kwargs)) if is_tensor(t)]
     grads = []
     leaves = [a for a in args if is_tensor(a) and a.requires_grad]
-    values = [v for v in found if v.requires_grad]
+    # With `through`, other outputs depend on signs and phases, and have no derivative.
+    derived = found if row.through is None else outputs(row.through(lambda *a, **k: call(row, a, k), *args, **kwargs))
+    values = [v for v in derived if v.requires_grad]
     if leaves and values:
         weights = [fl.ones_like(v) for v in values]
         grads = [g for g in fl.autograd.grad(values, leaves, weights, allow_unused=True) if g is not None]

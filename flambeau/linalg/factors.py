@@ -16,7 +16,7 @@ from ._checks import (
 from ._lapack import columns, ldl, permutation
 from ._lapack import ldl_solve as lapack_ldl_solve
 from ._lapack import lu as lapack_lu
-from .solvers import triangular
+from .solvers import in_columns, triangular
 
 __all__ = ["ldl_factor", "ldl_factor_ex", "ldl_solve", "lu", "lu_factor", "lu_factor_ex", "lu_solve"]
 
@@ -180,7 +180,7 @@ def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     order = order.expand(LU.shape)
     if adjoint:
         inner = triangular(LU.mH, B, upper=False)
-        return write_out(out, order @ triangular(LU.mH, inner, upper=True, unitriangular=True))
+        return write_out(out, in_columns(order @ triangular(LU.mH, inner, upper=True, unitriangular=True)))
     inner = triangular(LU, order.mT @ B, upper=False, unitriangular=True)
     return write_out(out, triangular(LU, inner, upper=True))
 

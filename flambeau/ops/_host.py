@@ -22,11 +22,13 @@ def tensor_of(array, dtype=None):
     array = np.asarray(array)
     if not array.flags.writeable or any(s < 0 for s in array.strides):
         array = array.copy()
+    in_columns = array.ndim > 1 and array.strides[-2:] == (array.itemsize, array.itemsize * array.shape[-2])
+    if (
+        in_columns and 1 in array.shape[-2:] and array.shape[-1] != array.shape[-2] and array.size
+    ):  # a dimension of size 1 gets the stride that it has in torch
+        return tensor_of(array.swapaxes(-1, -2), dtype).mT
     made = from_numpy(array)
-    if dtype is None or made.dtype == dtype:
-        return made
-    in_columns = made.dim() > 1 and array.strides[-2:] == (array.itemsize, array.itemsize * array.shape[-2])
-    return made.mT.to(dtype).mT if in_columns else made.to(dtype)
+    return made if dtype is None or made.dtype == dtype else made.to(dtype)
 
 
 def host(name, compute, tensors, backward=None, dtypes=None):
