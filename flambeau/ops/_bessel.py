@@ -41,26 +41,30 @@ def _series(x, sign):
     return first, second * x / 2, logarithmic, halved * x / 2
 
 
-def _miller(x):
-    """J0, J1, Y0, Y1 by recurrence from high orders down, which is stable (A&S 9.12), and Neumann's expansions of Y
-    (A&S 9.1.88)."""
+def _miller(x, second=True):
+    """J0, J1, Y0, Y1 (second: else the first two) by recurrence from high orders down, which is stable (A&S 9.12), and
+    Neumann's expansions of Y (A&S 9.1.88)."""
     import numpy as np
 
-    above, here = 0.0 * x, 0.0 * x + 1e-200
-    total, even, odd = 0.0 * x, 0.0 * x, 0.0 * x
-    for order in range(80, 0, -1):
+    inverse = 2 / x
+    above, here = np.zeros_like(x), np.full_like(x, 1e-200)
+    total, even, odd = 0.0, 0.0, 0.0
+    for order in range(64, 0, -1):
         half, sign = order // 2, (-1) ** (order // 2)
         if order % 2 == 0:
-            total += 2 * here
-            even += sign * here / half
-        elif half:
-            odd += sign * order / (half * (half + 1)) * here
-        above, here = here, 2 * order / x * here - above
-    total += here
-    j0, j1, even, odd = here / total, above / total, even / total, odd / total
+            total = total + here
+        if second and order % 2 == 0:
+            even = even + sign / half * here
+        elif second and half:
+            odd = odd + sign * order / (half * (half + 1)) * here
+        above, here = here, (order * inverse) * here - above
+    total = 2 * total + here
+    j0, j1 = here / total, above / total
+    if not second:
+        return j0, j1
     log = np.log(x / 2) + EULER
-    y0 = (2 * log * j0 - 4 * even) / math.pi
-    y1 = (-2 / x * j0 + 2 * (log - 1) * j1 - 2 * odd) / math.pi
+    y0 = (2 * log * j0 - 4 * even / total) / math.pi
+    y1 = (-inverse * j0 + 2 * (log - 1) * j1 - 2 * odd / total) / math.pi
     return j0, j1, y0, y1
 
 
@@ -91,7 +95,7 @@ def bessel_j(order, x):
     result = piecewise(
         size,
         (size <= NEAR, lambda v: _series(v, -1)[order]),
-        ((size > NEAR) & (size <= FAR), lambda v: _miller(v)[order]),
+        ((size > NEAR) & (size <= FAR), lambda v: _miller(v, False)[order]),
         (size > FAR, lambda v: _hankel(order, v)[0]),
     )
     return result if order == 0 else np.copysign(1.0, x) * result

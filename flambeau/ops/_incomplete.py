@@ -29,11 +29,14 @@ def _exp_rest(s):
     """e^s - 1 - s."""
     import numpy as np
 
-    small = np.where(np.abs(s) < 0.4, s, 0.0)
-    total = 0.0 * s
-    for k in range(16, 1, -1):
-        total = (total + 1) * small / k if k > 2 else (total + 1) * small * small / 2
-    return np.where(np.abs(s) < 0.4, total, np.expm1(s) - s)
+    near = np.abs(s) < 0.25
+    if not near.any():
+        return np.expm1(s) - s
+    total = 0.0
+    for k in range(13, 2, -1):
+        total = (total + 1) * s / k
+    series = (total + 1) * s * s / 2
+    return series if near.all() else np.where(near, series, np.expm1(s) - s)
 
 
 def _log_rest(u):
@@ -76,7 +79,7 @@ def _depth(d, x, sign):
 def _integral(a, x, sign):
     import numpy as np
 
-    nodes, weights = np.polynomial.legendre.leggauss(48)
+    nodes, weights = np.polynomial.legendre.leggauss(40)
     d = np.abs(x - a)
     end = _depth(d, x, sign)
     total = 0.0 * x

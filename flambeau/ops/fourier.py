@@ -53,7 +53,7 @@ def _order(input, dims, sort):
     while dims:
         if sort:
             dims.sort(key=lambda d: -strides[d])
-        last = dims[-3:] if sort else dims
+        last = dims[-7:] if sort else dims
         order = sorted((d for d in range(len(strides)) if d not in last), key=lambda d: -strides[d]) + last
         strides = [0] * len(order)
         step = 1
@@ -156,10 +156,14 @@ def _weights(count, value, dtype):
 # ---- arguments
 
 
-def _prepare(op, input, need_complex):
-    """The input in a dtype that can be transformed: integers become the default dtype, real ones complex if needed."""
+def _check_tensor(op, input):
     if not isinstance(input, _C.Tensor):
         raise TypeError(f"[{op}] argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+
+
+def _prepare(op, input, need_complex):
+    """The input in a dtype that can be transformed: integers become the default dtype, real ones complex if needed."""
+    _check_tensor(op, input)
     if not (input.is_floating_point() or input.is_complex()):
         input = input.to(_C.get_default_dtype())
     if input.dtype not in COMPLEX_OF and input.dtype not in REAL_OF:
@@ -207,6 +211,7 @@ def _check_size(op, size):
 
 def _sizes(op, input, s, dim):
     """torch's rules for `s` and `dim`: (dims, sizes), with -1 for sizes that stay."""
+    _check_tensor(op, input)
     s, dim, rank = _ints(op, "s", s), _ints(op, "dim", dim), input.dim()
     if dim is not None:
         dims = tuple(_wrap(op, d, rank) for d in dim)
@@ -384,10 +389,12 @@ def _check_some(op, dims):
 
 
 def _real_many(op, input, s, dim, norm, forward, out):
-    _refuse_complex(op, input)
-    input = _prepare(op, input, False)
+    if forward:
+        _refuse_complex(op, input)
     dims, sizes = _sizes(op, input, s, dim)
     _check_some(op, dims)
+    _refuse_complex(op, input)
+    input = _prepare(op, input, False)
     scale = _scale(op, norm, FORWARD if forward else INVERSE)
     input = _resize(op, input, dims, sizes)
     if forward:
@@ -397,9 +404,9 @@ def _real_many(op, input, s, dim, norm, forward, out):
 
 
 def _hermitian_many(op, input, s, dim, norm, forward, out):
-    input = _prepare(op, input, True)
     dims, sizes = _sizes(op, input, s, dim)
     _check_some(op, dims)
+    input = _prepare(op, input, True)
     scale = _scale(op, norm, FORWARD if forward else INVERSE)
     size = _check_size(op, 2 * (input.shape[dims[-1]] - 1) if sizes[-1] == -1 else sizes[-1])
     input = _resize(op, input, dims, (*sizes[:-1], size // 2 + 1))
@@ -590,8 +597,7 @@ def rfftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requir
 
 
 def _shift(op, input, dim, sign):
-    if not isinstance(input, _C.Tensor):
-        raise TypeError(f"[{op}] argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    _check_tensor(op, input)
     dims = tuple(range(input.dim())) if dim is None else _ints(op, "dim", dim)
     dims = tuple(_wrap(op, d, input.dim()) for d in dims)
     if not dims:

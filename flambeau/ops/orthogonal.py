@@ -10,6 +10,7 @@ from .shape import broadcast_tensors
 
 __all__ = ["igamma", "igammac"]
 SINGLE_OR_DOUBLE = (_C.float32, _C.float64)
+CHUNK = 4096  # elements at a time, so that what is computed in between stays in the cache
 
 
 def _check(op, name, value):
@@ -33,7 +34,11 @@ def _apply(function, dtype, *arrays):
     with np.errstate(all="ignore"):
         result = np.empty_like(arrays[0] if len(arrays) == 1 else np.add(*arrays), dtype=np.float64)
         flat = [np.broadcast_to(a, result.shape).astype(np.float64).reshape(-1) for a in arrays]
-        result[...] = function(*flat).reshape(result.shape)
+        values = np.empty(result.size)
+        for start in range(0, result.size, CHUNK):
+            piece = slice(start, start + CHUNK)
+            values[piece] = function(*(f[piece] for f in flat))
+        result[...] = values.reshape(result.shape)
     return tensor_of(result, dtype)
 
 
