@@ -37,6 +37,7 @@ _SUBMODULES = (
     "signal",
     "special",
     "storage",
+    "testing",
     "types",
     "utils",
     "version",
@@ -54,7 +55,7 @@ _LAZY = {
 _NATIVE = (
     "batch_norm", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "ctc_loss", "embedding", "frobenius_norm", "group_norm",
     "gru", "gru_cell", "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "lstm", "lstm_cell", "margin_ranking_loss",
-    "native_dropout", "native_norm", "norm_except_dim", "nuclear_norm", "poisson_nll_loss", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
+    "native_dropout", "norm_except_dim", "nuclear_norm", "poisson_nll_loss", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
     "rnn_tanh_cell", "triplet_margin_loss",
 )  # fmt: skip
 

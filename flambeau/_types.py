@@ -29,14 +29,19 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "jagged",
     "layout",
+    "legacy_contiguous_format",
     "long",
     "memory_format",
     "nan",
     "pi",
     "preserve_format",
     "short",
+    "sparse_bsc",
+    "sparse_bsr",
     "sparse_coo",
+    "sparse_csc",
     "sparse_csr",
     "strided",
     "uint8",
@@ -95,7 +100,9 @@ class memory_format:
 
 
 strided, sparse_coo, sparse_csr = layout("strided"), layout("sparse_coo"), layout("sparse_csr")
-contiguous_format = memory_format("contiguous_format", 0)
+sparse_csc, sparse_bsr, sparse_bsc = layout("sparse_csc"), layout("sparse_bsr"), layout("sparse_bsc")
+jagged = layout("jagged")
+legacy_contiguous_format = contiguous_format = memory_format("contiguous_format", 0)
 preserve_format = memory_format("preserve_format", 1)
 channels_last = memory_format("channels_last", 2)
 channels_last_3d = memory_format("channels_last_3d", 3)

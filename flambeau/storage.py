@@ -31,6 +31,17 @@ class UntypedStorage:
     def _as_bytes(self):
         return self._bytes
 
+    @classmethod
+    def from_buffer(cls, buffer, byte_order=None, *, dtype=None, count=-1, offset=0):
+        """A copy of the bytes of an object with a buffer.
+
+        >>> flambeau.UntypedStorage.from_buffer(b"ab").tolist()
+        [97, 98]
+        """
+        data = bytes(memoryview(buffer).cast("B"))[offset:]
+        width = 1 if dtype is None else dtype.itemsize
+        return cls(data if count < 0 else data[: count * width])
+
     @property
     def device(self):
         return _C.device("cpu")

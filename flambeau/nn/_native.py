@@ -95,11 +95,6 @@ def native_dropout(input, p, train):
     return input * mask * (0.0 if p == 1 else 1 / (1 - p)), mask.to(flambeau.bool)
 
 
-def native_norm(input, p=2, dim=None, keepdim=False, dtype=None):
-    """norm."""
-    return flambeau.norm(input, p, dim, keepdim, dtype=dtype)
-
-
 def norm_except_dim(v, pow=2, dim=0):
     """The norm over all dimensions but one (of everything for -1); what is reduced stays as size 1."""
     if dim == -1:

@@ -50,6 +50,7 @@ __all__ = [
     "selu",
     "selu_",
     "sigmoid",
+    "sigmoid_",
     "threshold",
     "threshold_",
 ]
@@ -649,6 +650,15 @@ def threshold_(input, threshold, value):
         tensor([-5.,  3.])
     """
     return _C.threshold_(input, threshold, value)
+
+
+def sigmoid_(input):
+    """The logistic function, in place.
+
+    >>> flambeau.sigmoid_(flambeau.zeros(2))
+    tensor([0.5000, 0.5000])
+    """
+    return _C.sigmoid_(input)
 
 
 METHODS = [

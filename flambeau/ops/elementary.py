@@ -50,6 +50,7 @@ __all__ = [
     "sinh",
     "sqrt",
     "square",
+    "square_",
     "tan",
     "tanh",
     "trunc",
@@ -840,6 +841,15 @@ def _deg2rad_(self):
 
 def _rad2deg_(self):
     return _C.scale_(self, 1 / DEGREE)
+
+
+def square_(input):
+    """The square of each element, in place.
+
+    >>> flambeau.square_(flambeau.tensor([-3.0, 0.5]))
+    tensor([9.0000, 0.2500])
+    """
+    return _C.square_(input)
 
 
 # Methods without arguments are called straight in C++.

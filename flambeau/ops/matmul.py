@@ -7,7 +7,7 @@ __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "bmm", "cdist", "chain_matmul", "cross", "dot",
     "einsum", "ger", "inner", "kron", "matmul", "matrix_power", "mm", "mv", "outer", "tensordot", "trace", "vdot",
 ]  # fmt: skip
-FUNCTIONAL = ["bilinear", "linear"]
+FUNCTIONAL = ["bilinear", "grouped_mm", "linear"]
 
 
 def _expect(op, ok, message):
@@ -80,6 +80,69 @@ def mm(input, mat2, *, out=None):
         )
     result = _C.matmul(input, mat2)
     return result if out is None else _check_out("mm", out, result)
+
+
+def grouped_mm(mat_a, mat_b, *, offs=None, bias=None, out_dtype=None):
+    """Matrix products of groups, as a mixture of experts needs.
+
+    Args:
+        mat_a: (M, K) whose rows, with mat_b (G, K, N), or columns, with mat_b (K, N), are cut into G groups; or (G, M, K).
+        mat_b: (G, K, N); or (K, N) whose columns, with mat_a (G, M, K), or rows are cut into groups.
+        offs: int32 (G), where each group ends; None where both have three dimensions.
+        bias: must be None.
+        out_dtype: the dtype of mat_a, if given.
+
+    Returns: (M, N) for groups of rows or columns; (G, M, N) for groups of the summed dimension, and for batches.
+    Raises: RuntimeError for other shapes and dtypes.
+
+    >>> a, b = flambeau.ones(3, 2), flambeau.stack([flambeau.ones(2, 1), 2 * flambeau.ones(2, 1)])
+    >>> flambeau.nn.functional.grouped_mm(a, b, offs=flambeau.tensor([1, 3], dtype=flambeau.int32)).tolist()
+    [[2.0], [4.0], [4.0]]
+    """
+    _check_groups(mat_a, mat_b, offs, bias, out_dtype)
+    if offs is None:
+        return bmm(mat_a, mat_b)
+    ends = offs.tolist()
+    cuts = list(zip([0, *ends], ends))
+    if mat_a.dim() == 2 and mat_b.dim() == 2:
+        parts = [_C.slice(mat_a, 1, i, j, 1) @ _C.slice(mat_b, 0, i, j, 1) for i, j in cuts]
+        return _C.cat([_C.unsqueeze(p, 0) for p in parts], 0)
+    if mat_a.dim() == 2:
+        parts, dim, rest = [_C.slice(mat_a, 0, i, j, 1) @ mat_b[g] for g, (i, j) in enumerate(cuts)], 0, mat_a.shape[0]
+    else:
+        parts, dim, rest = [mat_a[g] @ _C.slice(mat_b, 1, i, j, 1) for g, (i, j) in enumerate(cuts)], 1, mat_b.shape[1]
+    rest -= ends[-1] if ends else 0
+    other = mat_b.shape[-1] if dim == 0 else mat_a.shape[-2]
+    if rest > 0:  # what is in no group
+        parts.append(_C.full((rest, other) if dim == 0 else (other, rest), 0, mat_a.dtype))
+    return _C.cat(parts, dim)
+
+
+def _check_groups(mat_a, mat_b, offs, bias, out_dtype):
+    for name, t in (("mat_a", mat_a), ("mat_b", mat_b)):
+        if t.dim() not in (2, 3):
+            raise RuntimeError(f"[grouped_mm] {name} has to be 2 or 3d, got shape {tuple(t.shape)}")
+    if mat_a.dtype not in (_C.float32, _C.bfloat16, _C.float16) or mat_a.dtype is not mat_b.dtype:
+        raise RuntimeError(
+            f"[grouped_mm] expected two float32, bfloat16 or float16 tensors, got {mat_a.dtype} and {mat_b.dtype}"
+        )
+    if (offs is None) != (mat_a.dim() == mat_b.dim() == 3):
+        raise RuntimeError(
+            "[grouped_mm] Have to provide offsets if there is a 2d matrix, or no offset if both matrices are 3d"
+        )
+    if offs is not None and (offs.dtype is not _C.int32 or offs.dim() != 1):
+        raise RuntimeError(f"[grouped_mm] Offsets have to be int32 (G), got {offs.dtype} {tuple(offs.shape)}")
+    if mat_a.shape[-1] != mat_b.shape[-2]:
+        raise RuntimeError(
+            f"[grouped_mm] contraction dimension of mat_a and mat_b must match: {tuple(mat_a.shape)}, {tuple(mat_b.shape)}"
+        )
+    groups = {t.shape[0] for t in (mat_a, mat_b) if t.dim() == 3} | ({offs.shape[0]} if offs is not None else set())
+    if len(groups) > 1:
+        raise RuntimeError(f"[grouped_mm] matrix batch sizes have to match, got {sorted(groups)}")
+    if bias is not None:
+        raise RuntimeError("[grouped_mm] Bias not supported yet: add it to the result")
+    if out_dtype not in (None, mat_a.dtype):
+        raise RuntimeError(f"[grouped_mm] out_dtype must be {mat_a.dtype}, that of mat_a, got {out_dtype}")
 
 
 def bmm(input, mat2, *, out=None):

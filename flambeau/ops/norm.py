@@ -238,7 +238,8 @@ def native_group_norm(input, weight, bias, N, C, HxW, group, eps):
     """
     out = group_norm(input, group, weight, bias, eps)
     if not input.numel():
-        return out, _C.full((N, group), 0, input.dtype), _C.full((N, group), float("nan"), input.dtype)
+        nothing = input.reshape(N, group, C // group * HxW).sum(-1)
+        return out, nothing, nothing + float("nan")
     return out, *_statistics(input.reshape(N, group, C // group * HxW), eps)
 
 

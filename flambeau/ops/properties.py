@@ -32,6 +32,7 @@ METHODS = [
     ("_is_view", lambda self: self._is_view_flag),
     ("volatile", property(lambda self: False)),
     ("grad_dtype", property(lambda self: self.dtype)),
+    ("__pos__", lambda self: _positive(self)),
     ("__complex__", lambda self: complex(self.item())),
     ("__div__", lambda self, other: self.div(other)),
     ("__idiv__", lambda self, other: self.div_(other)),
@@ -39,6 +40,12 @@ METHODS = [
     ("__nonzero__", lambda self: bool(self)),
     ("dim_order", lambda self: tuple(sorted(range(self.dim()), key=lambda d: (-self.stride(d), d)))),
 ]  # fmt: skip
+
+
+def _positive(self):
+    if self.dtype is _C.bool:
+        raise RuntimeError("[positive] The `+` operator, on a bool tensor is not supported.")
+    return self
 
 
 def is_same_size(input, other):

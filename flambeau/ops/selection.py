@@ -6,6 +6,7 @@ from ._pointwise import check_tensors, clamped, without_nan
 
 __all__ = [
     "clamp",
+    "clamp_",
     "clamp_max",
     "clamp_min",
     "clip",
@@ -15,6 +16,7 @@ __all__ = [
     "maximum",
     "minimum",
     "nan_to_num",
+    "nan_to_num_",
     "where",
 ]
 
@@ -287,6 +289,24 @@ def _where(self, condition, other):
 
 def _nan_to_num_(self, nan=0.0, posinf=None, neginf=None):
     return without_nan(self, nan, posinf, neginf, into=self)
+
+
+def clamp_(input, min=None, max=None):
+    """Each element, moved into a range, in place.
+
+    >>> flambeau.clamp_(flambeau.tensor([-2.0, 0.5, 3.0]), -1, 1)
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
+    return _clamp_(input, min, max)
+
+
+def nan_to_num_(input, nan=None, posinf=None, neginf=None):
+    """Numbers in place of NaN and the infinities, in place.
+
+    >>> flambeau.nan_to_num_(flambeau.tensor([flambeau.nan, 1.0]), 5.0)
+    tensor([5., 1.])
+    """
+    return _nan_to_num_(input, nan, posinf, neginf)
 
 
 METHODS = [

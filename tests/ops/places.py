@@ -98,6 +98,21 @@ def np_segments(x, reduce, lengths=None, offsets=None, axis=0, unsafe=False, ini
 LENGTHS = {"lengths": T((3,), dtype="int64", values=[2, 1, 2])}
 OFFSETS = {"offsets": T((4,), dtype="int64", values=[0, 2, 4, 5])}
 SPARSE = {"lengths": T((4,), dtype="int64", values=[2, 0, 3, 0]), "initial": 2.0}
+
+
+def np_grouped(a, b, offs=None):
+    """Products of groups of rows, of columns, or of what is summed."""
+    if offs is None:
+        return a @ b
+    cuts = list(zip([0, *offs[:-1]], offs, strict=True))
+    if a.ndim == b.ndim == 2:
+        return np.stack([a[:, i:j] @ b[i:j] for i, j in cuts])
+    if a.ndim == 2:
+        return np.concatenate([a[i:j] @ b[g] for g, (i, j) in enumerate(cuts)])
+    return np.concatenate([a[g] @ b[:, i:j] for g, (i, j) in enumerate(cuts)], 1)
+
+
+GROUPS = {"offs": T((3,), dtype="int32", values=[2, 2, 8])}
 COORDINATES = T((4,), values=[0.0, 1.0, 3.0, 4.0], grad=False)
 MOVING = [tensor(3, low=-0.1, high=0.1, grad=False), tensor(3, low=0.5, high=1.5, grad=False)]
 ROWS = [
@@ -220,6 +235,28 @@ ROWS = [
             Error(
                 tensor(2), "sum", lengths=T((2,), dtype="int64", values=[-1, 3]), raises=RuntimeError, match="negative"
             ),
+        ],
+    ),
+    Row(
+        "nn.functional.grouped_mm",
+        np_grouped,
+        [
+            Sample(tensor(8, 8), tensor(3, 8, 16), **GROUPS),
+            Sample(tensor(3, 4, 8), tensor(8, 8), **GROUPS),
+            Sample(tensor(4, 8), tensor(8, 8), **GROUPS),
+            Sample(tensor(3, 4, 8), tensor(3, 8, 8)),
+        ],
+        dtypes=("float32", "float16", "bfloat16"),
+        differentiable=(),
+        method=False,
+        tol=norm.LOOSE,
+        errors=[
+            Error(tensor(8, 4), tensor(3, 4, 5), raises=RuntimeError, match="offsets"),
+            Error(tensor(8, 4), tensor(3, 5, 5), **GROUPS, raises=RuntimeError, match="contraction"),
+            Error(tensor(8, 4), tensor(2, 4, 5), **GROUPS, raises=RuntimeError, match="batch sizes"),
+            Error(tensor(4), tensor(2, 4, 5), **GROUPS, raises=RuntimeError, match="2 or 3d"),
+            Error(tensor(8, 4), tensor(3, 4, 5), **GROUPS, dtype="float64", raises=RuntimeError, match="float32"),
+            Error(tensor(8, 4), tensor(3, 4, 5), **GROUPS, bias=tensor(5), raises=RuntimeError, match="Bias"),
         ],
     ),
     Row(
