@@ -86,8 +86,10 @@ def _c2c(input, dims, scale, forward):
         def transform(np, array, axes):
             if not array.size:
                 return array
-            function = np.fft.fftn if forward else np.fft.ifftn
-            return function(array, axes=axes, norm=NUMPY_NORM[scale][not forward])
+            norm = NUMPY_NORM[scale][not forward]
+            if len(axes) == 1:
+                return (np.fft.fft if forward else np.fft.ifft)(array, axis=axes[0], norm=norm)
+            return (np.fft.fftn if forward else np.fft.ifftn)(array, axes=axes, norm=norm)
 
         return _run(x, dims, _order(x, dims, True), transform, x.dtype)
 
@@ -105,8 +107,10 @@ def _r2c(input, dims, scale, onesided, forward=True):
                 shape = list(array.shape)
                 shape[axes[-1]] = size // 2 + 1 if onesided else size
                 return np.zeros(shape, np.complex128)
-            function = np.fft.rfftn if onesided else np.fft.fftn
-            result = function(array, axes=axes, norm=NUMPY_NORM[scale][0])
+            if len(axes) == 1:
+                result = (np.fft.rfft if onesided else np.fft.fft)(array, axis=axes[0], norm=NUMPY_NORM[scale][0])
+            else:
+                result = np.fft.rfftn(array, axes=axes, norm=NUMPY_NORM[scale][0])
             return result if forward else np.conj(result, out=result)
 
         strides = x.stride()

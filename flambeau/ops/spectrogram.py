@@ -100,10 +100,12 @@ def stft(
     text = _text("stft", input, n_fft=n_fft, hop_length=hop_length, win_length=win_length, window=window)
     _check_stft(text, input, n_fft, hop_length, win_length, window)
     batch = _C.unsqueeze(input, 0) if input.dim() == 1 else input
+    if window is None and win_length < n_fft:
+        window = _C.full((win_length,), _C.scalar(1), _real_dtype(input.dtype))
     window = _framed_window(window, n_fft, win_length)
     if align_to_window and win_length < n_fft:
         left = (n_fft - win_length) // 2
-        batch = _C.constant_pad(batch, (left, left), 0)
+        batch = _C.constant_pad(batch, (left, n_fft - win_length - left), 0)
     frames = batch.unfold(-1, n_fft, hop_length)
     frames = frames if window is None else frames * window
     result = _spectra(frames.contiguous(), _onesided(onesided, any_complex), normalized).transpose(1, 2)
@@ -112,7 +114,7 @@ def stft(
 
 
 def _real_dtype(dtype):
-    return _C.float64 if dtype is _C.complex128 else _C.float32
+    return _C.float64 if dtype in (_C.complex128, _C.float64) else _C.float32
 
 
 def _centred(input, count, mode):

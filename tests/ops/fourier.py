@@ -193,6 +193,7 @@ ROWS += [
             Sample(tensor(2, 11), 5, 2, 3, tensor(3, low=0.5), return_complex=True),
             Sample(tensor(12), 4, 3, center=False, onesided=False, normalized=True, return_complex=True),
             Sample(tensor(9), 4, pad_mode="constant", return_complex=True),
+            Sample(tensor(9), 5, 2, 3, return_complex=True),
         ],
         dtypes=("float32", "float64"),
         result=complex_of,
