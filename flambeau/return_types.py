@@ -63,9 +63,6 @@ histogramdd.__doc__ = histogramdd.__doc__.replace(
 )
 # Linear algebra, shown for a matrix of one element.
 _linalg = {
-    "_lu_with_info": (
-        "LU pivots info", "linalg.lu_factor_ex", "[[1.]] [1],_dtype=torch.int32 0,_dtype=torch.int32",
-    ),
     "geqrf": ("a tau", "geqrf", "[[1.]] [0.]"),
     "linalg_cholesky_ex": ("L info", "linalg.cholesky_ex", "[[1.]] 0,_dtype=torch.int32"),
     "linalg_eig": ("eigenvalues eigenvectors", "linalg.eig", "[1.+0.j] [[1.+0.j]]"),
@@ -92,6 +89,10 @@ for _name, (_fields, _function, _shown) in _linalg.items():
     globals()[_name] = named(_name, *_fields.split(), call=f"{_function}(flambeau.ones(1, 1))", shown=_values)
 
 _ONES = "flambeau.ones(1, 1), flambeau.ones(1, 1)"
+_lu_with_info = named(
+    "_lu_with_info", "LU", "pivots", "info",
+    call="lu(flambeau.ones(1, 1), get_infos=True)", shown=("[[1.]]", "[1], dtype=torch.int32", "0, dtype=torch.int32"),
+)  # fmt: skip
 linalg_lstsq = named(
     "linalg_lstsq", "solution", "residuals", "rank", "singular_values",
     call=f"linalg.lstsq({_ONES})", shown=("[[1.]]", "[]", "1", "[]"),
