@@ -35,6 +35,14 @@ def check_floating(op, x):
         )
 
 
+def check_implemented(op, kernel, x):
+    """check_floating, with the error class of functions that meet a dtype first in their kernel."""
+    if x.dtype not in FLOATING:
+        raise NotImplementedError(
+            f"[{op}] \"{kernel}\" not implemented for '{dtype_name(x.dtype)}'; convert it with .to(flambeau.float32)"
+        )
+
+
 def check_matrix(op, x, name="A"):
     """At least two dimensions, of a dtype that linear algebra takes."""
     check_floating(op, x)

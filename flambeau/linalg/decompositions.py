@@ -58,19 +58,19 @@ def _factor(A):
     return host("LinalgCholeskyEx", compute, [A], [_cholesky_backward])
 
 
-def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
+def cholesky_ex(input, *, upper=False, check_errors=False, out=None):
     """cholesky that reports a failure in `info` instead of raising.
 
     Args:
-        A: `(*, n, n)`, of which the lower triangle is read (the upper one if `upper`).
+        input: `(*, n, n)`, of which the lower triangle is read (the upper one if `upper`).
         check_errors: raise nevertheless.
     Returns: L `(*, n, n)`, and info `(*)`, int32: 0, or the order of the first leading minor that is not positive.
 
     >>> flambeau.linalg.cholesky_ex(flambeau.tensor([[4.0, 2.0], [2.0, 0.0]])).info
     tensor(2, dtype=torch.int32)
     """
-    check_square("linalg.cholesky_ex", A)
-    lower, info = _factor(A.mH if upper else A)
+    check_square("linalg.cholesky_ex", input)
+    lower, info = _factor(input.mH if upper else input)
     if check_errors:
         check_info("linalg.cholesky_ex", info, _NOT_POSITIVE)
     return result("linalg_cholesky_ex", (_upper(lower) if upper else lower, info), out)
@@ -88,11 +88,11 @@ def _upper(lower):
     return turned.mT.contiguous().mT
 
 
-def cholesky(A, *, upper=False, out=None):
+def cholesky(input, *, upper=False, out=None):
     r"""The Cholesky factor of positive definite matrices: $A = L L^H$ with L lower triangular.
 
     Args:
-        A: `(*, n, n)`, symmetric or Hermitian; only its lower triangle is read (the upper one if `upper`).
+        input: `(*, n, n)`, symmetric or Hermitian; only its lower triangle is read (the upper one if `upper`).
         upper: give $L^H$.
     Returns: `(*, n, n)`.
     Raises:
@@ -102,8 +102,8 @@ def cholesky(A, *, upper=False, out=None):
     tensor([[2., 0.],
             [1., 2.]])
     """
-    check_square("linalg.cholesky", A)
-    lower, info = _factor(A.mH if upper else A)
+    check_square("linalg.cholesky", input)
+    lower, info = _factor(input.mH if upper else input)
     check_info("linalg.cholesky", info, _NOT_POSITIVE)
     return write_out(out, _upper(lower) if upper else lower)
 
@@ -138,11 +138,11 @@ def _eigh_backward(grad, inputs, outputs):
     return vectors @ inner @ vectors.mH
 
 
-def eigh(A, UPLO="L", *, out=None):
+def eigh(input, UPLO="L", *, out=None):
     r"""Eigenvalues and eigenvectors of symmetric or Hermitian matrices: $A = Q \, diag(\lambda) \, Q^H$.
 
     Args:
-        A: `(*, n, n)`, of which one triangle is read.
+        input: `(*, n, n)`, of which one triangle is read.
         UPLO: "L" for the lower triangle, "U" for the upper one.
     Returns: eigenvalues `(*, n)`, real and ascending, and eigenvectors `(*, n, n)` in columns.
     Raises:
@@ -151,7 +151,7 @@ def eigh(A, UPLO="L", *, out=None):
     >>> flambeau.linalg.eigh(flambeau.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
     tensor([1., 2.])
     """
-    return result("linalg_eigh", _eigh("linalg.eigh", A, UPLO), out)
+    return result("linalg_eigh", _eigh("linalg.eigh", input, UPLO), out)
 
 
 def _eigh(op, A, UPLO):
@@ -173,18 +173,18 @@ def _eigh(op, A, UPLO):
     return host("LinalgEigh", compute, [A], [_eigh_backward])
 
 
-def eigvalsh(A, UPLO="L", *, out=None):
+def eigvalsh(input, UPLO="L", *, out=None):
     """Eigenvalues of symmetric or Hermitian matrices, ascending.
 
     Args:
-        A: `(*, n, n)`, of which one triangle is read.
+        input: `(*, n, n)`, of which one triangle is read.
         UPLO: "L" for the lower triangle, "U" for the upper one.
     Returns: `(*, n)`, real.
 
     >>> flambeau.linalg.eigvalsh(flambeau.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor([1., 2.])
     """
-    return write_out(out, _eigh("linalg.eigh", A, UPLO)[0])
+    return write_out(out, _eigh("linalg.eigh", input, UPLO)[0])
 
 
 def _eig_backward(grad, inputs, outputs):
@@ -207,11 +207,11 @@ def _eig_backward(grad, inputs, outputs):
     return found if inputs[0].is_complex() else found.real
 
 
-def eig(A, *, out=None):
+def eig(input, *, out=None):
     r"""Eigenvalues and eigenvectors of square matrices: $A = V \, diag(\lambda) \, V^{-1}$, complex even for real A.
 
     Args:
-        A: `(*, n, n)`.
+        input: `(*, n, n)`.
     Returns: eigenvalues `(*, n)`, in no order, and eigenvectors `(*, n, n)` in columns, of length 1.
     Raises:
         RuntimeError: A is not finite.
@@ -219,7 +219,7 @@ def eig(A, *, out=None):
     >>> flambeau.linalg.eig(flambeau.tensor([[0.0, 0.0], [0.0, 3.0]])).eigenvalues
     tensor([0.+0.j, 3.+0.j])
     """
-    return result("linalg_eig", _eig("linalg.eig", A), out)
+    return result("linalg_eig", _eig("linalg.eig", input), out)
 
 
 def _eig(op, A):
@@ -240,17 +240,17 @@ def _eig(op, A):
     return host("LinalgEig", compute, [A], [_eig_backward], (dtype, dtype))
 
 
-def eigvals(A, *, out=None):
+def eigvals(input, *, out=None):
     """Eigenvalues of square matrices, complex, in no order.
 
     Args:
-        A: `(*, n, n)`.
+        input: `(*, n, n)`.
     Returns: `(*, n)`.
 
     >>> flambeau.linalg.eigvals(flambeau.tensor([[0.0, 0.0], [0.0, 3.0]]))
     tensor([0.+0.j, 3.+0.j])
     """
-    return write_out(out, _eig("linalg.eigvals", A)[0])
+    return write_out(out, _eig("linalg.eigvals", input)[0])
 
 
 # ---------------------------------------------------------------------------------------------------- singular values

@@ -5,7 +5,7 @@ from ..ops._common import write_out
 from ..ops._host import array_of, host
 from ._checks import (
     broadcast_batches,
-    check_floating,
+    check_implemented,
     check_info,
     check_same_dtype,
     check_square,
@@ -79,7 +79,7 @@ def _lu_backward(grad, inputs, outputs):
 
 def _lu_factor(op, A, pivot):
     """(packed factors, pivots, info)."""
-    check_floating(op, A)
+    check_implemented(op, "lu_cpu", A)
     expect(op, A.dim() >= 2, f"Expected tensor with 2 or more dimensions. Got size: {list(A.shape)} instead")
     if not pivot:
         raise RuntimeError(f"[{op}] LU without pivoting is not implemented on the CPU")
@@ -237,11 +237,11 @@ def _ldl(op, A, hermitian):
 _ZERO_D = "D[{0},{0}] is zero and using it on ldl_solve would result in a division by zero"
 
 
-def ldl_factor(A, *, hermitian=False, out=None):
+def ldl_factor(input, *, hermitian=False, out=None):
     """Compact factors of symmetric or Hermitian matrices, definite or not: A = L D L^T (L D L^H) with swapped rows.
 
     Args:
-        A: `(*, n, n)`, of which the lower triangle is read.
+        input: `(*, n, n)`, of which the lower triangle is read.
         hermitian: A is Hermitian rather than symmetric, if it is complex.
     Returns: LD `(*, n, n)` and pivots `(*, n)`, int32; two equal negative pivots stand for a 2 x 2 block of D. There is no
         derivative.
@@ -250,23 +250,23 @@ def ldl_factor(A, *, hermitian=False, out=None):
     tensor([[4.0000, 0.0000],
             [0.5000, 2.0000]])
     """
-    packed, pivots, info = _ldl("linalg.ldl_factor", A, hermitian)
+    packed, pivots, info = _ldl("linalg.ldl_factor", input, hermitian)
     check_info("linalg.ldl_factor", info, _ZERO_D, RuntimeError)
     return result("linalg_ldl_factor", (packed, pivots), out)
 
 
-def ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
+def ldl_factor_ex(input, *, hermitian=False, check_errors=False, out=None):
     """ldl_factor that reports a failure in `info` instead of raising.
 
     Args:
-        A: `(*, n, n)`.
+        input: `(*, n, n)`.
         check_errors: raise nevertheless.
     Returns: LD, pivots, and info `(*)`, int32: 0, or the position of the first zero of D.
 
     >>> flambeau.linalg.ldl_factor_ex(flambeau.zeros(1, 1)).info
     tensor(1, dtype=torch.int32)
     """
-    found = _ldl("linalg.ldl_factor_ex", A, hermitian)
+    found = _ldl("linalg.ldl_factor_ex", input, hermitian)
     if check_errors:
         check_info("linalg.ldl_factor_ex", found[2], _ZERO_D, RuntimeError)
     return result("linalg_ldl_factor_ex", tuple(found), out)

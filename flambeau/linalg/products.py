@@ -46,11 +46,11 @@ def _exp(A):
     return host("LinalgMatrixExp", exponential, [A], [_exp_backward])
 
 
-def matrix_exp(A):
+def matrix_exp(input):
     r"""The exponential of square matrices: $\sum_k A^k / k!$.
 
     Args:
-        A: `(*, n, n)`.
+        input: `(*, n, n)`.
     Returns: `(*, n, n)`.
 
     >>> flambeau.linalg.matrix_exp(flambeau.tensor([[0.0, 1.0], [0.0, 0.0]]))
@@ -60,10 +60,10 @@ def matrix_exp(A):
     Source: Higham, The Scaling and Squaring Method for the Matrix Exponential Revisited, SIAM J. Matrix Anal. 26, 2005.
     """
     op = "linalg.matrix_exp"
-    if A.dtype in (_C.float16, _C.bfloat16) and A.dim() >= 2:
-        return matrix_exp(A.to(_C.float32)).to(A.dtype)
-    check_square(op, A)
-    return _exp(A)
+    if input.dtype in (_C.float16, _C.bfloat16) and input.dim() >= 2:
+        return matrix_exp(input.to(_C.float32)).to(input.dtype)
+    check_square(op, input)
+    return _exp(input)
 
 
 def reflectors(op, A, tau):
@@ -97,11 +97,11 @@ def reflect(vectors, tau, x, order, conjugate=False):
     return x
 
 
-def householder_product(A, tau, *, out=None):
+def householder_product(input, tau, *, out=None):
     r"""The first n columns of a product of Householder reflections $\prod_i (1 - \tau_i v_i v_i^H)$.
 
     Args:
-        A: `(*, m, n)`, m >= n: v_i in column i, below the diagonal, with a 1 on it that is not stored.
+        input: `(*, m, n)`, m >= n: v_i in column i, below the diagonal, with a 1 on it that is not stored.
         tau: `(*, k)`, k <= n.
     Returns: `(*, m, n)`.
 
@@ -110,14 +110,14 @@ def householder_product(A, tau, *, out=None):
             [ 0.]])
     """
     op = "linalg.householder_product"
-    expect(op, A.dim() >= 2, f"input must have at least 2 dimensions, got {tuple(A.shape)}.")
-    m, n = A.shape[-2:]
+    expect(op, input.dim() >= 2, f"input must have at least 2 dimensions, got {tuple(input.shape)}.")
+    m, n = input.shape[-2:]
     expect(op, m >= n, "input.shape[-2] must be greater than or equal to input.shape[-1]")
     from ..ops import eye, where
 
-    vectors = reflectors(op, A, tau)
-    # Without reflections the result depends on A nevertheless, with derivative 0.
-    start = where(_C.zeros(tuple(A.shape), _C.bool), A, eye(m, n, dtype=A.dtype))
+    vectors = reflectors(op, input, tau)
+    # Without reflections the result depends on input nevertheless, with derivative 0.
+    start = where(_C.zeros(tuple(input.shape), _C.bool), input, eye(m, n, dtype=input.dtype))
     return write_out(out, reflect(vectors, tau, start, reversed(range(tau.shape[-1]))).mT.contiguous().mT)
 
 

@@ -184,11 +184,11 @@ def triangular(A, B, *, upper, unitriangular=False):
     return host("LinalgSolveTriangular", compute, [A, B], backward)
 
 
-def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
+def solve_triangular(input, B, *, upper, left=True, unitriangular=False, out=None):
     """The solution of triangular systems: X with A X = B (X A = B if not `left`).
 
     Args:
-        A: `(*, n, n)`, of which one triangle is read.
+        input: `(*, n, n)`, of which one triangle is read.
         B: `(*, n, k)` (`(*, k, n)` if not `left`); batches broadcast.
         upper: whether the upper triangle counts, or the lower one.
         unitriangular: take ones for the diagonal.
@@ -199,26 +199,26 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
             [1.]])
     """
     op = "linalg.solve_triangular"
-    check_square(op, A)
+    check_square(op, input)
     check_matrix(op, B, "B")
-    agree = A.shape[-1] == B.shape[-2 if left else -1]
-    a, b = ("x".join(map(str, x.shape[-2:])) for x in (A, B))
+    agree = input.shape[-1] == B.shape[-2 if left else -1]
+    a, b = ("x".join(map(str, x.shape[-2:])) for x in (input, B))
     equation = "AX = B" if left else "XA = B"
     expect(op, agree, f"Incompatible shapes of A and B for the equation {equation} ({a} and {b})")
-    if A.dtype != B.dtype:
-        common = _C.promote_types(A.dtype, B.dtype)
-        A, B = A.to(common), B.to(common)
-    A, B = broadcast_batches(op, A, B)
+    if input.dtype != B.dtype:
+        common = _C.promote_types(input.dtype, B.dtype)
+        input, B = input.to(common), B.to(common)
+    input, B = broadcast_batches(op, input, B)
     if left:
-        return write_out(out, triangular(A, B, upper=upper, unitriangular=unitriangular))
-    return write_out(out, in_columns(triangular(A.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT))
+        return write_out(out, triangular(input, B, upper=upper, unitriangular=unitriangular))
+    return write_out(out, in_columns(triangular(input.mT, B.mT, upper=not upper, unitriangular=unitriangular).mT))
 
 
-def tensorinv(A, ind=2, *, out=None):
+def tensorinv(input, ind=2, *, out=None):
     """The inverse of a tensor as a linear map from its last dimensions to its first `ind`.
 
     Args:
-        A: sizes of the first `ind` dimensions multiply to as much as those of the rest.
+        input: sizes of the first `ind` dimensions multiply to as much as those of the rest.
     Returns: the rest of the dimensions, then the first `ind`.
 
     >>> flambeau.linalg.tensorinv(flambeau.eye(4).reshape(2, 2, 4)).shape
@@ -227,14 +227,14 @@ def tensorinv(A, ind=2, *, out=None):
     op = "linalg.tensorinv"
     if ind <= 0:
         raise RuntimeError(f"[{op}] Expected a strictly positive integer for 'ind', but got {ind}")
-    first, rest = tuple(A.shape[:ind]), tuple(A.shape[ind:])
+    first, rest = tuple(input.shape[:ind]), tuple(input.shape[ind:])
     rows, width = _product(first), _product(rest)
     expect(
         op,
         rows == width,
         f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {width} != {rows}",
     )
-    inverse, info = inv_ex(A.reshape(rows, width))
+    inverse, info = inv_ex(input.reshape(rows, width))
     check_info(op, info, "Failed to invert the input tensor, because it is singular.")
     return write_out(out, inverse.reshape(*rest, *first))
 
@@ -246,12 +246,12 @@ def _product(sizes):
     return total
 
 
-def tensorsolve(A, B, dims=None, *, out=None):
+def tensorsolve(input, other, dims=None, *, out=None):
     """X with tensordot(A, X, X.dim()) = B.
 
     Args:
-        A: `(*b, *x)` with as many elements in b as in x.
-        B: `(*b)`.
+        input: `(*b, *x)` with as many elements in b as in x.
+        other: `(*b)`.
         dims: dimensions of A to move to its end first.
     Returns: `(*x)`.
 
@@ -262,16 +262,16 @@ def tensorsolve(A, B, dims=None, *, out=None):
     if dims is not None:
         from ..ops import movedim
 
-        A = movedim(A, tuple(dims), tuple(range(A.dim() - len(dims), A.dim())))
-    shape = tuple(A.shape[B.dim() :])
+        input = movedim(input, tuple(dims), tuple(range(input.dim() - len(dims), input.dim())))
+    shape = tuple(input.shape[other.dim() :])
     n = _product(shape)
     expect(
         op,
-        n == B.numel() and A.numel() == n * n,
+        n == other.numel() and input.numel() == n * n,
         "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got "
-        f"{n} != {B.numel()}",
+        f"{n} != {other.numel()}",
     )
-    return write_out(out, solve(A.reshape(n, n), B.reshape(n)).reshape(shape))
+    return write_out(out, solve(input.reshape(n, n), other.reshape(n)).reshape(shape))
 
 
 # ---------------------------------------------------------------------------------------------------- determinants
@@ -404,11 +404,11 @@ def pinv_gradient(grad, A, P):
     return found + turned @ p_g - (turned @ p_g @ P) @ A
 
 
-def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
+def pinv(input, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """The Moore-Penrose inverse: what solves least squares, for matrices of any shape and rank.
 
     Args:
-        A: `(*, m, n)`.
+        input: `(*, m, n)`.
         rcond: an old name of rtol.
         hermitian: A is symmetric or Hermitian, and only its lower triangle is read.
         atol: singular values not above `max(atol, rtol * largest)` count as 0: number or tensor `(*)`.
@@ -420,16 +420,16 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
             [0.0000, 0.0000]])
     """
     op = "linalg.pinv"
-    if A.dim() < 2 or not (A.is_floating_point() or A.is_complex()):
+    if input.dim() < 2 or not (input.is_floating_point() or input.is_complex()):
         raise RuntimeError(
-            f"[{op}] {dtype_name(A.dtype)}{list(A.shape)}: expected a tensor with 2 or more dimensions of float, double, "
+            f"[{op}] {dtype_name(input.dtype)}{list(input.shape)}: expected a tensor with 2 or more dimensions of float, double, "
             "cfloat or cdouble types"
         )
     rtol = rcond if rtol is None else rtol
-    bounds = tolerances(op, A, atol, rtol)
+    bounds = tolerances(op, input, atol, rtol)
     if hermitian:
-        return write_out(out, _pinv_hermitian(A, *bounds))
-    check_floating(op, A)
+        return write_out(out, _pinv_hermitian(input, *bounds))
+    check_floating(op, input)
 
     def compute(a):
         return _pseudo_inverse(a, *bounds)
@@ -437,7 +437,7 @@ def pinv(A, rcond=None, hermitian=False, *, atol=None, rtol=None, out=None):
     def backward(grad, inputs, outputs):
         return pinv_gradient(grad, inputs[0], outputs[0])
 
-    return write_out(out, host("LinalgPinv", compute, [A], [backward]))
+    return write_out(out, host("LinalgPinv", compute, [input], [backward]))
 
 
 def _pinv_hermitian(A, atol, rtol):
@@ -457,12 +457,12 @@ def _pinv_hermitian(A, atol, rtol):
 _LSTSQ_DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
-def lstsq(A, B, rcond=None, *, driver=None):
+def lstsq(input, b, rcond=None, *, driver=None):
     """The least squares solution of linear systems: X that minimises ||A X - B||, and of those the shortest.
 
     Args:
-        A: `(*, m, n)`.
-        B: `(*, m, k)`, or `(*, m)`.
+        input: `(*, m, n)`.
+        b: `(*, m, k)`, or `(*, m)`.
         rcond: singular values up to rcond times the largest count as 0; by default max(m, n) times the precision.
         driver: gelsy (default), gels (full rank), gelsd or gelss; all are computed by singular values, and differ in what
             is returned besides the solution.
@@ -473,22 +473,22 @@ def lstsq(A, B, rcond=None, *, driver=None):
     tensor([[2.]])
     """
     op = "linalg.lstsq"
-    driver = _check_lstsq(op, A, B, driver)
-    vector = is_vector(A, B)
-    B = _C.unsqueeze(B, -1) if vector else B
-    A, B = broadcast_batches(op, A, B)
-    solution, rank, singular = _least_squares(A, B, rcond)
-    m, n = A.shape[-2:]
+    driver = _check_lstsq(op, input, b, driver)
+    vector = is_vector(input, b)
+    b = _C.unsqueeze(b, -1) if vector else b
+    input, b = broadcast_batches(op, input, b)
+    solution, rank, singular = _least_squares(input, b, rcond)
+    m, n = input.shape[-2:]
     nothing = _C.slice(solution.reshape(-1), 0, 0, 0, 1)  # needs a gradient where the solution does, as in torch
-    residuals = nothing.real if A.is_complex() else nothing
+    residuals = nothing.real if input.is_complex() else nothing
     if driver != "gelsy" and m > n and bool(_C.all(_C.eq(rank, n))):
-        difference = A @ solution - B
-        residuals = (difference * difference.conj()).real.sum(-2) if A.is_complex() else (difference**2).sum(-2)
+        difference = input @ solution - b
+        residuals = (difference * difference.conj()).real.sum(-2) if input.is_complex() else (difference**2).sum(-2)
     values = (
         solution.squeeze(-1) if vector else solution,
         residuals,
         _C.empty((0,), _C.int64) if driver == "gels" else rank,
-        singular if driver in ("gelsd", "gelss") else _C.empty((0,), real_dtype(A)),
+        singular if driver in ("gelsd", "gelss") else _C.empty((0,), real_dtype(input)),
     )
     return result("linalg_lstsq", values)
 

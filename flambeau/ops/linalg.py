@@ -110,12 +110,12 @@ def _cholesky_solution(B, L, upper):
     return triangular(lower.mH, triangular(lower, B, upper=False), upper=True)
 
 
-def cholesky_solve(B, L, upper=False, *, out=None):
+def cholesky_solve(input, input2, upper=False, *, out=None):
     """The solution of systems of which cholesky gave the factor: X with L L^H X = B.
 
     Args:
-        B: `(*, n, k)`.
-        L: `(*, n, n)`; batches broadcast.
+        input: `(*, n, k)`.
+        input2: `(*, n, n)`; batches broadcast.
         upper: L is the upper factor: L^H L X = B.
     Returns: X, with the shape of B.
 
@@ -123,24 +123,24 @@ def cholesky_solve(B, L, upper=False, *, out=None):
     tensor([[0.2500]])
     """
     op, checks = "cholesky_solve", _checks()
-    for name, x in (("b", B), ("u", L)):
+    for name, x in (("b", input), ("u", input2)):
         checks.expect(
             op, x.dim() >= 2, f"{name} should have at least 2 dimensions, but has {x.dim()} dimensions instead"
         )
-    checks.check_square(op, L, "A")
-    checks.check_same_dtype(op, L, B)
-    a, b = (" by ".join(map(str, x.shape[-2:])) for x in (L, B))
+    checks.check_square(op, input2, "A")
+    checks.check_same_dtype(op, input2, input)
+    a, b = (" by ".join(map(str, x.shape[-2:])) for x in (input2, input))
     message = f"Incompatible matrix sizes for cholesky_solve: each A matrix is {a} but each b matrix is {b}"
-    checks.expect(op, L.shape[-1] == B.shape[-2], message)
-    L, B = checks.broadcast_batches(op, L, B)
-    return write_out(out, _cholesky_solution(B, L, upper))
+    checks.expect(op, input2.shape[-1] == input.shape[-2], message)
+    input2, input = checks.broadcast_batches(op, input2, input)
+    return write_out(out, _cholesky_solution(input, input2, upper))
 
 
-def cholesky_inverse(L, upper=False, *, out=None):
+def cholesky_inverse(input, upper=False, *, out=None):
     """The inverse of matrices of which cholesky gave the factor.
 
     Args:
-        L: `(*, n, n)`.
+        input: `(*, n, n)`.
         upper: L is the upper factor.
     Returns: (L L^H)^-1 `(*, n, n)`.
 
@@ -149,19 +149,19 @@ def cholesky_inverse(L, upper=False, *, out=None):
     """
     from .creation import eye
 
-    _checks().check_square("cholesky_inverse", L)
-    unit = eye(L.shape[-1], dtype=L.dtype).expand(L.shape)
-    return write_out(out, _cholesky_solution(unit, L, upper))
+    _checks().check_square("cholesky_inverse", input)
+    unit = eye(input.shape[-1], dtype=input.dtype).expand(input.shape)
+    return write_out(out, _cholesky_solution(unit, input, upper))
 
 
 # ---------------------------------------------------------------------------------------------------- LU
 
 
-def lu(input, pivot=True, get_infos=False, out=None):
+def lu(A, pivot=True, get_infos=False, out=None):
     """The compact LU decomposition in torch's old form; use linalg.lu_factor.
 
     Args:
-        input: `(*, m, n)`.
+        A: `(*, m, n)`.
         get_infos: give info too, instead of raising where U has a zero on its diagonal.
     Returns: LU and pivots, or LU, pivots and info.
 
@@ -171,11 +171,11 @@ def lu(input, pivot=True, get_infos=False, out=None):
     from .. import return_types
     from ..linalg import lu_factor_ex
 
-    found = lu_factor_ex(input, pivot=pivot, check_errors=not get_infos)
+    found = lu_factor_ex(A, pivot=pivot, check_errors=not get_infos)
     return write_out(out, return_types._lu_with_info(found) if get_infos else tuple(found[:2]))
 
 
-def lu_solve(b, LU_data, LU_pivots, *, out=None):
+def lu_solve(input, LU_data, LU_pivots, *, out=None):
     """The solution of square systems of which lu gave the factors: linalg.lu_solve.
 
     >>> A = flambeau.tensor([[1.0, 2.0], [2.0, 2.0]])
@@ -185,7 +185,7 @@ def lu_solve(b, LU_data, LU_pivots, *, out=None):
     """
     from ..linalg import lu_solve
 
-    return lu_solve(LU_data, LU_pivots, b, out=out)
+    return lu_solve(LU_data, LU_pivots, input, out=out)
 
 
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):
@@ -216,11 +216,11 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     return write_out(out, return_types.lu_unpack((p, *parts)))
 
 
-def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):
+def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """The solution of triangular systems, in torch's old form; use linalg.solve_triangular.
 
     Args:
-        b: `(*, n, k)`.
+        input: `(*, n, k)`.
         A: `(*, n, n)`; batches broadcast.
         upper: which triangle counts.
         transpose: solve with A^T.
@@ -234,17 +234,17 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, 
     from ..linalg.solvers import triangular
 
     op, checks = "triangular_solve", _checks()
-    for name, x in (("b", b), ("A", A)):
+    for name, x in (("b", input), ("A", A)):
         message = f"Expected {name} to have at least 2 dimensions, but it has {x.dim()} dimensions instead"
         checks.expect(op, x.dim() >= 2, message)
     checks.check_square(op, A)
-    checks.check_same_dtype(op, A, b, ("A", "b"))
-    left, right = (" by ".join(map(str, x.shape[-2:])) for x in (A, b))
+    checks.check_same_dtype(op, A, input, ("A", "b"))
+    left, right = (" by ".join(map(str, x.shape[-2:])) for x in (A, input))
     message = f"Incompatible matrix sizes for triangular_solve: each A matrix is {left} but each b matrix is {right}"
-    checks.expect(op, A.shape[-1] == b.shape[-2], message)
-    A, b = checks.broadcast_batches(op, A, b)
+    checks.expect(op, A.shape[-1] == input.shape[-2], message)
+    A, input = checks.broadcast_batches(op, A, input)
     matrix = A.mT if transpose else A
-    solution = triangular(matrix, b, upper=upper != transpose, unitriangular=unitriangular)
+    solution = triangular(matrix, input, upper=upper != transpose, unitriangular=unitriangular)
     return write_out(out, return_types.triangular_solve((solution, A.mT.contiguous().mT.clone())))
 
 
@@ -279,7 +279,7 @@ def geqrf(input, *, out=None):
     from .. import return_types
     from ._host import host
 
-    _checks().check_floating("geqrf", input)
+    _checks().check_implemented("geqrf", "geqrf_cpu", input)
     _checks().expect("geqrf", input.dim() >= 2, "input must have at least 2 dimensions.")
 
     def compute(a):
@@ -306,14 +306,14 @@ def orgqr(input, input2):
     return householder_product(input, input2)
 
 
-def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
+def ormqr(input, input2, input3, left=True, transpose=False, *, out=None):
     """A product of Householder reflections Q, multiplied with a matrix.
 
     Args:
         input: `(*, mn, k)`, and
-        tau: `(*, k)`: from geqrf; mn is m if `left`, else n.
-        other: `(*, m, n)`.
-        left: Q @ other, or other @ Q.
+        input2: `(*, k)`: from geqrf; mn is m if `left`, else n.
+        input3: `(*, m, n)`.
+        left: Q @ input3, or input3 @ Q.
         transpose: with Q^H.
     Returns: `(*, m, n)`.
 
@@ -325,23 +325,23 @@ def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
 
     op, checks = "ormqr", _checks()
     checks.expect(op, input.dim() >= 2, "input must have at least 2 dimensions.")
-    checks.expect(op, other.dim() >= 2, "other must have at least 2 dimensions.")
+    checks.expect(op, input3.dim() >= 2, "other must have at least 2 dimensions.")
     side = -2 if left else -1
     checks.expect(
         op,
-        tau.dim() > 0 and other.shape[side] >= tau.shape[-1],
+        input2.dim() > 0 and input3.shape[side] >= input2.shape[-1],
         f"other.shape[{side}] must be greater than or equal to tau.shape[-1]",
     )
-    checks.expect(op, other.shape[side] == input.shape[-2], f"other.shape[{side}] must be equal to input.shape[-2]")
+    checks.expect(op, input3.shape[side] == input.shape[-2], f"other.shape[{side}] must be equal to input.shape[-2]")
     checks.expect(
         op,
-        tau.shape[-1] == min(other.shape[side], input.shape[-1]) or tau.shape[-1] <= input.shape[-1],
+        input2.shape[-1] == min(input3.shape[side], input.shape[-1]) or input2.shape[-1] <= input.shape[-1],
         "tau.shape[-1] must be equal to min(other.shape[-2], input.shape[-1])",
     )
-    vectors, k = reflectors(op, input, tau), range(tau.shape[-1])
-    x = other if left else other.mH
+    vectors, k = reflectors(op, input, input2), range(input2.shape[-1])
+    x = input3 if left else input3.mH
     forward = left == transpose  # Q^H applies the first reflection first; so does other @ Q, seen from its adjoint
-    x = reflect(vectors, tau, x, k if forward else reversed(k), conjugate=forward)
+    x = reflect(vectors, input2, x, k if forward else reversed(k), conjugate=forward)
     x = x if left else x.mH.resolve_conj()
     return write_out(out, x.mT.contiguous().mT)
 
@@ -477,7 +477,7 @@ def lobpcg(
 # ---------------------------------------------------------------------------------------------------- the rest
 
 
-def matrix_exp(A):
+def matrix_exp(input):
     """The exponential of square matrices: linalg.matrix_exp.
 
     >>> flambeau.matrix_exp(flambeau.tensor([[0.0, 1.0], [0.0, 0.0]]))
@@ -486,7 +486,7 @@ def matrix_exp(A):
     """
     from ..linalg import matrix_exp
 
-    return matrix_exp(A)
+    return matrix_exp(input)
 
 
 def nuclear_norm(input, dim=None, keepdim=False, *, out=None):

@@ -618,7 +618,7 @@ template <class T>
 void integer_gemm(const GemmArgs& g) {
   using U = std::conditional_t<sizeof(T) < 4, uint32_t, std::make_unsigned_t<T>>;
   constexpr int w = kLanes<U>, rows = 4;
-  const int64_t width = round_up(g.n, 2 * w);
+  const int64_t width = round_up(std::max<int64_t>(1, g.n), 2 * w);
   for_batches(g, [&](int64_t batch) {
     const T* a = at<T>(g.a, g.a_offsets, g.a_batch, batch);
     const T* b = at<T>(g.b, g.b_offsets, g.b_batch, batch);
