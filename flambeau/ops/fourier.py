@@ -176,6 +176,8 @@ def _prepare(op, input, need_complex):
 
 
 def _scale(op, norm, table):
+    if norm is not None and not isinstance(norm, str):
+        raise TypeError(f"[{op}] argument 'norm' must be str, not {type(norm).__name__}")
     if norm not in table:
         raise RuntimeError(f'[{op}] Invalid normalization mode: "{norm}", expected "forward", "backward" or "ortho"')
     return table[norm]
@@ -564,6 +566,8 @@ def _frequencies(op, numbers, n, d, out, dtype, requires_grad):
         raise RuntimeError(f"[{op}] requires a floating point or complex dtype, got {dtype}")
     if out is not None and out.dtype is not dtype:
         raise RuntimeError(f"[{op}] dtype {dtype} does not match dtype of out parameter ({out.dtype})")
+    if not isinstance(d, (int, float)):
+        raise TypeError(f"[{op}] argument 'd' must be float, not {type(d).__name__}")
     width = float(n * d)
     step = 1.0 / width if width else math.copysign(math.inf, width)
     result = _C.to_dtype(numbers, dtype, 0) * step

@@ -6,7 +6,7 @@ from . import _bessel, _polynomials
 from ._common import write_out
 from ._host import array_of, host, tensor_of
 from ._incomplete import incomplete_gamma
-from .shape import broadcast_tensors
+from .shape import broadcast_shapes, broadcast_tensors
 
 __all__ = ["igamma", "igammac"]
 SINGLE_OR_DOUBLE = (_C.float32, _C.float64)
@@ -54,7 +54,12 @@ def _polynomial(op, function, input, n, out, limits=None):
 
     if not (isinstance(input, _C.Tensor) or isinstance(n, _C.Tensor)):
         raise TypeError(f"[{op}] expected a Tensor, got ({type(input).__name__}, {type(n).__name__})")
-    dtype = _floating(op, _C.result_type(input, n))
+    for value in (input, n):
+        if not isinstance(value, (_C.Tensor, int, float, complex)):
+            raise TypeError(f"[{op}] expected tensors or numbers, got {type(value).__name__}")
+    kinds = [v if isinstance(v, _C.Tensor) else type(v)(0) for v in (input, n)]
+    dtype = _floating(op, _C.result_type(*kinds))
+    broadcast_shapes(*(v.shape for v in (input, n) if isinstance(v, _C.Tensor)))
     x, degree = (array_of(v) if isinstance(v, _C.Tensor) else np.asarray(v, np.float64) for v in (input, n))
 
     def compute(x, degree):

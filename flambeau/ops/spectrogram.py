@@ -3,7 +3,8 @@
 import warnings
 
 from .. import _C
-from .fourier import _c2c, _c2r, _r2c
+from ._common import check_tensor
+from .fourier import _c2c, _c2r, _int, _r2c
 from .padding import pad
 
 __all__ = ["istft", "stft"]
@@ -14,6 +15,16 @@ def _text(op, input, **values):
     """The call, as torch's messages show it."""
     shown = ", ".join(f"{k}={tuple(v.shape) if isinstance(v, _C.Tensor) else v}" for k, v in values.items())
     return f"[{op}] input {tuple(input.shape)} {input.dtype}, {shown}: "
+
+
+def _arguments(op, input, n_fft, hop_length, win_length, window):
+    """Types are checked; (n_fft, hop_length, win_length) with torch's defaults."""
+    check_tensor(op, input)
+    if window is not None:
+        check_tensor(op, window, "window")
+    n_fft = _int(op, "n_fft", n_fft)
+    hop_length = n_fft // 4 if hop_length is None else _int(op, "hop_length", hop_length)
+    return n_fft, hop_length, n_fft if win_length is None else _int(op, "win_length", win_length)
 
 
 def _framed_window(window, n_fft, win_length):
@@ -84,8 +95,7 @@ def stft(
     >>> flambeau.stft(flambeau.ones(8), 4, center=False, return_complex=True).shape
     torch.Size([3, 5])
     """
-    hop_length = n_fft // 4 if hop_length is None else hop_length
-    win_length = n_fft if win_length is None else win_length
+    n_fft, hop_length, win_length = _arguments("stft", input, n_fft, hop_length, win_length, window)
     if center and align_to_window is not None:
         raise RuntimeError("[stft] align_to_window should only be set when center = false")
     any_complex = input.is_complex() or (window is not None and window.is_complex())
@@ -185,8 +195,7 @@ def istft(
     >>> flambeau.istft(flambeau.stft(signal, 4, return_complex=True), 4).round(decimals=3)
     tensor([0., 1., 2., 3., 4., 5., 6., 7.])
     """
-    hop_length = n_fft // 4 if hop_length is None else hop_length
-    win_length = n_fft if win_length is None else win_length
+    n_fft, hop_length, win_length = _arguments("istft", input, n_fft, hop_length, win_length, window)
     text = _text("istft", input, n_fft=n_fft, hop_length=hop_length, win_length=win_length, window=window)
     if input.dim() < 2:
         raise IndexError(text + f"expected a tensor with 2 or 3 dimensions, but got {input.dim()}")

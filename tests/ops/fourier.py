@@ -31,6 +31,7 @@ def along_one(name, result, dtypes, grads):
         Error(tensor(4), n=0, raises=RuntimeError, match="number of data points"),
         Error(tensor(4), dim=1, raises=IndexError, match="Dimension out of range"),
         Error(tensor(4), norm="best", raises=RuntimeError, match="normalization mode"),
+        Error(tensor(4), norm=3, raises=TypeError, match="'norm'"),
         Error(tensor(), raises=IndexError, match="no dimensions"),
         Error(tensor(4), dtype="float16", raises=RuntimeError, match="float16"),
         Error(tensor(4), n=2.5, raises=TypeError, match="'n'"),
@@ -122,7 +123,11 @@ def frequencies(name, function):
         result="float64",
         differentiable=(),
         method=False,
-        errors=[Error(4, dtype="int64", d="x", raises=(TypeError, ValueError, RuntimeError))],
+        errors=[
+            Error(4, "x", raises=TypeError, match="'d'"),
+            Error(4.5, raises=TypeError, match="'n'"),
+            Error(-3, raises=RuntimeError, match="negative"),
+        ],
     )
 
 
@@ -199,6 +204,8 @@ ROWS += [
         result=complex_of,
         errors=[
             Error(tensor(12), 4, raises=RuntimeError, match="return_complex"),
+            Error(tensor(12), 4.0, return_complex=True, raises=TypeError, match="n_fft"),
+            Error(tensor(12), 4, window=[1.0], return_complex=True, raises=TypeError, match="window"),
             Error(tensor(12), 40, center=False, return_complex=True, raises=RuntimeError, match="n_fft"),
             Error(tensor(12), 4, 0, return_complex=True, raises=RuntimeError, match="hop_length"),
             Error(tensor(12), 4, 1, 5, return_complex=True, raises=RuntimeError, match="win_length"),

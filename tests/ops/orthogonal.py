@@ -77,6 +77,8 @@ def polynomial(name, function, highest=30):
         large=Sample(tensor(300, 200, low=-1, high=1), 6),
         errors=[
             Error(1, 2, raises=TypeError, match="expected a Tensor"),
+            Error(tensor(2), "2", raises=TypeError, match="tensors or numbers"),
+            Error(tensor(2), tensor(3), raises=RuntimeError, match="broadcast"),
             Error(tensor(2), 2, dtype="float16", raises=NotImplementedError, match="float16"),
         ],
         tol={"float32": (1e-4, 1e-4)},  # torch computes in single precision
