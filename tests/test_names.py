@@ -358,3 +358,24 @@ def test_foreach_gradient():
     x = fl.ones(2, requires_grad=True)
     fl._foreach_mul([x, x], 3.0)[0].sum().backward()
     assert x.grad.tolist() == [3, 3]
+
+
+# ---- windows on memory
+
+
+def gaps():
+    """A tensor with gaps between its elements, and one that begins in the middle of its storage."""
+    wide = fl.arange(63.0).reshape(7, 9)
+    yield wide[1::2, 1::2].detach(), (3,), (20,), 10, [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
+    yield fl.arange(10.0)[5:].detach(), (4, 2), (1, 2), 3, [2, 2, 1, 1, 0]
+    yield fl.arange(12.0).reshape(4, 3).t().detach(), (3,), (4,), 0, [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
+
+
+def test_window_gradients():
+    """as_strided counts in the storage, whatever the layout of the tensor that it is asked of."""
+    for x, size, stride, offset, counts in gaps():
+        values = x.as_strided(size, stride, offset).tolist()
+        x.requires_grad_()
+        window = x.as_strided(size, stride, offset)
+        window.sum().backward()
+        assert window.tolist() == values and x.grad.reshape(-1).tolist() == counts
