@@ -210,6 +210,43 @@ def test_enough_misuses():
     assert len(CASES) >= 100
 
 
+HUGE = {
+    "add": lambda n: fl.ones(2) + n,
+    "radd": lambda n: n + fl.ones(2),
+    "method": lambda n: fl.ones(2).add(n),
+    "pow": lambda n: fl.ones(2).pow(n),
+    "eq": lambda n: fl.eq(fl.ones(2), n),
+    "fill_": lambda n: fl.ones(2).fill_(n),
+    "full": lambda n: fl.full((2,), n),
+    "clamp": lambda n: fl.clamp(fl.ones(2), max=n),
+    "where": lambda n: fl.where(fl.ones(2) > 0, n, 1),
+    "result_type": lambda n: fl.result_type(fl.ones(2), n),
+    "tensor": lambda n: fl.tensor(n),
+    "list": lambda n: fl.tensor([1, n]),
+    "index": lambda n: fl.ones(2)[n],
+    "assignment": lambda n: fl.ones(2).__setitem__(0, n),
+    "size": lambda n: fl.zeros(n),
+    "sizes": lambda n: fl.zeros((2, n)),
+    "view": lambda n: fl.ones(2).view(n),
+    "dim": lambda n: fl.ones(2).sum(dim=n),
+    "select": lambda n: fl.ones(2).select(0, n),
+    "randint": lambda n: fl.randint(0, n, (2,)),
+    "transpose": lambda n: fl.ones(2, 2).transpose(0, n),
+    "topk": lambda n: fl.ones(2).topk(n),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+@pytest.mark.parametrize("number", [1 << 70, -(1 << 70), 10**400], ids=["2^70", "-2^70", "10^400"])
+def test_integer_beyond_64_bits(name, number):
+    with pytest.raises((OverflowError, TypeError, ValueError, RuntimeError, IndexError)):
+        HUGE[name](number)
+
+
+def test_integer_of_65_bits_with_floats():
+    assert (fl.ones(2) * 2**63).tolist() == [2.0**63] * 2
+
+
 def test_message_is_one_story():
     """Messages of ops start with the op's tag and end without a stack of native frames."""
     with pytest.raises(RuntimeError) as caught:

@@ -589,8 +589,16 @@ bool number(PyObject* o, Tensor& out) {
   } else if (PyBool_Check(o)) {
     out = weak_scalar(o == Py_True);
   } else if (PyLong_Check(o)) {
-    int64_t v = PyLong_AsLongLong(o);
-    if (v == -1 && PyErr_Occurred()) throw nb::python_error();
+    int over = 0;
+    int64_t v = PyLong_AsLongLongAndOverflow(o, &over);
+    if (over) {  // up to 2^64 as a float; more is no number here (and this may not throw: it is called while arguments
+                 // load)
+      double wide = PyLong_AsDouble(o);
+      PyErr_Clear();
+      if (!(wide > 0 && wide < 0x1p64)) return false;
+      out = weak_scalar(wide);
+      return true;
+    }
     out = weak_scalar(v);
   } else if (PyFloat_Check(o)) {
     out = weak_scalar(PyFloat_AsDouble(o));

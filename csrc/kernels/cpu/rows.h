@@ -16,8 +16,6 @@ namespace {
 template <class T>
 using Vec [[gnu::vector_size(64)]] = T;
 template <class T>
-using Loose [[gnu::vector_size(64), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
-template <class T>
 constexpr int kLanes = 64 / sizeof(T);
 
 template <class T>
@@ -190,7 +188,9 @@ inline T fold_lanes(V v) {
 
 template <class T>
 inline Vec<T> vector_at(const T* x) {
-  return Vec<T>(*reinterpret_cast<const Loose<T>*>(x));
+  Vec<T> v;
+  std::memcpy(&v, x, sizeof(v));  // one unaligned load
+  return v;
 }
 
 // Reduces up to 64 vectors; four accumulators hide the latency.

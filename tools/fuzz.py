@@ -1,0 +1,346 @@
+"""Compares flambeau with torch on random calls: `python tools/fuzz.py --draws 20000 --seed 1 [--ops REGEX]`.
+
+A draw takes a row and a sample of the test table and changes it: sizes (the same new size wherever an old one stood, or one
+dimension alone), dtypes, memory layouts, special values, integers. Both must give the same dtype, shape and values, or both must raise.
+Draw N of a seed is always the same call: `--only N` shows it. Work is done in child processes, so that a crash is a finding.
+"""
+
+import argparse
+import collections
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+SPECIAL = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-40, 0.5, 2.5)
+SIZES = (0, 1, 1, 2, 3, 4, 5, 7, 8, 16, 17, 33)
+LOOSE = {"float32": 2e-4, "complex64": 2e-4, "float16": 1e-2, "bfloat16": 6e-2, "float64": 1e-7, "complex128": 1e-7}
+# What torch itself leaves open, or where it is known to be wrong; each with its reason.
+INTENDED = {
+    "sort": "order among equal values",
+    "topk": "order among equal values",
+    "argsort": "order among equal values",
+    "kthvalue": "which position of a repeated value",
+    "mode": "which position of a repeated value",
+    "Tensor.new_empty": "values are whatever was there",
+    "Tensor.new_empty_strided": "values are whatever was there",
+    "empty": "values are whatever was there",
+    "empty_permuted": "values are whatever was there",
+    "empty_like": "values are whatever was there",
+    "empty_strided": "values are whatever was there",
+}
+
+
+class Case:
+    """Draw `number` of a seed: a row, and how to build its arguments for either library."""
+
+    def __init__(self, rows, frame, seed, number):
+        self.frame, self.number = frame, number
+        self.rng = np.random.default_rng((seed, number))
+        self.row = rows[self.rng.integers(len(rows))]
+        samples = self.row.list_samples()
+        self.sample = samples[self.rng.integers(len(samples))]
+        known = self.row.dtypes if self.rng.random() < 0.8 else frame.ALL
+        self.dtype = known[self.rng.integers(len(known))]
+        self.sizes = self._new_sizes() if self.rng.random() < 0.7 else {}
+        self.odd = self.rng.random() < 0.1  # break the relation between shapes
+        self.specials = self.rng.random() < 0.25
+        self.arguments = frame.walk([list(self.sample.args), self.sample.kwargs], self._leaf)
+
+    def _new_sizes(self):
+        found = set()
+        self.frame.walk(
+            [list(self.sample.args), self.sample.kwargs],
+            lambda v: found.update(v.shape) if isinstance(v, self.frame.T) else None,
+        )
+        return {n: int(self.rng.choice(SIZES)) for n in sorted(found) if n > 1 and self.rng.random() < 0.6}
+
+    def _leaf(self, value):
+        if isinstance(value, self.frame.T):
+            return self._tensor(value)
+        if type(value) is int and self.rng.random() < 0.08:
+            return value + int(self.rng.integers(-2, 3))
+        return value
+
+    def _tensor(self, spec):
+        shape = spec.shape
+        if spec.values is None:
+            shape = tuple(self.sizes.get(n, n) for n in shape)
+            if self.odd and shape and self.rng.random() < 0.5:
+                at = int(self.rng.integers(len(shape)))
+                shape = (*shape[:at], int(self.rng.choice(SIZES)), *shape[at + 1 :])
+        dtype = spec.dtype or self.dtype
+        if spec.dtype is None and self.rng.random() < 0.1:
+            dtype = self.frame.ALL[self.rng.integers(len(self.frame.ALL))]
+        array = np.array(self.frame.draw(type(spec)(**{**vars(spec), "shape": shape}), dtype, self.rng))
+        if self.specials and self.frame.kind(dtype) >= 2 and array.size:
+            array = array.astype(np.complex128 if self.frame.kind(dtype) == 3 else np.float64)
+            array.flat[self.rng.integers(array.size, size=max(1, array.size // 4))] = self.rng.choice(SPECIAL)
+        return Tensor(array, dtype, int(self.rng.integers(5)))
+
+    def build(self, library):
+        """(args, kwargs) of a library."""
+
+        def leaf(value):
+            if isinstance(value, Tensor):
+                return value.build(library)
+            return getattr(library, value[3:]) if isinstance(value, str) and value.startswith("fl.") else value
+
+        return self.frame.walk(self.arguments, leaf)
+
+    def __repr__(self):
+        args, kwargs = self.arguments
+        parts = [repr(a) for a in args] + [f"{k}={v!r}" for k, v in kwargs.items()]
+        return f"{self.row.name}({', '.join(parts)})"
+
+
+class Tensor:
+    """Values, dtype and layout: 0, 1 contiguous, 2 gaps, 3 transposed, 4 a repeated dimension."""
+
+    def __init__(self, array, dtype, layout):
+        self.array, self.dtype, self.layout = array, dtype, layout
+
+    def build(self, library):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            array = np.ascontiguousarray(self.array).reshape(self.array.shape)
+            t = library.from_numpy(array).to(getattr(library, self.dtype))
+        if self.layout == 2 and t.dim():
+            wide = library.zeros([2 * n + 1 for n in t.shape], dtype=t.dtype)
+            cells = wide[tuple(slice(1, None, 2) for _ in t.shape)]
+            return cells.copy_(t)
+        if self.layout == 3 and t.dim() > 1:
+            return t.transpose(0, -1).contiguous().transpose(0, -1)
+        if self.layout == 4 and t.dim() and t.shape[0] > 1:
+            return t[:1].expand(t.shape)
+        return t
+
+    def __repr__(self):
+        values = np.array2string(self.array, threshold=6, precision=4, separator=", ").replace("\n", "")
+        return f"<{self.dtype} {list(self.array.shape)} layout {self.layout}: {values[:90]}>"
+
+
+def function_of(library, name):
+    for part in name.split("."):
+        library = getattr(library, part)
+    return library
+
+
+def outcome(case, library):
+    """The flat outputs as (dtype, shape, array), or the exception."""
+    try:
+        args, kwargs = case.build(library)
+        result = function_of(library, case.row.name)(*args, **kwargs)
+    except Exception as error:  # whatever it is, it is compared
+        return error
+    return [described(v) if hasattr(v, "dtype") else v for v in case.frame.outputs(result)]
+
+
+def described(t):
+    t = t.detach()
+    name = str(t.dtype).rpartition(".")[2]
+    if name in ("float16", "bfloat16"):
+        t = t.float()
+    return name, tuple(t.shape), np.array((t.resolve_conj() if t.is_complex() else t).numpy())
+
+
+def exact(case, torch):
+    """torch's values in double precision, or None."""
+    saved = {}
+    wide = {"float32": "float64", "complex64": "complex128", "float16": "float64", "bfloat16": "float64"}
+
+    def leaf(value):
+        if isinstance(value, Tensor) and value.dtype in wide and id(value) not in saved:
+            saved[id(value)] = (value, value.dtype, value.array)
+            value.array = described(value.build(torch))[2]
+            value.dtype = wide[value.dtype]
+        return value
+
+    case.frame.walk(case.arguments, leaf)
+    found = outcome(case, torch)
+    for value, dtype, array in saved.values():
+        value.dtype, value.array = dtype, array
+    return None if isinstance(found, Exception) else found
+
+
+def difference(case, ours, theirs, torch):
+    """What is not as torch has it, in a few words; None if nothing."""
+    failed = isinstance(ours, Exception), isinstance(theirs, Exception)
+    if all(failed):
+        want = type(theirs) if type(theirs) is not torch.OutOfMemoryError else RuntimeError
+        return None if isinstance(ours, (want, NotImplementedError, TypeError, ValueError)) else "class of error"
+    if failed[0]:
+        return "we raise"
+    if failed[1]:
+        return None if isinstance(theirs, NotImplementedError) or "not implemented" in str(theirs) else "torch raises"
+    if len(ours) != len(theirs):
+        return "number of outputs"
+    precise = None
+    for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        if not isinstance(a, tuple) or not isinstance(b, tuple):
+            continue
+        if a[0] != b[0]:
+            return f"dtype {a[0]}, torch {b[0]}"
+        if a[1] != b[1]:
+            return f"shape {a[1]}, torch {b[1]}"
+        if close(a[2], b[2], LOOSE.get(a[0], 0)):
+            continue
+        precise = exact(case, torch) if precise is None and a[0] in LOOSE else precise
+        if not precise or not as_good(a[2], b[2], precise[i][2], LOOSE[a[0]]):
+            return "values"
+    return None
+
+
+def close(a, b, tolerance):
+    with np.errstate(all="ignore"):
+        return np.allclose(a, b, tolerance, tolerance, equal_nan=True)
+
+
+def as_good(a, b, true, tolerance):
+    """Whether a is about as near to the true values as b is."""
+    with np.errstate(all="ignore"):
+        scale = tolerance * (1 + np.abs(true))
+        far = np.abs(a - true) > 4 * np.abs(b - true) + scale
+        same = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.isnan(a) & np.isnan(true)) | (a == true)
+        return not np.any(far & ~same) and not np.any(np.isnan(a) & ~np.isnan(b) & ~np.isnan(true))
+
+
+def table(pattern):
+    frame = importlib.import_module("tests.frame")
+    rows = [r for r in frame.load_rows() if not r.random and r.name not in INTENDED and re.search(pattern, r.name)]
+    return frame, rows
+
+
+def worker(options):
+    """Draws begin, begin + step, ...: one line of JSON for each finding; the place file says what was under way."""
+    import torch
+
+    import flambeau
+
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    flambeau.set_num_threads(1)
+    frame, rows = table(options.ops)
+    rows = [r for r in rows if has(torch, r.name)]
+    for number in range(options.begin, options.draws, options.step):
+        case = Case(rows, frame, options.seed, number)
+        Path(options.place).write_text(json.dumps([number, case.row.name, repr(case)]))
+        ours = outcome(case, flambeau)
+        Path(options.place).write_text(json.dumps([number, None, None]))
+        found = difference(case, ours, outcome(case, torch), torch)
+        if found or options.only is not None:
+            text = [
+                f"{type(x).__name__}: {str(x)[:160]}" if isinstance(x, Exception) else str(x)[:300] for x in (ours,)
+            ]
+            print(json.dumps([number, case.row.name, found or "the same", repr(case), text[0]]), flush=True)
+
+
+def has(library, name):
+    try:
+        function_of(library, name)
+    except AttributeError:
+        return False
+    return True
+
+
+class Child:
+    """One worker process, started again behind a draw that killed it."""
+
+    def __init__(self, options, index, count):
+        self.options, self.index, self.count, self.begin = options, index, count, index
+        self.place = Path(f"{options.folder}/place{index}")
+        self.start()
+
+    def start(self):
+        o = self.options
+        command = [sys.executable, __file__, "--worker", "--draws", o.draws, "--seed", o.seed, "--ops", o.ops]
+        command += ["--begin", self.begin, "--step", self.count, "--place", self.place]
+        self.log = open(f"{self.place}.log", "a")  # noqa: SIM115: open as long as the process runs
+        self.process = subprocess.Popen([str(c) for c in command], stdout=self.log, stderr=subprocess.DEVNULL)
+        self.stuck = (None, time.monotonic())
+
+    def position(self):
+        try:
+            return json.loads(self.place.read_text())
+        except (OSError, ValueError):
+            return [self.begin, None, None]
+
+    def check(self):
+        """Whether it is still at work; after a crash or a hang it goes on with the next draw."""
+        number, name, call = self.position()
+        if number != self.stuck[0]:
+            self.stuck = (number, time.monotonic())
+        hangs = self.process.poll() is None and time.monotonic() - self.stuck[1] > 60
+        if hangs:
+            self.process.kill()
+            self.process.wait()
+        status = self.process.poll()
+        if status is None:
+            return True
+        self.log.close()
+        if status == 0:
+            return False
+        if name is not None:
+            with open(f"{self.place}.log", "a") as log:
+                print(json.dumps([number, name, "hang" if hangs else f"crash {status}", call, ""]), file=log)
+        self.begin = number + self.count
+        if self.begin < self.options.draws:
+            self.start()
+            return True
+        return False
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--draws", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ops", default="", help="regular expression of names")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", type=int, help="one draw, shown in full")
+    parser.add_argument("--folder", default=str(ROOT / "build" / "fuzz"))
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--begin", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--step", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--place", default=os.devnull, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only is not None:
+        options.begin, options.draws = options.only, options.only + 1
+    if options.worker or options.only is not None:
+        return worker(options)
+    folder = Path(options.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("place*"):
+        old.unlink()
+    children = [Child(options, i, options.workers) for i in range(options.workers)]
+    while children:
+        time.sleep(0.5)
+        children = [c for c in children if c.check()]
+        done = [json.loads(p.read_text() or "[0]")[0] for p in folder.glob("place?")]
+        if sys.stderr.isatty():
+            print(f"\r{min(done, default=0)} of {options.draws}", end="", file=sys.stderr)
+    return report(folder, options)
+
+
+def report(folder, options):
+    findings = [json.loads(line) for p in folder.glob("place*.log") for line in p.read_text().splitlines()]
+    groups = collections.defaultdict(list)
+    for number, name, what, call, text in sorted(findings):
+        groups[name, re.sub(r"\(.*?\)", "", what)].append((number, call, text))
+    for (name, what), calls in sorted(groups.items(), key=lambda item: -len(item[1])):
+        number, call, text = min(calls, key=lambda c: len(c[1]))
+        print(f"{len(calls):5} {name}: {what}\n      draw {number}: {call}\n      {text}")
+    print(f"fuzz: {options.draws} draws, seed {options.seed}: {len(findings)} mismatches in {len(groups)} kinds")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
