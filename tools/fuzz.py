@@ -264,7 +264,7 @@ class Child:
         o = self.options
         command = [sys.executable, __file__, "--worker", "--draws", o.draws, "--seed", o.seed, "--ops", o.ops]
         command += ["--begin", self.begin, "--step", self.count, "--place", self.place]
-        self.log = open(f"{self.place}.log", "a")  # noqa: SIM115
+        self.log = open(f"{self.place}.log", "a")
         self.process = subprocess.Popen([str(c) for c in command], stdout=self.log, stderr=subprocess.DEVNULL)
         self.stuck = (None, time.monotonic())
 
