@@ -100,3 +100,19 @@ def test_float8_storage(dtype):
     x = fl.tensor([0.0, 1.0, -2.0, 0.3]).to(getattr(fl, dtype))
     assert x.element_size() == 1
     np.testing.assert_allclose(x.to(fl.float32).numpy(), [0, 1, -2, 0.3125], atol=1e-7)
+
+
+def test_wider_scalars_are_rounded_before_the_op():
+    """A 0-dim tensor or a number takes part in the tensors' dtype: -1 is 255 among uint8."""
+    u, s = fl.tensor([1, 2, 255], dtype=fl.uint8), fl.tensor([1, -1, 100], dtype=fl.int8)
+    minus = fl.tensor(-1, dtype=fl.int16)
+    assert fl.minimum(minus, u).tolist() == fl.minimum(u, minus).tolist() == [1, 2, 255]
+    assert fl.maximum(u, minus).tolist() == [255] * 3
+    assert (u == minus).tolist() == (u == -1).tolist() == [False, False, True]
+    assert (u < -1).tolist() == [True, True, False]
+    assert (s > fl.tensor(200)).tolist() == [True] * 3
+    assert (u // fl.tensor(-2)).tolist() == [0, 0, 1]
+    assert (u % fl.tensor(300)).tolist() == [1, 2, 35]
+    half = fl.tensor([2.0], dtype=fl.float16)
+    assert (half < 2.0001).tolist() == (half < fl.tensor(2.0001, dtype=fl.float64)).tolist() == [False]
+    assert (fl.tensor([16777216.0]) == 16777217).tolist() == [True]

@@ -114,6 +114,19 @@ void check_into(const char* op, const Tensor& into, const Dims& shape, DType dty
   FL_FAIL(NotImplemented, op, "\"", op, "\" not implemented for '", info(common).title, "'");
 }
 
+// A scalar of a wider dtype gives way to the tensors' dtype: it is rounded to that before the op, not after it.
+static bool loses_range(const Tensor& x, DType common, PointwiseResult rule) {
+  if (x.dtype() == common || x.ndim() || is_bool(x.dtype()) || is_complex(common)) return false;
+  if (!is_inexact(common)) return common != DType::Int64 && !is_bool(common);
+  return rule == PointwiseResult::BOOL && (common == DType::Float16 || common == DType::BFloat16);
+}
+
+static Tensor rounded_to(const Tensor& x, DType dtype) {
+  Tensor out = empty({}, dtype);
+  kernels_of(x).pointwise.copy(out, x);
+  return out;
+}
+
 Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResult rule,
                      std::span<const Tensor* const> inputs, Params params, const Tensor* into, DType common) {
   Dims shape = inputs[0]->shape();
@@ -131,7 +144,14 @@ Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResul
     FL_FAIL(Runtime, name, "subtraction with a bool tensor is not supported. To invert a mask, use ~ or logical_not()");
   PointwiseCall call{tile,    compute, tile_of(rule, computed), static_cast<int>(inputs.size()),
                      nullptr, {},      std::data(params)};
-  for (size_t i = 0; i < inputs.size(); i++) call.in[i] = inputs[i];
+  Tensor cast[3];
+  for (size_t i = 0; i < inputs.size(); i++) {
+    call.in[i] = inputs[i];
+    if (loses_range(*inputs[i], common, rule)) [[unlikely]] {
+      cast[i] = rounded_to(*inputs[i], common);
+      call.in[i] = &cast[i];
+    }
+  }
   Tensor out;
   if (into) {
     check_into(name, *into, shape, dtype, inputs);
