@@ -48,17 +48,15 @@ def lu(a):
     x = _stack(a)
     count, m, n = x.shape
     k = min(m, n)
-    pivots, info, every = np.zeros((count, k), np.int32), np.zeros(count, np.int32), np.arange(count)
+    pivots, info = np.zeros((count, k), np.int32), np.zeros(count, np.int32)
     for first in range(0, k, BLOCK):
         last = min(first + BLOCK, k)
-        for j in range(first, last):
-            row = j + _size1(x[:, j:, j]).argmax(1)
-            pivots[:, j] = row + 1
-            x[every, row], x[:, j] = x[:, j].copy(), x[every, row]
-            info[(x[:, j, j] == 0) & (info == 0)] = j + 1
-            pivot = np.where(x[:, j, j] == 0, 1, x[:, j, j])
-            x[:, j + 1 :, j] /= pivot[:, None]
-            x[:, j + 1 :, j + 1 : last] -= x[:, j + 1 :, j, None] * x[:, j, None, j + 1 : last]
+        if count <= 4:
+            for i in range(count):
+                found = _eliminate_one(x[i], pivots[i], first, last)
+                info[i] = info[i] or found
+        else:
+            _eliminate(x, pivots, info, first, last)
         corner, right = x[:, first:last, first:last], x[:, first:last, last:]
         right[...] = substitute(corner, right, True, True)
         x[:, last:, last:] -= x[:, last:, first:last] @ right
@@ -66,9 +64,41 @@ def lu(a):
     return x.reshape(a.shape), pivots.reshape(*batch, k), info.reshape(batch)
 
 
+def _eliminate(x, pivots, info, first, last):
+    """Eliminate some columns of many matrices at once."""
+    import numpy as np
+
+    every = np.arange(len(x))
+    for j in range(first, last):
+        row = j + _size1(x[:, j:, j]).argmax(1)
+        pivots[:, j] = row + 1
+        x[every, row], x[:, j] = x[:, j].copy(), x[every, row]
+        info[(x[:, j, j] == 0) & (info == 0)] = j + 1
+        pivot = np.where(x[:, j, j] == 0, 1, x[:, j, j])
+        x[:, j + 1 :, j] /= pivot[:, None]
+        x[:, j + 1 :, j + 1 : last] -= x[:, j + 1 :, j, None] * x[:, j, None, j + 1 : last]
+
+
+def _eliminate_one(x, pivots, first, last):
+    """Eliminate some columns of one matrix; gives the position of the first zero pivot, or 0."""
+    info = 0
+    for j in range(first, last):
+        row = j + int(_size1(x[j:, j]).argmax())
+        pivots[j] = row + 1
+        if row != j:
+            x[[j, row]] = x[[row, j]]
+        pivot = x[j, j]
+        if pivot == 0:
+            info = info or j + 1
+            continue
+        x[j + 1 :, j] /= pivot
+        x[j + 1 :, j + 1 : last] -= x[j + 1 :, j, None] * x[j, j + 1 : last]
+    return info
+
+
 @quiet
 def substitute(a, b, lower, unit):
-    """The solution of a triangular system, row after row; zeros on the diagonal give infinities."""
+    """The solution of a triangular system, block after block; zeros on the diagonal give infinities."""
     import numpy as np
 
     n = a.shape[-1]
@@ -76,13 +106,24 @@ def substitute(a, b, lower, unit):
     blocks = [(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
     for begin, end in blocks if lower else reversed(blocks):
         known = slice(0, begin) if lower else slice(end, n)
-        x[..., begin:end, :] -= a[..., begin:end, known] @ x[..., known, :]
-        for i in range(begin, end) if lower else reversed(range(begin, end)):
-            if not unit:
-                x[..., i, :] /= a[..., i, i, None]
-            rest = slice(i + 1, end) if lower else slice(begin, i)
-            x[..., rest, :] -= a[..., rest, i, None] * x[..., None, i, :]
+        rest = x[..., begin:end, :]
+        if known.stop > known.start:
+            rest -= a[..., begin:end, known] @ x[..., known, :]
+        corner = (np.tril if lower else np.triu)(a[..., begin:end, begin:end], (-1 if lower else 1) if unit else 0)
+        try:
+            rest[...] = np.linalg.solve(corner + np.eye(end - begin) if unit else corner, rest)
+        except np.linalg.LinAlgError:
+            _substitute_rows(corner, rest, lower)
     return x
+
+
+def _substitute_rows(a, x, lower):
+    """The same in place, row after row, whatever stands on the diagonal."""
+    n = a.shape[-1]
+    for i in range(n) if lower else reversed(range(n)):
+        x[..., i, :] /= a[..., i, i, None]
+        rest = slice(i + 1, n) if lower else slice(0, i)
+        x[..., rest, :] -= a[..., rest, i, None] * x[..., None, i, :]
 
 
 def permutation(pivots, m):

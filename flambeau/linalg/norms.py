@@ -67,7 +67,10 @@ def matrix_norm(input, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, ou
         raise RuntimeError(f"[{op}] Order {ord} not supported.")
     inner, outer = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = _C.vector_norm(input, 1.0, (inner,), True)
-    extreme = (_C.amax if ord > 0 else _C.amin)(sums, (outer,), True)
+    if ord > 0 and not sums.shape[outer]:
+        extreme = _C.sum(sums, (outer,), True)  # the largest of no sums is 0
+    else:
+        extreme = (_C.amax if ord > 0 else _C.amin)(sums, (outer,), True)
     return write_out(out, extreme if keepdim else _C.squeeze(extreme, (rows, columns)))
 
 
@@ -84,7 +87,7 @@ def _wrapped(op, dims, n):
 def _of_singular_values(A, ord, rows, columns, keepdim):
     rest = [d for d in range(A.dim()) if d not in (rows, columns)]
     values = singular_values("linalg.matrix_norm", _C.permute(A, (*rest, rows, columns)))
-    if not values.shape[-1]:
+    if not values.shape[-1] and ord == 2:
         result = _C.sum(values, -1)
     else:
         result = _C.sum(values, -1) if ord == "nuc" else (_C.amax if ord == 2 else _C.amin)(values, -1)
@@ -138,9 +141,11 @@ def cond(input, p=None, *, out=None):
             return write_out(out, _C.sum(values, -1))
         largest, smallest = _C.select(values, -1, 0), _C.select(values, -1, values.shape[-1] - 1)
         return write_out(out, smallest / largest if p == -2 else largest / smallest)
-    check_square(f"linalg.cond(ord={p})", input)
+    if isinstance(p, str):
+        check_square(f"linalg.cond(ord={p})", input)
     if input.numel() == 0:
         return write_out(out, _C.zeros(tuple(input.shape[:-2]), input.abs().dtype))
+    check_square(f"linalg.cond(ord={p})", input)
     inverse, info = inv_ex(input)
     product = matrix_norm(input, p) * matrix_norm(where((info == 0)[..., None, None], inverse, 0.0), p)
     return write_out(out, where(info == 0, product, inf))

@@ -110,6 +110,20 @@ def solve_square(A, B):
     return _solve(A, B)[0]
 
 
+def _of_batch(values, batch):
+    """What was computed for each matrix of a broadcast batch, for the matrices of the batch as it was."""
+    extra = values.dim() - len(batch)
+    if tuple(values.shape) == batch or extra < 0:
+        return values
+    if not values.numel():
+        return _C.zeros(batch, values.dtype)
+    for _ in range(extra):
+        values = _C.select(values, 0, 0)
+    for d, n in enumerate(batch):
+        values = _C.narrow(values, d, 0, n)
+    return values.clone()
+
+
 def _solve_checked(op, A, B, left):
     check_square(op, A)
     check_same_dtype(op, A, B)
@@ -122,12 +136,13 @@ def _solve_checked(op, A, B, left):
     equation = "AX = B" if left else "XA = B"
     a, b = ("x".join(map(str, x.shape[-2:])) for x in (A, B))
     expect(op, agree, f"Incompatible shapes of A and B for the equation {equation} ({a} and {b})")
+    batch = tuple(A.shape[:-2])
     A, B = broadcast_batches(op, A, B)
     if left:
         x, info = _solve(A, B)
-        return (in_columns(x.squeeze(-1)) if vector else x), info
+        return (in_columns(x.squeeze(-1)) if vector else x), _of_batch(info, batch)
     x, info = _solve(A.mT, B.mT)
-    return x.mT, info
+    return x.mT, _of_batch(info, batch)
 
 
 _NO_SOLUTION = "The solver failed because the input matrix is singular."
@@ -473,11 +488,16 @@ def lstsq(input, b, rcond=None, *, driver=None):
     tensor([[2.]])
     """
     op = "linalg.lstsq"
+    from .decompositions import singular_values
+
     driver = _check_lstsq(op, input, b, driver)
     vector = is_vector(input, b)
     b = _C.unsqueeze(b, -1) if vector else b
+    given, batch = input, tuple(input.shape[:-2])
     input, b = broadcast_batches(op, input, b)
     solution, rank, singular = _least_squares(input, b, rcond)
+    rank = _of_batch(rank if b.numel() else _C.zeros_like(rank), batch)
+    singular = singular if tuple(singular.shape[:-1]) == batch else singular_values("linalg.svd", _C.detach(given))
     m, n = input.shape[-2:]
     nothing = _C.slice(solution.reshape(-1), 0, 0, 0, 1)  # needs a gradient where the solution does, as in torch
     residuals = nothing.real if input.is_complex() else nothing
@@ -498,6 +518,8 @@ def _check_lstsq(op, A, B, driver):
     expect(op, B.dim() >= 1, "other must have at least 1 dimension.")
     check_floating(op, A)
     check_same_dtype(op, A, B, ("input", "other"))
+    message = f"input.dim() must be greater or equal to other.dim() and at most 1 more, got {tuple(A.shape)} and {tuple(B.shape)}"
+    expect(op, 0 <= A.dim() - B.dim() <= 1, message)
     rows = B.shape[-1] if is_vector(A, B) else B.shape[-2]
     expect(
         op,

@@ -97,6 +97,38 @@ def check_tensor(op, value, argument="input"):
         raise TypeError(f"[{op}] argument '{argument}' must be a Tensor, not {type(value).__name__}")
 
 
+# What a Python number must not exceed to be stored; torch lets negative ints wrap into uint8.
+_RANGES = {
+    _C.uint8: (-255, 255),
+    _C.int8: (-128, 127),
+    _C.int16: (-(2**15), 2**15 - 1),
+    _C.int32: (-(2**31), 2**31 - 1),
+    _C.int64: (-(2**63), 2**63 - 1),
+    _C.float16: (-65504.0, 65504.0),
+    _C.bfloat16: (-3.3895313892515355e38, 3.3895313892515355e38),
+    _C.float32: (-3.4028235677973366e38, 3.4028235677973366e38),
+}
+_INFINITY = float("inf")
+
+
+def check_fits(op, value, dtype):
+    """A Python number that the dtype cannot hold is an error; infinities and NaN are held by all floating dtypes."""
+    if value.__class__ is not float and value.__class__ is not int:
+        return
+    check_bits(op, value)
+    low, high = _RANGES.get(dtype, (-_INFINITY, _INFINITY))
+    if low <= value <= high and not (dtype is _C.uint8 and value < 0 and value.__class__ is float):
+        return
+    if dtype in _RANGES and not (dtype.is_floating_point and (value != value or abs(value) == _INFINITY)):
+        raise RuntimeError(f"[{op}] value {value} cannot be converted to type {dtype} without overflow")
+
+
+def check_bits(op, value):
+    """An int of more than 64 bits is an error."""
+    if value.__class__ is int and not -(2**63) <= value < 2**64:
+        raise OverflowError(f"[{op}] int too big to convert: {value} has more than 64 bits")
+
+
 def before_write(self):
     """What an in-place op composed as copy_(self, op(self)) must read: a derivative may need self as it was."""
     return _C.clone(self, 1) if self.requires_grad and _C.is_grad_enabled() else self

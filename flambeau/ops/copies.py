@@ -2,7 +2,7 @@
 
 from .. import _C
 from .._types import contiguous_format, preserve_format
-from ._common import check_tensor
+from ._common import check_fits, check_tensor
 
 __all__ = [
     "can_cast",
@@ -133,8 +133,13 @@ def copy_(self, src, non_blocking=False):
     return _C.copy_(self, src)
 
 
+_WIDENED = (_C.float16, _C.bfloat16)  # filled from float32, where too large numbers become infinite
+
+
 def fill_(self, value):
     """Set every element to a number or 0-dim tensor."""
+    if self.dtype not in _WIDENED:
+        check_fits("fill_", value, self.dtype)
     return _C.fill_(self, value)
 
 

@@ -4,7 +4,7 @@ import math
 
 from .. import _C
 from .._types import preserve_format
-from ._common import check_tensor, write_out
+from ._common import check_bits, check_fits, check_tensor, write_out
 from .copies import check_device
 
 __all__ = [
@@ -339,6 +339,7 @@ def _number(op, value):
         if value.dim():
             raise TypeError(f"[{op}] argument 'fill_value' must be Number, not Tensor of shape {tuple(value.shape)}")
         return value.detach()
+    check_bits(op, value)
     try:
         return _C.scalar(value)
     except TypeError:
@@ -351,12 +352,9 @@ def _default_of(value):
 
 
 def _check_fits(op, value, dtype):
-    """Python numbers that an integer dtype cannot hold are errors."""
-    if type(value) in (int, float) and not dtype.is_floating_point and not dtype.is_complex and dtype != _C.bool:
-        try:
-            _C.tensor(value, dtype, False)
-        except RuntimeError:
-            raise RuntimeError(f"[{op}] value {value} cannot be converted to type {dtype} without overflow") from None
+    """Python numbers that the dtype cannot hold are errors."""
+    if dtype not in (_C.float16, _C.bfloat16):  # filled from float32, where too large numbers become infinite
+        check_fits(op, value, dtype)
 
 
 def scalar_tensor(s, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):

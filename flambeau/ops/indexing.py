@@ -1,7 +1,7 @@
 """Elements chosen by index tensors and masks, and whole dimensions rearranged."""
 
 from .. import _C
-from ._common import before_write, check_tensor, dims_of, write_apart, write_out
+from ._common import before_write, check_fits, check_tensor, dims_of, write_apart, write_out
 
 __all__ = [
     "argwhere",
@@ -141,11 +141,13 @@ def index_fill(input, dim, index, value):
     >>> flambeau.index_fill(flambeau.zeros(3), 0, flambeau.tensor([0, 2]), 1)
     tensor([1., 0., 1.])
     """
+    check_fits("index_fill", value, input.dtype)
     return _C.index_fill(input, dim, index, value, False)
 
 
 def index_fill_(self, dim, index, value):
     """`index_fill` in place."""
+    check_fits("index_fill_", value, self.dtype)
     return _C.index_fill(self, dim, index, value, True)
 
 
@@ -389,11 +391,13 @@ def masked_fill(input, mask, value):
     >>> flambeau.masked_fill(flambeau.tensor([1.0, 2.0]), flambeau.tensor([True, False]), 0)
     tensor([0., 2.])
     """
+    check_fits("masked_fill", value, input.dtype)
     return _C.masked_fill(input, mask, value, False)
 
 
 def masked_fill_(self, mask, value):
     """`masked_fill` in place."""
+    check_fits("masked_fill_", value, self.dtype)
     return _C.masked_fill(self, mask, value, True)
 
 

@@ -19,6 +19,25 @@ __all__ = [
 _OTHER_KINDS = (
     "sparse", "sparse_csr", "quantized", "meta", "mkldnn", "mps", "xpu", "nested", "vulkan", "ipu", "xla", "hpu", "mtia", "maia",
 )  # fmt: skip
+_QUANTIZED = (
+    "int_repr",
+    "q_per_channel_axis",
+    "q_per_channel_scales",
+    "q_per_channel_zero_points",
+    "q_scale",
+    "q_zero_point",
+    "qscheme",
+)
+
+
+def _of_quantized(name):
+    def refuse(self):
+        raise NotImplementedError(f"[{name}] only quantized tensors have it, and there are none: got {self.dtype}")
+
+    refuse.__doc__ = "Only of quantized tensors; there are none."
+    return refuse
+
+
 METHODS = [
     "apply_", "as_subclass", "const_data_ptr", "dequantize", "is_distributed", "module_load", "resize", "resize_as", "storage",
     "storage_type", "untyped_storage", "xpu", "mtia", "ipu", "record_stream", "map_", "map2_", "get_device", "is_conj", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared", "new", "pin_memory",
@@ -32,6 +51,7 @@ METHODS = [
     ("_is_view", lambda self: self._is_view_flag),
     ("volatile", property(lambda self: False)),
     ("grad_dtype", property(lambda self: self.dtype)),
+    *((name, _of_quantized(name)) for name in _QUANTIZED),
     ("__pos__", lambda self: _positive(self)),
     ("__complex__", lambda self: complex(self.item())),
     ("__div__", lambda self, other: self.div(other)),

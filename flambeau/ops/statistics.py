@@ -285,6 +285,7 @@ def trapezoid(y, x=None, *, dx=None, dim=-1):
     """
     if y.shape[dim] == 0:
         return _C.sum(y, dim, False) * 1.0
+    dim = dim % y.dim() if -y.dim() <= dim < y.dim() else dim  # of y, though x may have more dimensions
     return _C.sum(_areas("trapezoid", y, x, 1.0 if dx is None else dx, dim), dim, False)
 
 
@@ -297,6 +298,7 @@ def cumulative_trapezoid(y, x=None, *, dx=None, dim=-1):
     >>> flambeau.cumulative_trapezoid(flambeau.tensor([1.0, 2.0, 3.0]))
     tensor([1.5000, 4.0000])
     """
+    dim = dim % y.dim() if -y.dim() <= dim < y.dim() else dim
     return _C.cumsum(_areas("cumulative_trapezoid", y, x, 1.0 if dx is None else dx, dim), dim)
 
 
