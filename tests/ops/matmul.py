@@ -98,6 +98,7 @@ ROWS = [
             Sample(t(2, 0), t(0, 3)),
             Sample(t(0, 3), t(3, 2)),
             Sample(t(0, 2, 3), t(3, 2)),
+            Sample(t(2, 3), t(3, 0)),
         ],
         large=Sample(t(150, 300), t(300, 170)),
         alias=("linalg.matmul",),
