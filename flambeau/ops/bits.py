@@ -72,7 +72,7 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
     shape = _C.sum(_C.detach(input).to(_C.bool), dims, keepdim).shape  # checks dims too
     rank = max(input.dim(), 1)
     reduced = sorted(d % rank for d in dims) if dims else list(range(input.dim()))
-    if any(input.shape[d] == 0 for d in reduced):
+    if input.dim() and any(input.shape[d] == 0 for d in reduced):
         raise IndexError(f"[hash_tensor] Expected the reduced dims {tuple(reduced)} to have non-zero size.")
     bits = _as_ints(input.to(_C.float64)) if input.is_floating_point() else _C.detach(input).to(_C.int64)
     if input.dim():

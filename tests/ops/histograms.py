@@ -103,6 +103,7 @@ ROWS = [
             Sample(tensor(3, 4), 1),
             Sample(tensor(3, 4), 0, keepdim=True),
             Sample(tensor(2, 3, 5), (0, 2)),
+            Sample(tensor(), 0),
             Sample(tensor(0, 3), 1),
         ],
         dtypes=(*FLOATS, *INTS, *BOOL),
