@@ -267,6 +267,7 @@ class Child:
         o = self.options
         command = [sys.executable, __file__, "--worker", "--draws", o.draws, "--seed", o.seed, "--ops", o.ops]
         command += ["--begin", self.begin, "--step", self.count, "--place", self.place]
+        self.place.unlink(missing_ok=True)
         self.log = open(f"{self.place}.log", "a")
         self.process = subprocess.Popen([str(c) for c in command], stdout=self.log, stderr=subprocess.DEVNULL)
         self.stuck = (None, time.monotonic())
@@ -292,6 +293,8 @@ class Child:
         self.log.close()
         if status == 0:
             return False
+        if not self.place.exists():
+            sys.exit(f"fuzz: a worker ends before its first call (status {status}); run it with --only {number}")
         if name is not None:
             with open(f"{self.place}.log", "a") as log:
                 print(json.dumps([number, name, "hang" if hangs else f"crash {status}", call, ""]), file=log)
