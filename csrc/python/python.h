@@ -109,9 +109,8 @@ struct type_caster<flambeau::Tensor> {
 template <>
 struct type_caster<flambeau::python::Operand> {
   NB_TYPE_CASTER(flambeau::python::Operand, const_name("Tensor | float"))
-  bool from_python(handle src, uint8_t, cleanup_list*) noexcept {
-    return flambeau::python::operand(src.ptr(), value.tensor);
-  }
+  // Throws on an int of more than 64 bits, so no caster that may not throw (of optional, vector) may be put around it.
+  bool from_python(handle src, uint8_t, cleanup_list*) { return flambeau::python::operand(src.ptr(), value.tensor); }
   static handle from_cpp(const flambeau::python::Operand& t, rv_policy, cleanup_list*) noexcept {
     return flambeau::python::wrap(t.tensor);
   }

@@ -103,10 +103,12 @@ enum NamedIndex { Matmul, Pow, Remainder, FloorDivide, And, Or, Xor, LeftShift, 
 
 template <NamedIndex N>
 PyObject* named_slot(PyObject* a, PyObject* b) {
-  Tensor ignored;
-  if ((!is_tensor(a) && !number(a, ignored)) || (!is_tensor(b) && !number(b, ignored))) Py_RETURN_NOTIMPLEMENTED;
-  PyObject* args[] = {a, b};
-  return PyObject_Vectorcall(named[N].function, args, 2, nullptr);
+  return guarded([&]() -> PyObject* {
+    Tensor ignored;
+    if (!operand(a, ignored) || !operand(b, ignored)) Py_RETURN_NOTIMPLEMENTED;
+    PyObject* args[] = {a, b};
+    return PyObject_Vectorcall(named[N].function, args, 2, nullptr);
+  });
 }
 template <NamedIndex N>
 PyObject* named_unary(PyObject* a) {
@@ -591,11 +593,14 @@ bool number(PyObject* o, Tensor& out) {
   } else if (PyLong_Check(o)) {
     int over = 0;
     int64_t v = PyLong_AsLongLongAndOverflow(o, &over);
-    if (over) {  // up to 2^64 as a float; more is no number here (and this may not throw: it is called while arguments
-                 // load)
+    if (over) {  // up to 2^64 as a float
       double wide = PyLong_AsDouble(o);
       PyErr_Clear();
-      if (!(wide > 0 && wide < 0x1p64)) return false;
+      if (!(wide > 0 && wide < 0x1p64)) {
+        PyErr_SetString(PyExc_OverflowError,
+                        "int too big to convert: a number that takes part in an op has at most 64 bits");
+        throw nb::python_error();
+      }
       out = weak_scalar(wide);
       return true;
     }

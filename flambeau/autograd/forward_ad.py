@@ -7,8 +7,8 @@ with a derivative has a forward derivative.
 
 from typing import NamedTuple
 
-from .. import _C
-from . import enable_grad, grad
+from . import enable_grad
+from ._products import Pushforward
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
@@ -115,19 +115,15 @@ def unpack_dual(tensor, *, level=None):
     """
     if not _levels or not tensor.requires_grad:
         return UnpackedDualTensor(tensor, None)
-    variables = [variable for variable, _ in _levels[-1]]
-    outer = [v for v in variables if not v.is_leaf]
-    record = False
+    if not _levels[-1]:
+        return UnpackedDualTensor(tensor.detach(), None)
+    variables, tangents = zip(*_levels[-1], strict=True)
+    outer = not all(v.is_leaf for v in variables)  # somebody differentiates in reverse mode too
+    record = outer or any(t.requires_grad for t in tangents)
     with enable_grad():
-        dummy = _C.zeros_like(tensor).detach().requires_grad_()
-        pulled = grad(tensor, variables, dummy, create_graph=True, allow_unused=True) if variables else ()
-        pairs = [(g, t) for g, (_, t) in zip(pulled, _levels[-1], strict=True) if g is not None]
-        if not pairs:
+        forward = Pushforward([tensor], variables)
+        if all(g is None for g in forward.gradients):
             return UnpackedDualTensor(tensor.detach(), None)
-        linear = [(g, t) for g, t in pairs if g.requires_grad]
-        gs, ts = zip(*linear, strict=True) if linear else ((), ())
-        record = bool(outer) or any(t.requires_grad for t in ts)
-        tangent = grad(gs, dummy, ts, create_graph=record, allow_unused=True)[0] if linear else None
-    tangent = _C.zeros_like(tensor) if tangent is None else tangent
+        (tangent,) = forward(tangents, record)
     primal = tensor if outer else tensor.detach()
     return UnpackedDualTensor(primal, tangent if record else tangent.detach())

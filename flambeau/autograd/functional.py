@@ -6,7 +6,8 @@ an input is an error instead of a zero.
 """
 
 from .. import _C
-from . import enable_grad, grad
+from . import enable_grad
+from ._products import Pushforward, gradients, jacobian_rows
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -54,11 +55,7 @@ class _Point:
     def pull(self, cotangents, record, outputs=None):
         """Gradients of the inputs; zeros (or an error) where there is no dependence."""
         outputs = self.outputs if outputs is None else outputs
-        reached = [(y, v) for y, v in zip(outputs, cotangents, strict=True) if y.requires_grad]
-        found = [None] * len(self.inputs)
-        if reached:
-            ys, vs = zip(*reached, strict=True)
-            found = grad(ys, self.inputs, vs, retain_graph=True, create_graph=record, allow_unused=True)
+        found = gradients(outputs, self.inputs, cotangents, record)
         return tuple(self.filled(i, g, x) for i, (g, x) in enumerate(zip(found, self.inputs, strict=True)))
 
     def filled(self, i, gradient, like):
@@ -116,18 +113,6 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
     return _like(at.done(at.outputs), at.many_out), _like(at.done(found), at.many_in)
 
 
-def _push(at, v):
-    """Directional derivatives of the outputs: the pullback is linear in its dummy argument; differentiate by that."""
-    dummies = tuple(_C.zeros_like(y).detach().requires_grad_() for y in at.outputs)
-    pulled = at.pull(dummies, True)
-    pairs = [(g, d) for g, d in zip(pulled, v, strict=True) if g.requires_grad]
-    found = [None] * len(dummies)
-    if pairs:
-        gs, ds = zip(*pairs, strict=True)
-        found = grad(gs, dummies, ds, create_graph=at.create_graph, allow_unused=True)
-    return [_C.zeros_like(y) if d is None else d for d, y in zip(found, at.outputs, strict=True)]
-
-
 def jvp(func, inputs, v=None, create_graph=False, strict=False):
     """The value of func and the product of its Jacobian with a vector (shaped like the inputs).
 
@@ -136,27 +121,17 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
     """
     with enable_grad():
         at = _Point("jvp", func, inputs, create_graph, strict)
-        found = _push(at, at.vector(v, at.inputs, "input to the user-provided function"))
+        v = at.vector(v, at.inputs, "input to the user-provided function")
+        forward = Pushforward(at.outputs, at.inputs)
+        for i, (g, x) in enumerate(zip(forward.gradients, at.inputs, strict=True)):
+            at.filled(i, g, x)  # in strict mode an error where there is none
+        found = forward(v, create_graph)
     return _like(at.done(at.outputs), at.many_out), _like(at.done(found), at.many_out)
-
-
-def _units(like):
-    for i in range(like.numel()):
-        unit = like.new_zeros(like.numel())
-        unit[i] = 1
-        yield unit.view(like.shape)
 
 
 def _jacobian_of(at, y, record):
     """Blocks (shape of y + shape of input) for each input."""
-    from ..ops import stack
-
-    rows = [at.pull((unit,), record, (y,)) for unit in _units(y)]
-    if not rows:
-        return tuple(x.new_zeros((*y.shape, *x.shape)) for x in at.inputs)
-    return tuple(
-        stack(column).view(*y.shape, *x.shape) for column, x in zip(zip(*rows, strict=True), at.inputs, strict=True)
-    )
+    return jacobian_rows(lambda v: at.pull((v,), record, (y,)), y, at.inputs)
 
 
 def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):

@@ -1,6 +1,6 @@
 """Differentiation levels: variables of one transform that outer transforms and plain autograd see through."""
 
-from .. import _C, autograd
+from .. import _C
 from ..utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 Tensor = _C.Tensor
@@ -56,46 +56,3 @@ class Level:
                 return True
             todo += [below for below, _ in node.next_functions if below is not None]
         return False
-
-
-def pullback(outputs, variables, cotangents, record):
-    """Gradients of the variables (zeros where none), the graph kept."""
-    reached = [(y, v) for y, v in zip(outputs, cotangents, strict=True) if y.requires_grad]
-    if not reached:
-        return [_C.zeros_like(x) for x in variables]
-    ys, vs = zip(*reached, strict=True)
-    found = autograd.grad(ys, variables, vs, retain_graph=True, create_graph=record, allow_unused=True)
-    return [_C.zeros_like(x) if g is None else g for g, x in zip(found, variables, strict=True)]
-
-
-class Pushforward:
-    """Directional derivatives from two reverse passes: the pullback is linear, and its own pullback is the pushforward.
-
-    Source: https://j-towns.github.io/2017/06/12/A-new-trick.html
-    """
-
-    def __init__(self, outputs, variables):
-        self.outputs, self.variables = outputs, variables
-        self.dummies = [_C.zeros_like(y).detach().requires_grad_() for y in outputs]
-        reached = [i for i, y in enumerate(outputs) if y.requires_grad]
-        self.gradients = [None] * len(variables)
-        if reached:
-            self.gradients = autograd.grad(
-                [outputs[i] for i in reached],
-                variables,
-                [self.dummies[i] for i in reached],
-                create_graph=True,
-                allow_unused=True,
-            )
-
-    def __call__(self, tangents, record):
-        pairs = [
-            (g, t.to(g.dtype))
-            for g, t in zip(self.gradients, tangents, strict=True)
-            if g is not None and t is not None and g.requires_grad
-        ]
-        if not pairs:
-            return [_C.zeros_like(y) for y in self.outputs]
-        gs, ts = zip(*pairs, strict=True)
-        found = autograd.grad(gs, self.dummies, ts, retain_graph=True, create_graph=record, allow_unused=True)
-        return [_C.zeros_like(y) if d is None else d for d, y in zip(found, self.outputs, strict=True)]

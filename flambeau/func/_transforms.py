@@ -3,8 +3,9 @@
 import functools
 
 from .. import _C, autograd
+from ..autograd._products import Pushforward, jacobian_rows, pullback, units
 from ..utils._pytree import tree_flatten, tree_unflatten
-from ._levels import Level, Pushforward, pullback
+from ._levels import Level
 
 __all__ = ["functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "vjp"]
 
@@ -48,6 +49,10 @@ class _Call:
                     f"{name}: expected f(*primals) to return only tensors, got unsupported type {type(leaf)}"
                 )
         return leaves, spec
+
+    def rows(self, y, record):
+        """The Jacobians of one output by each variable."""
+        return jacobian_rows(lambda v: pullback([y], self.variables, [v], record), y, self.variables)
 
     def in_shape(self, values):
         return tree_unflatten(values, self.spec)
@@ -243,20 +248,17 @@ def linearize(func, *primals):
 # ---------------------------------------------------------------------------------------------------- Jacobians
 
 
-def _basis(like):
-    """The unit tensors of a tensor's shape, one by one."""
-    for i in range(like.numel()):
-        unit = like.new_zeros(like.numel())
-        unit[i] = 1
-        yield unit.view(like.shape)
+def _check_chunk(name, chunk_size):
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError(f"{name}: `chunk_size` should be greater than 0.")
 
 
-def jacrev(func, argnums=0, has_aux=False, *, chunk_size=None, _preallocate_and_copy=False):
+def jacrev(func, argnums=0, has_aux=False, *, chunk_size=None):
     """A function that computes the Jacobian of func by one reverse pass per element of the output.
 
     Args:
         func, argnums, has_aux: as for `grad_and_value`, but func returns tensors of any shape (nested in containers).
-        chunk_size: accepted for compatibility; passes run one by one.
+        chunk_size: how many passes torch runs at once; here they run one by one, with the least memory.
 
     Returns: a function; for each output (shape S) and each chosen argument (shape T) it gives a tensor of shape S + T.
 
@@ -265,8 +267,7 @@ def jacrev(func, argnums=0, has_aux=False, *, chunk_size=None, _preallocate_and_
             [0., 1.]])
     """
     name = "jacrev(f, *args)"
-    if chunk_size is not None and chunk_size <= 0:
-        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
+    _check_chunk("jacrev", chunk_size)
 
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
@@ -275,39 +276,25 @@ def jacrev(func, argnums=0, has_aux=False, *, chunk_size=None, _preallocate_and_
             call = _Call(level, func, args, kwargs, argnums, has_aux, name)
             outputs, spec = call.outputs(name)
             record = level.sees_more(outputs)
-            blocks = [_rows(y, call.variables, record) for y in outputs]
+            blocks = [call.rows(y, record) for y in outputs]
             jacobian = tree_unflatten([call.in_shape(level.leave(row)) for row in blocks], spec)
         return (jacobian, level.leave(call.aux)) if has_aux else jacobian
 
     return wrapper
 
 
-def _rows(y, variables, record):
-    """The Jacobians of one output by each variable."""
-    rows = [pullback([y], variables, [unit], record) for unit in _basis(y)]
-    if not rows:
-        return [x.new_zeros((*y.shape, *x.shape)) for x in variables]
-    return [
-        _stack(column).view(*y.shape, *x.shape) for column, x in zip(zip(*rows, strict=True), variables, strict=True)
-    ]
-
-
-def _stack(tensors):
-    from ..ops import stack
-
-    return stack(tensors)
-
-
 def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None, randomness="error"):
     """A function that computes the Jacobian of func by one directional derivative per element of the arguments.
 
-    Arguments and results as for `jacrev`; it needs fewer passes where there are fewer inputs than outputs.
+    Arguments and results as for `jacrev`; it needs fewer passes where there are fewer inputs than outputs. func runs once,
+    so `randomness`, which says what torch's vmap does with random numbers, has nothing to decide.
 
     >>> flambeau.func.jacfwd(lambda x: x * x)(flambeau.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
     """
     name = "jacfwd(f, *args)"
+    _check_chunk("jacfwd", chunk_size)
 
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
@@ -327,16 +314,18 @@ def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None, randomness="error
 
 def _columns(forward, i, record):
     """The Jacobians of all outputs by variable i."""
+    from ..ops import stack
+
     x = forward.variables[i]
     found = []
-    for unit in _basis(x):
+    for unit in units(x):
         tangents = [None] * len(forward.variables)
         tangents[i] = unit
         found.append(forward(tangents, record))
     if not found:
         return [y.new_zeros((*y.shape, *x.shape)) for y in forward.outputs]
     return [
-        _stack(column).movedim(0, -1).reshape(*y.shape, *x.shape)
+        stack(column).movedim(0, -1).reshape(*y.shape, *x.shape)
         for column, y in zip(zip(*found, strict=True), forward.outputs, strict=True)
     ]
 

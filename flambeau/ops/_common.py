@@ -115,18 +115,13 @@ def check_fits(op, value, dtype):
     """A Python number that the dtype cannot hold is an error; infinities and NaN are held by all floating dtypes."""
     if value.__class__ is not float and value.__class__ is not int:
         return
-    check_bits(op, value)
     low, high = _RANGES.get(dtype, (-_INFINITY, _INFINITY))
+    if value.__class__ is int and not -(2**63) <= value < 2**64:
+        raise OverflowError(f"[{op}] int too big to convert: {value} has more than 64 bits")
     if low <= value <= high and not (dtype is _C.uint8 and value < 0 and value.__class__ is float):
         return
     if dtype in _RANGES and not (dtype.is_floating_point and (value != value or abs(value) == _INFINITY)):
         raise RuntimeError(f"[{op}] value {value} cannot be converted to type {dtype} without overflow")
-
-
-def check_bits(op, value):
-    """An int of more than 64 bits is an error."""
-    if value.__class__ is int and not -(2**63) <= value < 2**64:
-        raise OverflowError(f"[{op}] int too big to convert: {value} has more than 64 bits")
 
 
 def before_write(self):

@@ -4,7 +4,7 @@ import math
 
 from .. import _C
 from .._types import preserve_format
-from ._common import check_bits, check_fits, check_tensor, write_out
+from ._common import check_fits, check_tensor, write_out
 from .copies import check_device
 
 __all__ = [
@@ -339,7 +339,6 @@ def _number(op, value):
         if value.dim():
             raise TypeError(f"[{op}] argument 'fill_value' must be Number, not Tensor of shape {tuple(value.shape)}")
         return value.detach()
-    check_bits(op, value)
     try:
         return _C.scalar(value)
     except TypeError:

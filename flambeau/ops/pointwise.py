@@ -1,7 +1,7 @@
 """Arithmetic on tensors that broadcast."""
 
 from .. import _C
-from ._common import check_bits, write_out
+from ._common import write_out
 from ._pointwise import (
     add_scaled,
     any_complex,
@@ -285,7 +285,6 @@ def fmod(input, other, *, out=None):
         tensor([ 1., -1.])
     """
     check_tensors("fmod", input)
-    check_bits("fmod", other)
     result = _C.fmod(input, other)
     return result if out is None else write_out(out, result)
 
@@ -400,7 +399,6 @@ def lerp(input, end, weight, *, out=None):
         tensor([ 0.2500, 12.5000])
     """
     check_lerp(input, end, weight)
-    check_bits("lerp", weight)
     result = _C.lerp(input, end, weight)
     return result if out is None else write_out(out, result)
 

@@ -1,7 +1,7 @@
 """Choices between elements: bounds, maxima, where."""
 
 from .. import _C
-from ._common import before_write, check_bits, write_out
+from ._common import before_write, write_out
 from ._pointwise import check_tensors, clamped, without_nan
 
 __all__ = [
@@ -257,8 +257,6 @@ def where(condition, input=None, other=None, *, out=None):
         return condition.nonzero(as_tuple=True)
     if condition.dtype is not _C.bool and condition.dtype is not _C.uint8:
         raise RuntimeError(f"[where] expected a condition of dtype bool, got {condition.dtype}")
-    check_bits("where", input)
-    check_bits("where", other)
     result = _C.where_(condition, input, other)
     return result if out is None else write_out(out, result)
 

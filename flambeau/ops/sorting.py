@@ -1,7 +1,7 @@
 """Order: sorting, selecting, searching, counting."""
 
 from .. import _C, return_types
-from ._common import check_bits, write_apart, write_out
+from ._common import write_apart, write_out
 
 __all__ = [
     "argsort",
@@ -97,7 +97,6 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
         raise RuntimeError(
             "[searchsorted] torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
         )
-    check_bits("searchsorted", input)
     places = _C.searchsorted(sorted_sequence, input, sorter, bool(right or side == "right"), out_int32)
     if out is not None and out.dtype != places.dtype:
         raise RuntimeError(f"[searchsorted] output tensor's dtype is wrong: expected {places.dtype}, got {out.dtype}")
