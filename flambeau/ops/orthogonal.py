@@ -133,8 +133,22 @@ def igammac(input, other, *, out=None):
     return _incomplete("igammac", 1, input, other, out)
 
 
-def airy_ai(input, *, out=None):
-    """The Airy function Ai, the solution of y'' = x y that decays to the right.
+def _named(op, name, doc):
+    op.__name__ = op.__qualname__ = name
+    op.__doc__ = doc
+    return op
+
+
+def _of_one(name, function, summary, source, at, shown):
+    """A function of one real argument; `at` and `shown` are its example."""
+
+    def op(input, *, out=None):
+        return _unary(name, input, out, function)
+
+    return _named(
+        op,
+        name,
+        f"""{summary}
 
     Args:
         input: tensor of float32 or float64; integers and bool become the default floating dtype.
@@ -143,84 +157,40 @@ def airy_ai(input, *, out=None):
     Returns:
         Tensor of the shape of `input`, without a derivative.
 
-    Source: Abramowitz and Stegun 10.4: Maclaurin's series, and Bessel functions of order 1/3.
+    Source: {source}
 
-    >>> flambeau.special.airy_ai(flambeau.tensor([0.0, 1.0]))
-    tensor([0.3550, 0.1353])
-    """
-    return _unary("airy_ai", input, out, _bessel.airy_ai)
+    >>> flambeau.special.{name}(flambeau.tensor([{at}]))
+    {shown}
+    """,
+    )
 
 
-def bessel_j0(input, *, out=None):
-    """The Bessel function of the first kind, of order 0.
+def _of_degree(name, function, summary, source, shown, limits=None):
+    """A polynomial of degree n; `shown` is its value of degree 2 at 0.5 and 2."""
+
+    def op(input, n, *, out=None):
+        return _polynomial(name, function, input, n, out, limits)
+
+    beyond = "" if limits is None else "; NaN above degree {} in single and {} in double precision".format(*limits)
+    return _named(
+        op,
+        name,
+        f"""{summary}
 
     Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
+        input: tensor or number.
+        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
         out: tensor for the result.
 
     Returns:
-        Tensor of the shape of `input`, without a derivative.
+        Tensor of the broadcast shape, without a derivative; 0 for negative degrees{beyond}.
 
-    Source: Abramowitz and Stegun 9.1.10, 9.12 (Miller's recurrence), 9.2.5.
+    Source: {source}
 
-    >>> flambeau.special.bessel_j0(flambeau.tensor([0.0, 1.0]))
-    tensor([1.0000, 0.7652])
-    """
-    return _unary("bessel_j0", input, out, lambda x: _bessel.bessel_j(0, x))
-
-
-def bessel_j1(input, *, out=None):
-    """The Bessel function of the first kind, of order 1.
-
-    Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the shape of `input`, without a derivative.
-
-    Source: Abramowitz and Stegun 9.1.10, 9.12 (Miller's recurrence), 9.2.5.
-
-    >>> flambeau.special.bessel_j1(flambeau.tensor([0.0, 1.0]))
-    tensor([0.0000, 0.4401])
-    """
-    return _unary("bessel_j1", input, out, lambda x: _bessel.bessel_j(1, x))
-
-
-def bessel_y0(input, *, out=None):
-    """The Bessel function of the second kind, of order 0; NaN below 0.
-
-    Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the shape of `input`, without a derivative.
-
-    Source: Abramowitz and Stegun 9.1.13, 9.1.88 (Neumann), 9.2.6.
-
-    >>> flambeau.special.bessel_y0(flambeau.tensor([0.5, 1.0]))
-    tensor([-0.4445,  0.0883])
-    """
-    return _unary("bessel_y0", input, out, lambda x: _bessel.bessel_y(0, x))
-
-
-def bessel_y1(input, *, out=None):
-    """The Bessel function of the second kind, of order 1; NaN below 0.
-
-    Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the shape of `input`, without a derivative.
-
-    Source: Abramowitz and Stegun 9.1.11, 9.1.88 (Neumann), 9.2.6.
-
-    >>> flambeau.special.bessel_y1(flambeau.tensor([0.5, 1.0]))
-    tensor([-1.4715, -0.7812])
-    """
-    return _unary("bessel_y1", input, out, lambda x: _bessel.bessel_y(1, x))
+    >>> flambeau.special.{name}(flambeau.tensor([0.5, 2.0]), 2)
+    {shown}
+    """,
+    )
 
 
 def modified_bessel_i0(input, *, out=None):
@@ -263,330 +233,172 @@ def modified_bessel_i1(input, *, out=None):
     return write_out(out, _C.i1(_C.detach(input)))
 
 
-def modified_bessel_k0(input, *, out=None):
-    """The modified Bessel function of the second kind, of order 0; NaN below 0.
-
-    Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the shape of `input`, without a derivative.
-
-    Source: Abramowitz and Stegun 9.6.13, 9.6.24 (trapezoidal rule), 9.7.2.
-
-    >>> flambeau.special.modified_bessel_k0(flambeau.tensor([0.5, 1.0]))
-    tensor([0.9244, 0.4210])
-    """
-    return _unary("modified_bessel_k0", input, out, lambda x: _bessel.modified_k(0, x, False))
-
-
-def modified_bessel_k1(input, *, out=None):
-    """The modified Bessel function of the second kind, of order 1; NaN below 0.
-
-    Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the shape of `input`, without a derivative.
-
-    Source: Abramowitz and Stegun 9.6.11, 9.6.24 (trapezoidal rule), 9.7.2.
-
-    >>> flambeau.special.modified_bessel_k1(flambeau.tensor([0.5, 1.0]))
-    tensor([1.6564, 0.6019])
-    """
-    return _unary("modified_bessel_k1", input, out, lambda x: _bessel.modified_k(1, x, False))
-
-
-def scaled_modified_bessel_k0(input, *, out=None):
-    """`modified_bessel_k0` times e^x, which does not underflow.
-
-    Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the shape of `input`, without a derivative.
-
-    Source: as of `modified_bessel_k0`.
-
-    >>> flambeau.special.scaled_modified_bessel_k0(flambeau.tensor([0.5, 1.0]))
-    tensor([1.5241, 1.1445])
-    """
-    return _unary("scaled_modified_bessel_k0", input, out, lambda x: _bessel.modified_k(0, x, True))
-
-
-def scaled_modified_bessel_k1(input, *, out=None):
-    """`modified_bessel_k1` times e^x, which does not underflow.
-
-    Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the shape of `input`, without a derivative.
-
-    Source: as of `modified_bessel_k1`.
-
-    >>> flambeau.special.scaled_modified_bessel_k1(flambeau.tensor([0.5, 1.0]))
-    tensor([2.7310, 1.6362])
-    """
-    return _unary("scaled_modified_bessel_k1", input, out, lambda x: _bessel.modified_k(1, x, True))
-
-
-def spherical_bessel_j0(input, *, out=None):
-    """The spherical Bessel function of the first kind, of order 0: `sin(x) / x`, 1 at 0.
-
-    Args:
-        input: tensor of float32 or float64; integers and bool become the default floating dtype.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the shape of `input`, without a derivative.
-
-    Source: DLMF 10.49.3.
-
-    >>> flambeau.special.spherical_bessel_j0(flambeau.tensor([0.0, 1.0]))
-    tensor([1.0000, 0.8415])
-    """
-    return _unary("spherical_bessel_j0", input, out, _bessel.spherical_j0)
-
-
-def chebyshev_polynomial_t(input, n, *, out=None):
-    """Chebyshev's polynomial of the first kind.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).
-
-    >>> flambeau.special.chebyshev_polynomial_t(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-0.5000,  7.0000])
-    """
-    return _polynomial("chebyshev_polynomial_t", _polynomials.chebyshev_t, input, n, out)
-
-
-def chebyshev_polynomial_u(input, n, *, out=None):
-    """Chebyshev's polynomial of the second kind.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).
-
-    >>> flambeau.special.chebyshev_polynomial_u(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([ 0., 15.])
-    """
-    return _polynomial("chebyshev_polynomial_u", _polynomials.chebyshev_u, input, n, out)
-
-
-def chebyshev_polynomial_v(input, n, *, out=None):
-    """Chebyshev's polynomial of the third kind.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).
-
-    >>> flambeau.special.chebyshev_polynomial_v(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-1., 11.])
-    """
-    return _polynomial("chebyshev_polynomial_v", _polynomials.chebyshev_v, input, n, out)
-
-
-def chebyshev_polynomial_w(input, n, *, out=None):
-    """Chebyshev's polynomial of the fourth kind.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).
-
-    >>> flambeau.special.chebyshev_polynomial_w(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([ 1., 19.])
-    """
-    return _polynomial("chebyshev_polynomial_w", _polynomials.chebyshev_w, input, n, out)
-
-
-def shifted_chebyshev_polynomial_t(input, n, *, out=None):
-    """Chebyshev's polynomial of the first kind, of 2 input - 1.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).
-
-    >>> flambeau.special.shifted_chebyshev_polynomial_t(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-1., 17.])
-    """
-    return _polynomial(
-        "shifted_chebyshev_polynomial_t", lambda x, n: _polynomials.chebyshev_t(2 * x - 1, n), input, n, out
-    )
-
-
-def shifted_chebyshev_polynomial_u(input, n, *, out=None):
-    """Chebyshev's polynomial of the second kind, of 2 input - 1.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).
-
-    >>> flambeau.special.shifted_chebyshev_polynomial_u(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-1., 35.])
-    """
-    return _polynomial(
-        "shifted_chebyshev_polynomial_u", lambda x, n: _polynomials.chebyshev_u(2 * x - 1, n), input, n, out
-    )
-
-
-def shifted_chebyshev_polynomial_v(input, n, *, out=None):
-    """Chebyshev's polynomial of the third kind, of 2 input - 1.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).
-
-    >>> flambeau.special.shifted_chebyshev_polynomial_v(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-1., 29.])
-    """
-    return _polynomial(
-        "shifted_chebyshev_polynomial_v", lambda x, n: _polynomials.chebyshev_v(2 * x - 1, n), input, n, out
-    )
-
-
-def shifted_chebyshev_polynomial_w(input, n, *, out=None):
-    """Chebyshev's polynomial of the fourth kind, of 2 input - 1.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).
-
-    >>> flambeau.special.shifted_chebyshev_polynomial_w(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-1., 41.])
-    """
-    return _polynomial(
-        "shifted_chebyshev_polynomial_w", lambda x, n: _polynomials.chebyshev_w(2 * x - 1, n), input, n, out
-    )
-
-
-def hermite_polynomial_h(input, n, *, out=None):
-    """Hermite's polynomial, as in physics: weight e^(-x^2).
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees; NaN above degree 128 in single and 512 in double precision.
-
-    Source: Abramowitz and Stegun 22.7.13.
-
-    >>> flambeau.special.hermite_polynomial_h(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-1., 14.])
-    """
-    return _polynomial("hermite_polynomial_h", _polynomials.hermite_h, input, n, out, (128, 512))
-
-
-def hermite_polynomial_he(input, n, *, out=None):
-    """Hermite's polynomial, as in statistics: weight e^(-x^2 / 2).
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees; NaN above degree 128 in single and 512 in double precision.
-
-    Source: Abramowitz and Stegun 22.7.14.
-
-    >>> flambeau.special.hermite_polynomial_he(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-0.7500,  3.0000])
-    """
-    return _polynomial("hermite_polynomial_he", _polynomials.hermite_he, input, n, out, (128, 512))
-
-
-def laguerre_polynomial_l(input, n, *, out=None):
-    """Laguerre's polynomial.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7.12.
-
-    >>> flambeau.special.laguerre_polynomial_l(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([ 0.1250, -1.0000])
-    """
-    return _polynomial("laguerre_polynomial_l", _polynomials.laguerre_l, input, n, out)
-
-
-def legendre_polynomial_p(input, n, *, out=None):
-    """Legendre's polynomial.
-
-    Args:
-        input: tensor or number.
-        n: degree, a tensor that broadcasts with `input`, or a number; fractions are cut off.
-        out: tensor for the result.
-
-    Returns:
-        Tensor of the broadcast shape, without a derivative; 0 for negative degrees.
-
-    Source: Abramowitz and Stegun 22.7.10.
-
-    >>> flambeau.special.legendre_polynomial_p(flambeau.tensor([0.5, 2.0]), 2)
-    tensor([-0.1250,  5.5000])
-    """
-    return _polynomial("legendre_polynomial_p", _polynomials.legendre_p, input, n, out)
+airy_ai = _of_one(
+    "airy_ai",
+    _bessel.airy_ai,
+    "The Airy function Ai, the solution of y'' = x y that decays to the right.",
+    "Abramowitz and Stegun 10.4: Maclaurin's series, and Bessel functions of order 1/3.",
+    "0.0, 1.0",
+    "tensor([0.3550, 0.1353])",
+)
+bessel_j0 = _of_one(
+    "bessel_j0",
+    lambda x: _bessel.bessel_j(0, x),
+    "The Bessel function of the first kind, of order 0.",
+    "Abramowitz and Stegun 9.1.10, 9.12 (Miller's recurrence), 9.2.5.",
+    "0.0, 1.0",
+    "tensor([1.0000, 0.7652])",
+)
+bessel_j1 = _of_one(
+    "bessel_j1",
+    lambda x: _bessel.bessel_j(1, x),
+    "The Bessel function of the first kind, of order 1.",
+    "Abramowitz and Stegun 9.1.10, 9.12 (Miller's recurrence), 9.2.5.",
+    "0.0, 1.0",
+    "tensor([0.0000, 0.4401])",
+)
+bessel_y0 = _of_one(
+    "bessel_y0",
+    lambda x: _bessel.bessel_y(0, x),
+    "The Bessel function of the second kind, of order 0; NaN below 0.",
+    "Abramowitz and Stegun 9.1.13, 9.1.88 (Neumann), 9.2.6.",
+    "0.5, 1.0",
+    "tensor([-0.4445,  0.0883])",
+)
+bessel_y1 = _of_one(
+    "bessel_y1",
+    lambda x: _bessel.bessel_y(1, x),
+    "The Bessel function of the second kind, of order 1; NaN below 0.",
+    "Abramowitz and Stegun 9.1.11, 9.1.88 (Neumann), 9.2.6.",
+    "0.5, 1.0",
+    "tensor([-1.4715, -0.7812])",
+)
+modified_bessel_k0 = _of_one(
+    "modified_bessel_k0",
+    lambda x: _bessel.modified_k(0, x, False),
+    "The modified Bessel function of the second kind, of order 0; NaN below 0.",
+    "Abramowitz and Stegun 9.6.13, 9.6.24 (trapezoidal rule), 9.7.2.",
+    "0.5, 1.0",
+    "tensor([0.9244, 0.4210])",
+)
+modified_bessel_k1 = _of_one(
+    "modified_bessel_k1",
+    lambda x: _bessel.modified_k(1, x, False),
+    "The modified Bessel function of the second kind, of order 1; NaN below 0.",
+    "Abramowitz and Stegun 9.6.11, 9.6.24 (trapezoidal rule), 9.7.2.",
+    "0.5, 1.0",
+    "tensor([1.6564, 0.6019])",
+)
+scaled_modified_bessel_k0 = _of_one(
+    "scaled_modified_bessel_k0",
+    lambda x: _bessel.modified_k(0, x, True),
+    "`modified_bessel_k0` times e^x, which does not underflow.",
+    "as of `modified_bessel_k0`.",
+    "0.5, 1.0",
+    "tensor([1.5241, 1.1445])",
+)
+scaled_modified_bessel_k1 = _of_one(
+    "scaled_modified_bessel_k1",
+    lambda x: _bessel.modified_k(1, x, True),
+    "`modified_bessel_k1` times e^x, which does not underflow.",
+    "as of `modified_bessel_k1`.",
+    "0.5, 1.0",
+    "tensor([2.7310, 1.6362])",
+)
+spherical_bessel_j0 = _of_one(
+    "spherical_bessel_j0",
+    _bessel.spherical_j0,
+    "The spherical Bessel function of the first kind, of order 0: `sin(x) / x`, 1 at 0.",
+    "DLMF 10.49.3.",
+    "0.0, 1.0",
+    "tensor([1.0000, 0.8415])",
+)
+chebyshev_polynomial_t = _of_degree(
+    "chebyshev_polynomial_t",
+    _polynomials.chebyshev_t,
+    "Chebyshev's polynomial of the first kind.",
+    "Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).",
+    "tensor([-0.5000,  7.0000])",
+)
+chebyshev_polynomial_u = _of_degree(
+    "chebyshev_polynomial_u",
+    _polynomials.chebyshev_u,
+    "Chebyshev's polynomial of the second kind.",
+    "Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).",
+    "tensor([ 0., 15.])",
+)
+chebyshev_polynomial_v = _of_degree(
+    "chebyshev_polynomial_v",
+    _polynomials.chebyshev_v,
+    "Chebyshev's polynomial of the third kind.",
+    "Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).",
+    "tensor([-1., 11.])",
+)
+chebyshev_polynomial_w = _of_degree(
+    "chebyshev_polynomial_w",
+    _polynomials.chebyshev_w,
+    "Chebyshev's polynomial of the fourth kind.",
+    "Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).",
+    "tensor([ 1., 19.])",
+)
+shifted_chebyshev_polynomial_t = _of_degree(
+    "shifted_chebyshev_polynomial_t",
+    lambda x, n: _polynomials.chebyshev_t(2 * x - 1, n),
+    "Chebyshev's polynomial of the first kind, of 2 input - 1.",
+    "Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).",
+    "tensor([-1., 17.])",
+)
+shifted_chebyshev_polynomial_u = _of_degree(
+    "shifted_chebyshev_polynomial_u",
+    lambda x, n: _polynomials.chebyshev_u(2 * x - 1, n),
+    "Chebyshev's polynomial of the second kind, of 2 input - 1.",
+    "Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).",
+    "tensor([-1., 35.])",
+)
+shifted_chebyshev_polynomial_v = _of_degree(
+    "shifted_chebyshev_polynomial_v",
+    lambda x, n: _polynomials.chebyshev_v(2 * x - 1, n),
+    "Chebyshev's polynomial of the third kind, of 2 input - 1.",
+    "Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).",
+    "tensor([-1., 29.])",
+)
+shifted_chebyshev_polynomial_w = _of_degree(
+    "shifted_chebyshev_polynomial_w",
+    lambda x, n: _polynomials.chebyshev_w(2 * x - 1, n),
+    "Chebyshev's polynomial of the fourth kind, of 2 input - 1.",
+    "Abramowitz and Stegun 22.7; DLMF 18.5.1-4 inside (-1, 1).",
+    "tensor([-1., 41.])",
+)
+hermite_polynomial_h = _of_degree(
+    "hermite_polynomial_h",
+    _polynomials.hermite_h,
+    "Hermite's polynomial, as in physics: weight e^(-x^2).",
+    "Abramowitz and Stegun 22.7.13.",
+    "tensor([-1., 14.])",
+    (128, 512),
+)
+hermite_polynomial_he = _of_degree(
+    "hermite_polynomial_he",
+    _polynomials.hermite_he,
+    "Hermite's polynomial, as in statistics: weight e^(-x^2 / 2).",
+    "Abramowitz and Stegun 22.7.14.",
+    "tensor([-0.7500,  3.0000])",
+    (128, 512),
+)
+laguerre_polynomial_l = _of_degree(
+    "laguerre_polynomial_l",
+    _polynomials.laguerre_l,
+    "Laguerre's polynomial.",
+    "Abramowitz and Stegun 22.7.12.",
+    "tensor([ 0.1250, -1.0000])",
+)
+legendre_polynomial_p = _of_degree(
+    "legendre_polynomial_p",
+    _polynomials.legendre_p,
+    "Legendre's polynomial.",
+    "Abramowitz and Stegun 22.7.10.",
+    "tensor([-0.1250,  5.5000])",
+)
 
 
 def _igamma_(self, other):
