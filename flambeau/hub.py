@@ -1,6 +1,7 @@
 """Files of models fetched from the network, and kept in a folder."""
 
 import os
+import sys
 
 __all__ = ["download_url_to_file", "get_dir", "load_state_dict_from_url", "set_dir"]
 
@@ -39,7 +40,7 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
         url: where from (http, https, file).
         dst: path of the file to write; it appears once it is whole.
         hash_prefix: the first hexadecimal digits of its SHA-256, checked.
-        progress: accepted; nothing is shown.
+        progress: show how far it is, on a terminal.
 
     Raises: RuntimeError where the hash is another one.
 
@@ -60,9 +61,12 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "flambeau"})
         with urllib.request.urlopen(request) as source, os.fdopen(handle, "wb") as file:
+            size = int(source.headers.get("Content-Length") or 0)
             while block := source.read(1 << 17):
                 file.write(block)
                 digest.update(block)
+                if progress and sys.stderr.isatty():
+                    _show(url, file.tell(), size)
         found = digest.hexdigest()
         if hash_prefix is not None and not found.startswith(hash_prefix):
             raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{found}")')
@@ -70,6 +74,12 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
     finally:
         if os.path.exists(partial):
             os.remove(partial)
+
+
+def _show(url, done, size):
+    """One line that is written over: megabytes, and the share where the size is known."""
+    share = f" of {size / 1e6:.1f} MB, {100 * done // size} %" if size else " MB"
+    print(f"\r{url}: {done / 1e6:.1f}{share}", end="\n" if done == size else "", file=sys.stderr, flush=True)
 
 
 def load_state_dict_from_url(

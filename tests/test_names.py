@@ -3,6 +3,7 @@
 import importlib
 import operator
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -154,6 +155,16 @@ def test_modules():
     fl.random.set_rng_state(state)
     assert isinstance(1, fl.types.Number) and fl.get_device_module("cpu").is_available()
     assert fl.hub.get_dir().endswith("hub")
+
+
+def test_hub_shows_progress_on_a_terminal(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a").write_bytes(b"x" * 3_000_000)
+    url, to = (tmp_path / "a").as_uri(), str(tmp_path / "b")
+    fl.hub.download_url_to_file(url, to)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    fl.hub.download_url_to_file(url, to)
+    assert capsys.readouterr().err.endswith("3.0 of 3.0 MB, 100 %\n")
 
 
 def test_hub(tmp_path):
