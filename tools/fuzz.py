@@ -47,7 +47,7 @@ class Case:
         self.frame, self.number = frame, number
         self.rng = np.random.default_rng((seed, number))
         self.row = rows[self.rng.integers(len(rows))]
-        samples = self.row.list_samples()
+        samples = samples_of(self.row)
         self.sample = samples[self.rng.integers(len(samples))]
         known = self.row.dtypes if self.rng.random() < 0.8 else frame.ALL
         self.dtype = known[self.rng.integers(len(known))]
@@ -81,7 +81,8 @@ class Case:
         dtype = spec.dtype or self.dtype
         if spec.dtype is None and self.rng.random() < 0.1:
             dtype = self.frame.ALL[self.rng.integers(len(self.frame.ALL))]
-        array = np.array(self.frame.draw(type(spec)(**{**vars(spec), "shape": shape}), dtype, self.rng))
+        bounds = {} if np.ceil(spec.low) <= np.floor(spec.high) else {"low": 0, "high": 1}  # an integer must fit
+        array = np.array(self.frame.draw(type(spec)(**{**vars(spec), **bounds, "shape": shape}), dtype, self.rng))
         if self.specials and self.frame.kind(dtype) >= 2 and array.size:
             array = array.astype(np.complex128 if self.frame.kind(dtype) == 3 else np.float64)
             array.flat[self.rng.integers(array.size, size=max(1, array.size // 4))] = self.rng.choice(SPECIAL)
@@ -101,6 +102,13 @@ class Case:
         args, kwargs = self.arguments
         parts = [repr(a) for a in args] + [f"{k}={v!r}" for k, v in kwargs.items()]
         return f"{self.row.name}({', '.join(parts)})"
+
+
+def samples_of(row, known={}):  # noqa: B006 - what is known stays
+    """A row's samples, listed once."""
+    if row.name not in known:
+        known[row.name] = row.list_samples()
+    return known[row.name]
 
 
 class Tensor:
@@ -148,8 +156,8 @@ def outcome(case, library):
 def described(t):
     t = t.detach()
     name = str(t.dtype).rpartition(".")[2]
-    if name in ("float16", "bfloat16"):
-        t = t.float()
+    if name in ("float16", "bfloat16", "complex32"):
+        t = t.cfloat() if t.is_complex() else t.float()
     return name, tuple(t.shape), np.array((t.resolve_conj() if t.is_complex() else t).numpy())
 
 
@@ -177,10 +185,8 @@ def difference(case, ours, theirs, torch):
     failed = isinstance(ours, Exception), isinstance(theirs, Exception)
     if all(failed):
         bases = {kind.__name__.strip("_") for kind in type(ours).__mro__}
-        known = type(theirs).__name__.strip("_") in bases or isinstance(
-            ours, (NotImplementedError, TypeError, ValueError)
-        )
-        return None if known else "class of error"
+        name = type(theirs).__name__.strip("_")
+        return None if name in bases else f"{type(ours).__name__}, torch {name}"
     if failed[0]:
         return "we raise"
     if failed[1]:
@@ -224,7 +230,7 @@ def table(pattern):
 
 
 def worker(options):
-    """Draws begin, begin + step, ...: one line of JSON for each finding; the place file says what was under way."""
+    """Draws begin, begin + step, ...: one line of JSON for each finding; the place file holds the draw under way."""
     import torch
 
     import flambeau
@@ -234,17 +240,25 @@ def worker(options):
     flambeau.set_num_threads(1)
     frame, rows = table(options.ops)
     rows = [r for r in rows if has(torch, r.name)]
+    place = os.open(options.place, os.O_WRONLY | os.O_CREAT)
     for number in range(options.begin, options.draws, options.step):
         case = Case(rows, frame, options.seed, number)
-        Path(options.place).write_text(json.dumps([number, case.row.name, repr(case)]))
+        if options.show:
+            print(json.dumps([case.row.name, repr(case)]))
+            continue
+        os.pwrite(place, b"%12d" % number, 0)
         ours = outcome(case, flambeau)
-        Path(options.place).write_text(json.dumps([number, None, None]))
-        found = difference(case, ours, outcome(case, torch), torch)
+        theirs = outcome(case, torch)
+        found = difference(case, ours, theirs, torch)
         if found or options.only is not None:
-            text = [
-                f"{type(x).__name__}: {str(x)[:160]}" if isinstance(x, Exception) else str(x)[:300] for x in (ours,)
-            ]
-            print(json.dumps([number, case.row.name, found or "the same", repr(case), text[0]]), flush=True)
+            both = f"ours {shown(ours)}; torch {shown(theirs)}"
+            print(json.dumps([number, case.row.name, found or "the same", repr(case), both]), flush=True)
+
+
+def shown(found):
+    """An outcome on one line."""
+    text = f"{type(found).__name__}: {found}" if isinstance(found, Exception) else str(found)
+    return " ".join(text.split())[:200]
 
 
 def has(library, name):
@@ -263,24 +277,33 @@ class Child:
         self.place = Path(f"{options.folder}/place{index}")
         self.start()
 
-    def start(self):
+    def command(self, *more):
         o = self.options
-        command = [sys.executable, __file__, "--worker", "--draws", o.draws, "--seed", o.seed, "--ops", o.ops]
-        command += ["--begin", self.begin, "--step", self.count, "--place", self.place]
+        line = [sys.executable, __file__, "--worker", "--seed", o.seed, "--ops", o.ops, "--step", self.count, *more]
+        return [str(word) for word in line]
+
+    def start(self):
         self.place.unlink(missing_ok=True)
-        self.log = open(f"{self.place}.log", "a")
-        self.process = subprocess.Popen([str(c) for c in command], stdout=self.log, stderr=subprocess.DEVNULL)
+        self.log, errors = open(f"{self.place}.log", "a"), open(f"{self.place}.errors", "w")
+        command = self.command("--draws", self.options.draws, "--begin", self.begin, "--place", self.place)
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=errors)
         self.stuck = (None, time.monotonic())
+
+    def describe(self, number):
+        """Name and arguments of a draw, without making the call."""
+        command = self.command("--show", "--begin", number, "--draws", number + 1)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return json.loads(done.stdout)
 
     def position(self):
         try:
-            return json.loads(self.place.read_text())
+            return int(self.place.read_text())
         except (OSError, ValueError):
-            return [self.begin, None, None]
+            return self.begin
 
     def check(self):
         """Whether it is still at work; after a crash or a hang it goes on with the next draw."""
-        number, name, call = self.position()
+        number = self.position()
         if number != self.stuck[0]:
             self.stuck = (number, time.monotonic())
         hangs = self.process.poll() is None and time.monotonic() - self.stuck[1] > 60
@@ -293,11 +316,11 @@ class Child:
         self.log.close()
         if status == 0:
             return False
-        if not self.place.exists():
-            sys.exit(f"fuzz: a worker ends before its first call (status {status}); run it with --only {number}")
-        if name is not None:
-            with open(f"{self.place}.log", "a") as log:
-                print(json.dumps([number, name, "hang" if hangs else f"crash {status}", call, ""]), file=log)
+        if status == 1:
+            sys.exit(f"fuzz: the fuzzer fails near draw {number}: {Path(f'{self.place}.errors').read_text()[-2000:]}")
+        with open(f"{self.place}.log", "a") as log:
+            name, call = self.describe(number)
+            print(json.dumps([number, name, "hang" if hangs else f"crash {status}", call, ""]), file=log)
         self.begin = number + self.count
         if self.begin < self.options.draws:
             self.start()
@@ -310,10 +333,11 @@ def main():
     parser.add_argument("--draws", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ops", default="", help="regular expression of names")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", type=int, help="one draw, shown in full")
     parser.add_argument("--folder", default=str(ROOT / "build" / "fuzz"))
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--show", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--begin", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--step", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--place", default=os.devnull, help=argparse.SUPPRESS)
@@ -330,7 +354,7 @@ def main():
     while children:
         time.sleep(0.5)
         children = [c for c in children if c.check()]
-        done = [json.loads(p.read_text() or "[0]")[0] for p in folder.glob("place?")]
+        done = [c.position() for c in children]
         if sys.stderr.isatty():
             print(f"\r{min(done, default=0)} of {options.draws}", end="", file=sys.stderr)
     return report(folder, options)

@@ -182,7 +182,7 @@ const Op* window_op;
 ViewChain view_chain(const Tensor& t) {
   const ViewInfo& view = *t->autograd->view;
   if (!view.chain.empty()) return view.chain;
-  return {{window_op, {t.shape(), t.strides(), t->offset - view.base->offset, view.base.shape()}}};
+  return {{window_op, {t.shape(), t.strides(), t->offset - view.base->offset, view.base.shape(), view.base.strides()}}};
 }
 
 Ref<Node> grad_fn(const Tensor& t) {
@@ -345,17 +345,18 @@ struct Slice {
   Ref<Node> inner;       // the op that wrote
   uint64_t self_inputs;  // which of its inputs were the view itself
   ViewChain chain;
+  Dims strides;  // of the base
 };
 
 }  // namespace
 
 // Defined by ops/copy.cpp, which knows clone and copy_.
-void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs, const ViewChain& chain);
+void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs, const ViewChain& chain, const Dims& strides);
 
 namespace {
 const Op copy_slices_op{"CopySlices", [](Backward& b) {
                           auto slice = std::static_pointer_cast<Slice>(b.attr<std::shared_ptr<void>>(0));
-                          copy_slices_vjp(b, *slice->inner, slice->self_inputs, slice->chain);
+                          copy_slices_vjp(b, *slice->inner, slice->self_inputs, slice->chain, slice->strides);
                         }};
 }  // namespace
 
@@ -370,6 +371,7 @@ void rebase_history(const Tensor& self, Ref<Node> node, int output, uint64_t sel
   slice->self_inputs = self_inputs;
   slice->chain = view_chain(self);
   Tensor base = meta.view->base;
+  slice->strides = base.strides();
   Ref<Node> outer(new Node(&copy_slices_op));
   outer->edges.push_back(gradient_edge(base));
   outer->inputs.emplace_back();

@@ -173,8 +173,8 @@ Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& 
                    const char* refuse_inplace = nullptr);
 // How a view is taken from its base.
 ViewChain view_chain(const Tensor& view);
-// The op behind windows on contiguous memory (as_strided: shape, strides, offset, shape of the base); set by
-// ops/views.cpp.
+// The op behind windows on contiguous memory (as_strided: shape, strides, offset, shape and strides of the
+// base); set by ops/views.cpp.
 extern const Op* window_op;
 
 // In-place: check before writing into `self` (leaf that requires grad, inference, expanded memory, ...), then write,

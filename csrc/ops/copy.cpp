@@ -188,13 +188,14 @@ namespace flambeau {
 
 // The gradient of a base part of which was overwritten: what lies outside the view passes, what lies inside goes
 // through the op that wrote there.
-void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs, const ViewChain& chain) {
+void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs, const ViewChain& chain, const Dims& strides) {
   auto replay = [&](Tensor t) {
     for (auto& [op, attrs] : chain) t = op->replay(t, attrs);
     return t;
   };
-  Tensor rest = ops::clone(b.grad(), ops::MemoryFormat::Contiguous);
-  std::vector<Tensor> grads{ops::clone(replay(b.grad()))}, results(inner.edges.size());
+  Tensor rest = empty_strided(b.grad().shape(), strides, b.grad().dtype());  // so that views fall where they did
+  ops::copy_(rest, b.grad());
+  std::vector<Tensor> grads{ops::clone(replay(rest))}, results(inner.edges.size());
   Backward inside(inner, grads, results);
   inner.op->vjp(inside);
   Tensor to_self;

@@ -366,7 +366,8 @@ struct Window {
   int64_t offset;
 };
 void gather_window_vjp(Backward& b) {
-  b.set(0, as_strided(contiguous(b.grad()), b.attr<Dims>(0), b.attr<Dims>(1), b.attr<int64_t>(2)));
+  Tensor flat = contiguous(b.grad());
+  b.set(0, as_strided(flat, b.attr<Dims>(0), b.attr<Dims>(1), flat->offset + b.attr<int64_t>(2)));
 }
 const Op scatter_window_op{"scatter_window", gather_window_vjp};
 
@@ -416,13 +417,46 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
 }
 
 namespace {
-Tensor as_strided_replay(const Tensor& x, const AttrList& a) {
-  Tensor base = contiguous(x);
-  return as_strided(base, dims(a, 0), dims(a, 1), base->offset + integer(a, 2));
+// The last place that a window reaches, from its first.
+int64_t reach(DimsRef shape, DimsRef strides) {
+  int64_t last = 0;
+  for (size_t i = 0; i < shape.size(); i++) last += (shape[i] - 1) * strides[i];
+  return last;
 }
-// The base is taken as contiguous, as its gradient is.
+
+// Whether two elements may be one place in memory: some step is no longer than all that smaller steps reach.
+bool may_overlap(const Dims& shape, const Dims& strides) {
+  std::vector<std::pair<int64_t, int64_t>> steps;
+  for (int64_t i = 0; i < shape.size(); i++)
+    if (shape[i] > 1) steps.emplace_back(strides[i], shape[i]);
+  std::sort(steps.begin(), steps.end());
+  int64_t reached = 0;
+  for (auto [stride, size] : steps) {
+    if (stride <= reached) return true;
+    reached += (size - 1) * stride;
+  }
+  return false;
+}
+
+// Of a base with the strides that the view was made of.
+Tensor as_strided_replay(const Tensor& x, const AttrList& a) {
+  return as_strided(x, dims(a, 0), dims(a, 1), x->offset + integer(a, 2));
+}
+
+// The gradient adds up in memory as wide as both windows, the view's and that of its base, and is read through the
+// base's: what several elements of the base share, they share in equal parts.
 void as_strided_vjp(Backward& b) {
-  b.set(0, scatter_window(b.grad(), {b.attr<Dims>(0), b.attr<Dims>(1), b.attr<int64_t>(2)}, b.attr<Dims>(3)));
+  const Dims &shape = b.attr<Dims>(0), &strides = b.attr<Dims>(1), &of = b.attr<Dims>(3), &steps = b.attr<Dims>(4);
+  int64_t ahead = b.attr<int64_t>(2), first = std::max<int64_t>(-ahead, 0);  // where the base begins in that memory
+  if (count(of) == 0 || count(shape) == 0) return b.set(0, zeros(of, b.grad().dtype()));
+  Dims room{std::max(reach(of, steps), reach(shape, strides) + ahead) + first + 1};
+  Tensor memory = scatter_window(b.grad(), {shape, strides, ahead + first}, room);
+  Tensor grad = as_strided(memory, of, steps, first);
+  if (may_overlap(of, steps)) {
+    Tensor owners = scatter_window(full(of, weak_scalar(1.0), grad.dtype()), {of, steps, first}, room);
+    grad = div(grad, as_strided(owners, of, steps, first));
+  }
+  b.set(0, contiguous(grad));
 }
 const Op as_strided_op{"as_strided", as_strided_vjp, as_strided_replay};
 [[maybe_unused]] const bool windows_known = (window_op = &as_strided_op, true);
@@ -443,7 +477,7 @@ Tensor as_strided(const Tensor& x, const Dims& shape, const Dims& strides, int64
            " requiring a storage size of ", (last + 1) * x.item_size(), " are out of bounds for storage of size ",
            x->storage->bytes);
   Tensor out = alias(x, shape, strides, offset);
-  return record_view(as_strided_op, x, {shape, strides, offset - x->offset, x.shape()}, out);
+  return record_view(as_strided_op, x, {shape, strides, offset - x->offset, x.shape(), x.strides()}, out);
 }
 
 // ---- other dtypes on the same bytes

@@ -151,37 +151,7 @@ def as_strided(input, size, stride, storage_offset=None):
     tensor([[0, 1],
             [1, 2]])
     """
-    if not (input.requires_grad and _C.is_grad_enabled()):
-        return _C.as_strided(input, size, stride, storage_offset)
-    first = input.storage_offset()
-    offset = first if storage_offset is None else storage_offset
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride)) if all(size) else offset
-    if input.is_contiguous() and first <= offset and last < first + max(input.numel(), 1):
-        return _C.as_strided(input, size, stride, storage_offset)
-    return _window(input, _C.as_strided(_C.detach(input), size, stride, offset))
-
-
-def _window(input, window):
-    """The window as a copy whose gradient finds its way to a tensor with gaps, or that lies beside the window in memory."""
-    if not window.numel() or not input.numel():
-        return window.clone()
-    own, order = _C.sort(_C.reshape(_addresses(input), (-1,)), 0, False)
-    wanted = _C.reshape(_addresses(window), (-1,))
-    place = _C.clamp(_C.searchsorted(own, wanted, None, False, False), 0, own.shape[0] - 1)
-    found = _C.eq(_C.index_select(own, 0, place), wanted)
-    picked = _C.index_select(_C.reshape(input, (-1,)), 0, _C.index_select(order, 0, place))
-    rest = _C.masked_fill(_C.reshape(_C.clone(window, 0), (-1,)), found, 0, False)
-    picked = _C.masked_fill(picked, _C.logical_not(found), 0, False)
-    return _C.reshape(picked + rest, tuple(window.shape))
-
-
-def _addresses(x):
-    """Where each element lies in the storage."""
-    place = _C.full((), x.storage_offset(), _C.int64)
-    for d, (n, step) in enumerate(zip(x.shape, x.stride())):
-        steps = _C.arange(0, n, 1, _C.int64) * step
-        place = place + _C.reshape(steps, tuple(-1 if i == d else 1 for i in range(x.dim())))
-    return place.expand(tuple(x.shape))
+    return _C.as_strided(input, size, stride, storage_offset)
 
 
 def select(input, dim, index):
