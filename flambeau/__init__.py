@@ -32,6 +32,7 @@ _SUBMODULES = (
     "mps",
     "nn",
     "optim",
+    "overrides",
     "random",
     "serialization",
     "signal",
@@ -43,6 +44,8 @@ _SUBMODULES = (
     "version",
 )
 _LAZY = {
+    "DisableTorchFunction": "overrides",
+    "DisableTorchFunctionSubclass": "overrides",
     "save": "serialization",
     "load": "serialization",
     "TypedStorage": "storage",

@@ -100,6 +100,41 @@ for _operator in _OPERATORS:
 _C.set_constructor(construct)
 
 
+def _disabled_torch_function_impl(function, types, args=(), kwargs=None):
+    """What a class sets as `__torch_function__` that wants no part in it, such as Parameter."""
+    from .overrides import DisableTorchFunctionSubclass
+
+    with DisableTorchFunctionSubclass():
+        return function(*args, **(kwargs or {}))
+
+
+def _torch_function(cls, func, types, args=(), kwargs=None):
+    """The default of subclasses: compute as if they were tensors, and give the results their class."""
+    from .overrides import compute_as
+
+    return compute_as(cls, func, types, args, kwargs or {})
+
+
+def _class_noticed():
+    """A class with `__torch_function__` exists: from now on the public functions ask."""
+    from .overrides import enable
+
+    enable()
+
+
+def _notice_subclass(cls, **keywords):
+    """Subclasses that are made without a class statement are noticed here."""
+    super(Tensor, cls).__init_subclass__(**keywords)
+    if cls.__torch_function__ is not _disabled_torch_function_impl:
+        _class_noticed()
+
+
+_C._disabled_torch_function_impl = _disabled_torch_function_impl
+Tensor.__torch_function__ = classmethod(_torch_function)
+Tensor.__init_subclass__ = classmethod(_notice_subclass)
+_C.watch_classes(_class_noticed, _disabled_torch_function_impl)
+
+
 def _iterate(self):
     """The slices along the first dimension, one by one."""
     if self.dim() == 0:

@@ -13,7 +13,7 @@ PYTHON = [
     {"_C"},
     {"_symbols", "_types", "return_types", "storage", "version"},
     {"ops"},
-    {"_legacy", "autograd", "tensor", "_printing"},
+    {"_legacy", "autograd", "overrides", "tensor", "_printing"},
     {"fft", "linalg", "random", "signal", "special"},
     {"accelerator", "backends", "cpu", "cuda", "mps", "nn", "optim", "serialization", "utils"},
     {"data", "func", "hub", "masked", "testing", "types"},

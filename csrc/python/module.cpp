@@ -1,6 +1,6 @@
 // The extension module flambeau._C.
 #include "core/threads.h"
-#include "python/python.h"
+#include "python/interception.h"
 
 namespace flambeau::python {
 
@@ -89,6 +89,7 @@ NB_MODULE(_C, m) {
   define_checksum(m);
   define_creation(m);
   define_indexing(m);
+  define_interception(m);
   define_matmul(m);
   define_pointwise(m);
   define_conv(m);

@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "core/kernels.h"
-#include "python/python.h"
+#include "python/interception.h"
 
 namespace flambeau::python {
 
@@ -12,8 +12,6 @@ PyTypeObject* tensor_type;
 namespace {
 
 PyObject* constructor;  // the Python function behind Tensor(...)
-PyObject* index_get;    // behind x[...] and x[...] = v where tensors, lists or arrays index
-PyObject* index_set;
 
 PyObject* steal(nb::object o) { return o.release().ptr(); }
 
@@ -67,8 +65,23 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
 
 using Binary = Tensor (*)(const Tensor&, const Tensor&, ops::Params);
 
-template <Binary F>
+// Names of methods: of `tensor op other`, and of `other op tensor` where other is no tensor (called with the tensor
+// first).
+struct Names {
+  const char* plain;
+  const char* reflected;
+};
+bool operator_diverted(const Names& names, PyObject* a, PyObject* b, PyObject** result) {
+  return is_tensor(a) ? diverted(names.plain, {a, b}, result) : diverted(names.reflected, {b, a}, result);
+}
+
+// Template arguments cannot hold string literals: references to these can.
+constexpr Names kAdd{"add", "add"}, kSub{"sub", "__rsub__"}, kMul{"mul", "mul"}, kDiv{"div", "__rdiv__"};
+constexpr Names kInplaceAdd{"add_", ""}, kInplaceSub{"sub_", ""}, kInplaceMul{"mul_", ""}, kInplaceDiv{"div_", ""};
+
+template <Binary F, const Names& N>
 PyObject* binary_slot(PyObject* a, PyObject* b) {
+  if (PyObject* result; operator_diverted(N, a, b, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor x, y;
     if (!operand(a, x) || !operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
@@ -76,8 +89,9 @@ PyObject* binary_slot(PyObject* a, PyObject* b) {
   });
 }
 
-template <Binary F>
+template <Binary F, const Names& N>
 PyObject* inplace_slot(PyObject* a, PyObject* b) {
+  if (PyObject* result; operator_diverted(N, a, b, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor y;
     if (!operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
@@ -88,21 +102,32 @@ PyObject* inplace_slot(PyObject* a, PyObject* b) {
 }
 
 PyObject* negative_slot(PyObject* a) {
+  if (PyObject* result; diverted("neg", {a}, &result)) return result;
   return guarded([&] { return wrap(ops::neg(unwrap(a))); });
 }
 
 // Operators that are Python functions (set by tensor.py): looked up once.
 struct Named {
   const char* name;
+  Names methods;
   PyObject* function = nullptr;
 };
-Named named[] = {{"matmul"},     {"pow"},         {"remainder"},          {"floor_divide"},        {"bitwise_and"},
-                 {"bitwise_or"}, {"bitwise_xor"}, {"bitwise_left_shift"}, {"bitwise_right_shift"}, {"bitwise_not"},
-                 {"abs"}};
+Named named[] = {{"matmul", {"matmul", "__rmatmul__"}},
+                 {"pow", {"pow", "__rpow__"}},
+                 {"remainder", {"remainder", "__rmod__"}},
+                 {"floor_divide", {"__floordiv__", "__rfloordiv__"}},
+                 {"bitwise_and", {"__and__", "bitwise_and"}},
+                 {"bitwise_or", {"__or__", "bitwise_or"}},
+                 {"bitwise_xor", {"__xor__", "bitwise_xor"}},
+                 {"bitwise_left_shift", {"__lshift__", "__rlshift__"}},
+                 {"bitwise_right_shift", {"__rshift__", "__rrshift__"}},
+                 {"bitwise_not", {"__invert__", ""}},
+                 {"abs", {"abs", ""}}};
 enum NamedIndex { Matmul, Pow, Remainder, FloorDivide, And, Or, Xor, LeftShift, RightShift, Invert, Abs };
 
 template <NamedIndex N>
 PyObject* named_slot(PyObject* a, PyObject* b) {
+  if (PyObject* result; operator_diverted(named[N].methods, a, b, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor ignored;
     if (!operand(a, ignored) || !operand(b, ignored)) Py_RETURN_NOTIMPLEMENTED;
@@ -112,11 +137,14 @@ PyObject* named_slot(PyObject* a, PyObject* b) {
 }
 template <NamedIndex N>
 PyObject* named_unary(PyObject* a) {
+  if (PyObject* result; diverted(named[N].methods.plain, {a}, &result)) return result;
   return PyObject_Vectorcall(named[N].function, &a, 1, nullptr);
 }
 PyObject* power_slot(PyObject* a, PyObject* b, PyObject*) { return named_slot<Pow>(a, b); }
 
 PyObject* compare(PyObject* a, PyObject* b, int op) {
+  static const char* names[] = {"lt", "le", "__eq__", "ne", "gt", "ge"};  // in the order of Py_LT ... Py_GE
+  if (PyObject* result; diverted(names[op], {a, b}, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor y;
     if (!operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
@@ -193,6 +221,7 @@ PyObject* to_list(const Tensor& t, const char* at, int64_t dim) {
 }
 
 PyObject* tensor_tolist(PyObject* self, PyObject*) {
+  if (PyObject* result; diverted("tolist", {self}, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor t = unwrap(self);
     // Floats and small integers in one conversion.
@@ -205,15 +234,18 @@ PyObject* tensor_tolist(PyObject* self, PyObject*) {
 }
 
 PyObject* tensor_item(PyObject* self, PyObject*) {
+  if (PyObject* result; diverted("item", {self}, &result)) return result;
   return guarded([&] { return to_number(unwrap(self), "item"); });
 }
 PyObject* tensor_int(PyObject* self) {
+  if (PyObject* result; diverted("__int__", {self}, &result)) return result;
   return guarded([&]() -> PyObject* {
     nb::object v = nb::steal(to_number(unwrap(self), "int"));
     return PyNumber_Long(v.ptr());
   });
 }
 PyObject* tensor_float(PyObject* self) {
+  if (PyObject* result; diverted("__float__", {self}, &result)) return result;
   return guarded([&]() -> PyObject* {
     nb::object v = nb::steal(to_number(unwrap(self), "float"));
     if (PyComplex_Check(v.ptr()))
@@ -222,6 +254,7 @@ PyObject* tensor_float(PyObject* self) {
   });
 }
 PyObject* tensor_index(PyObject* self) {
+  if (PyObject* result; diverted("__index__", {self}, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor t = unwrap(self);
     FL_CHECK(is_integral(t.dtype()) && t.numel() == 1, Type, "__index__",
@@ -231,6 +264,10 @@ PyObject* tensor_index(PyObject* self) {
   });
 }
 int tensor_bool(PyObject* self) {
+  if (PyObject* result; diverted("__bool__", {self}, &result)) {
+    nb::object held = nb::steal(result);
+    return result ? PyObject_IsTrue(result) : -1;
+  }
   try {
     Tensor t = unwrap(self);
     FL_CHECK(t.numel() != 0, Runtime, "bool", "Boolean value of Tensor with no values is ambiguous");
@@ -290,6 +327,7 @@ bool basic_key(PyObject* key, Dims& items) {
 }
 
 PyObject* tensor_getitem(PyObject* self, PyObject* key) {
+  if (PyObject* result; diverted("__getitem__", {self, key}, &result)) return result;
   return guarded([&]() -> PyObject* {
     Dims items;
     Tensor t = unwrap(self);
@@ -304,6 +342,10 @@ PyObject* tensor_getitem(PyObject* self, PyObject* key) {
 }
 
 int tensor_setitem(PyObject* self, PyObject* key, PyObject* value) {
+  if (PyObject* result; value && diverted("__setitem__", {self, key, value}, &result)) {
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+  }
   try {
     FL_CHECK(value, Type, "index", "Tensor does not support deleting items");
     Dims items;
@@ -324,6 +366,10 @@ int tensor_setitem(PyObject* self, PyObject* key, PyObject* value) {
 }
 
 Py_ssize_t tensor_length(PyObject* self) {
+  if (PyObject* result; diverted("__len__", {self}, &result)) {
+    nb::object held = nb::steal(result);
+    return result ? PyNumber_AsSsize_t(result, PyExc_OverflowError) : -1;
+  }
   Tensor t = unwrap(self);
   if (t.ndim() == 0) {
     PyErr_SetString(PyExc_TypeError, "len() of a 0-d tensor");
@@ -402,15 +448,23 @@ PyObject* tensor_stride(PyObject* self, PyObject* const* args, Py_ssize_t n) {
   });
 }
 
-#define FL_NOARGS(name, expression)                             \
-  {#name,                                                       \
-   [](PyObject* self, PyObject*) -> PyObject* {                 \
-     [[maybe_unused]] Tensor t = unwrap(self);                  \
-     return guarded([&]() -> PyObject* { return expression; }); \
-   },                                                           \
+#define FL_NOARGS(name, expression)                                                          \
+  {#name,                                                                                    \
+   [](PyObject* self, PyObject*) -> PyObject* {                                              \
+     if (PyObject* result; method_diverted(#name, self, nullptr, 0, &result)) return result; \
+     [[maybe_unused]] Tensor t = unwrap(self);                                               \
+     return guarded([&]() -> PyObject* { return expression; });                              \
+   },                                                                                        \
    METH_NOARGS, nullptr}
-#define FL_FAST(name, function) \
-  {name, reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function)), METH_FASTCALL, nullptr}
+using FastMethod = PyObject* (*)(PyObject* self, PyObject* const* args, Py_ssize_t n);
+#define FL_FAST(name, function)                                                                       \
+  {name,                                                                                              \
+   reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(                                             \
+       static_cast<FastMethod>([](PyObject* self, PyObject* const* args, Py_ssize_t n) -> PyObject* { \
+         if (PyObject* result; method_diverted(name, self, args, n, &result)) return result;          \
+         return function(self, args, n);                                                              \
+       }))),                                                                                          \
+   METH_FASTCALL, nullptr}
 
 PyMethodDef methods[] = {
     {"item", tensor_item, METH_NOARGS, nullptr},
@@ -437,16 +491,24 @@ PyMethodDef methods[] = {
 
 // ---- attributes
 
-#define FL_GETTER(name, expression)                             \
-  {#name,                                                       \
-   [](PyObject* o, void*) -> PyObject* {                        \
-     [[maybe_unused]] Tensor t = unwrap(o);                     \
-     return guarded([&]() -> PyObject* { return expression; }); \
-   },                                                           \
+#define FL_GETTER(name, expression)                                                       \
+  {#name,                                                                                 \
+   [](PyObject* o, void*) -> PyObject* {                                                  \
+     if (PyObject* result; method_diverted(#name, o, nullptr, 0, &result)) return result; \
+     [[maybe_unused]] Tensor t = unwrap(o);                                               \
+     return guarded([&]() -> PyObject* { return expression; });                           \
+   },                                                                                     \
    nullptr, nullptr, nullptr}
 
-PyObject* get_requires_grad(PyObject* o, void*) { return PyBool_FromLong(unwrap(o).requires_grad()); }
+PyObject* get_requires_grad(PyObject* o, void*) {
+  if (PyObject* result; method_diverted("requires_grad", o, nullptr, 0, &result)) return result;
+  return PyBool_FromLong(unwrap(o).requires_grad());
+}
 int set_requires_grad(PyObject* o, PyObject* value, void*) {
+  if (PyObject* result; value && diverted("requires_grad=", {o, value}, &result)) {
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+  }
   try {
     Tensor t = unwrap(o);
     int on = value ? PyObject_IsTrue(value) : 0;
@@ -467,10 +529,15 @@ int set_requires_grad(PyObject* o, PyObject* value, void*) {
 }
 
 PyObject* get_grad(PyObject* o, void*) {
+  if (PyObject* result; method_diverted("grad", o, nullptr, 0, &result)) return result;
   Tensor t = unwrap(o);
   return guarded([&] { return wrap(t->autograd ? t->autograd->grad : Tensor()); });
 }
 int set_grad(PyObject* o, PyObject* value, void*) {
+  if (PyObject* result; value && diverted("grad=", {o, value}, &result)) {
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+  }
   try {
     Tensor t = unwrap(o);
     if (!value || value == Py_None) {
@@ -495,6 +562,7 @@ int set_grad(PyObject* o, PyObject* value, void*) {
 
 // `.data`: the same memory outside the graph, with a version counter of its own.
 PyObject* get_data(PyObject* o, void*) {
+  if (PyObject* result; method_diverted("data", o, nullptr, 0, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor out = alias(unwrap(o));
     out->version = Ref<Version>(new Version);
@@ -502,6 +570,10 @@ PyObject* get_data(PyObject* o, void*) {
   });
 }
 int set_data(PyObject* o, PyObject* value, void*) {
+  if (PyObject* result; value && diverted("data=", {o, value}, &result)) {
+    Py_XDECREF(result);
+    return result ? 0 : -1;
+  }
   try {
     FL_CHECK(value && is_tensor(value), Type, "data", "Variable data has to be a tensor, got ",
              value ? Py_TYPE(value)->tp_name : "nothing");
@@ -532,6 +604,7 @@ PyGetSetDef getters[] = {
     FL_GETTER(shape, make_size(t.shape())),
     {"dtype",
      [](PyObject* o, void*) -> PyObject* {
+       if (PyObject* result; method_diverted("dtype", o, nullptr, 0, &result)) return result;
        PyObject* out = dtype_object(reinterpret_cast<TensorObject*>(o)->impl->dtype);
        Py_INCREF(out);
        return out;
@@ -638,14 +711,14 @@ void define_tensor(nb::module_& m) {
       {Py_mp_subscript, slot(tensor_getitem)},
       {Py_mp_ass_subscript, slot(tensor_setitem)},
       {Py_mp_length, slot(tensor_length)},
-      {Py_nb_add, slot(binary_slot<ops::add>)},
-      {Py_nb_subtract, slot(binary_slot<ops::sub>)},
-      {Py_nb_multiply, slot(binary_slot<ops::mul>)},
-      {Py_nb_true_divide, slot(binary_slot<ops::div>)},
-      {Py_nb_inplace_add, slot(inplace_slot<ops::inplace_add>)},
-      {Py_nb_inplace_subtract, slot(inplace_slot<ops::inplace_sub>)},
-      {Py_nb_inplace_multiply, slot(inplace_slot<ops::inplace_mul>)},
-      {Py_nb_inplace_true_divide, slot(inplace_slot<ops::inplace_div>)},
+      {Py_nb_add, slot(binary_slot<ops::add, kAdd>)},
+      {Py_nb_subtract, slot(binary_slot<ops::sub, kSub>)},
+      {Py_nb_multiply, slot(binary_slot<ops::mul, kMul>)},
+      {Py_nb_true_divide, slot(binary_slot<ops::div, kDiv>)},
+      {Py_nb_inplace_add, slot(inplace_slot<ops::inplace_add, kInplaceAdd>)},
+      {Py_nb_inplace_subtract, slot(inplace_slot<ops::inplace_sub, kInplaceSub>)},
+      {Py_nb_inplace_multiply, slot(inplace_slot<ops::inplace_mul, kInplaceMul>)},
+      {Py_nb_inplace_true_divide, slot(inplace_slot<ops::inplace_div, kInplaceDiv>)},
       {Py_nb_matrix_multiply, slot(named_slot<Matmul>)},
       {Py_nb_power, slot(power_slot)},
       {Py_nb_remainder, slot(named_slot<Remainder>)},
@@ -680,6 +753,12 @@ void define_tensor(nb::module_& m) {
         return;
       }
     FL_FAIL(Value, "set_operator", "no operator named ", which);
+  });
+  // Another view, as an instance of a subclass.
+  m.def("as_subclass", [](nb::handle type, const Tensor& t) {
+    Dims order(t.ndim(), 0);
+    for (int64_t i = 0; i < t.ndim(); i++) order[i] = i;
+    return nb::steal(wrap_as(reinterpret_cast<PyTypeObject*>(type.ptr()), ops::permute(t, order)));
   });
   m.def("make_subclass", [](nb::handle type, const Tensor& t, bool requires_grad) {
     FL_CHECK(PyType_Check(type.ptr()) && PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(type.ptr()), tensor_type),

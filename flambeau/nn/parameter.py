@@ -5,6 +5,8 @@ from collections import OrderedDict
 import flambeau
 from flambeau import Tensor
 
+from .. import _C
+
 
 class Parameter(Tensor):
     """A tensor that a `Module` registers as trainable when it is assigned as an attribute.
@@ -19,6 +21,8 @@ class Parameter(Tensor):
         >>> w.requires_grad, w.is_leaf
         (True, True)
     """
+
+    __torch_function__ = _C._disabled_torch_function_impl  # results are plain tensors
 
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
@@ -82,6 +86,8 @@ class Buffer(Tensor):
         >>> b.persistent, b.requires_grad
         (True, False)
     """
+
+    __torch_function__ = _C._disabled_torch_function_impl  # results are plain tensors
 
     def __new__(cls, data=None, *, persistent=True):
         if data is None:
@@ -181,6 +187,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """
 
     cls_to_become = Tensor
+    __torch_function__ = _C._disabled_torch_function_impl
 
     def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):
         result = Tensor._make_subclass(cls, flambeau.empty(0, device=device, dtype=dtype), requires_grad)

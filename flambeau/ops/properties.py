@@ -281,7 +281,7 @@ def as_subclass(self, cls):
     """This tensor as an instance of a subclass of Tensor, with the same memory and the same place in the graph."""
     if not (isinstance(cls, type) and issubclass(cls, _C.Tensor)):
         raise RuntimeError(f"[as_subclass] expected a subclass of Tensor, got {cls!r}")
-    return _C.make_subclass(cls, self, self.requires_grad)
+    return _C.as_subclass(cls, self)
 
 
 def untyped_storage(self):
