@@ -36,6 +36,30 @@ def _make(name, dtype):
     )
 
 
+class unavailabletype(type):
+    """The class of cuda.FloatTensor and its likes: none can be made, and no tensor is one."""
+
+    def __call__(cls, *args, **kwargs):
+        raise TypeError(f"[{cls.__name__}] type {cls.title} not available. Torch not compiled with CUDA enabled.")
+
+    def __instancecheck__(cls, instance):
+        return False
+
+    def __repr__(cls):
+        return f"<class '{cls.title}'>"
+
+
+def unavailable(name, place):
+    """The old name of tensors on a kind of device that is not there, such as cuda.FloatTensor."""
+    text = f"""The old name of {_TYPES[name]} tensors on CUDA devices: there are none.
+
+>>> isinstance(flambeau.ones(1), flambeau.{place}.{name})
+False
+"""
+    members = {"title": f"torch.{place}.{name}", "dtype": _TYPES[name], "is_cuda": True, "__doc__": text}
+    return unavailabletype(name, (), {**members, "is_sparse": "sparse" in place, "__module__": f"flambeau.{place}"})
+
+
 for _name, _dtype in _TYPES.items():
     globals()[_name] = _make(_name, _dtype)
     __all__.append(_name)

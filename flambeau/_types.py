@@ -4,11 +4,19 @@ from . import _C
 
 __all__ = [
     "bfloat16",
+    "bit",
+    "bits1x8",
+    "bits2x4",
+    "bits4x2",
+    "bits8",
+    "bits16",
     "bool",
     "cdouble",
     "cfloat",
+    "chalf",
     "channels_last",
     "channels_last_3d",
+    "complex32",
     "complex64",
     "complex128",
     "contiguous_format",
@@ -16,8 +24,12 @@ __all__ = [
     "e",
     "finfo",
     "float",
+    "float4_e2m1fn_x2",
     "float8_e4m3fn",
+    "float8_e4m3fnuz",
     "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
     "float16",
     "float32",
     "float64",
@@ -25,6 +37,13 @@ __all__ = [
     "iinfo",
     "inf",
     "int",
+    "int1",
+    "int2",
+    "int3",
+    "int4",
+    "int5",
+    "int6",
+    "int7",
     "int8",
     "int16",
     "int32",
@@ -35,8 +54,19 @@ __all__ = [
     "long",
     "memory_format",
     "nan",
+    "per_channel_affine",
+    "per_channel_affine_float_qparams",
+    "per_channel_symmetric",
+    "per_tensor_affine",
+    "per_tensor_symmetric",
     "pi",
     "preserve_format",
+    "qint8",
+    "qint32",
+    "qscheme",
+    "quint2x4",
+    "quint4x2",
+    "quint8",
     "short",
     "sparse_bsc",
     "sparse_bsr",
@@ -44,13 +74,20 @@ __all__ = [
     "sparse_csc",
     "sparse_csr",
     "strided",
+    "uint1",
+    "uint2",
+    "uint3",
+    "uint4",
+    "uint5",
+    "uint6",
+    "uint7",
     "uint8",
     "uint16",
     "uint32",
     "uint64",
 ]  # fmt: skip
 
-_python_float, _python_int = float, int
+_python_float = float
 
 bool, uint8, int8, int16, int32, int64 = _C.bool, _C.uint8, _C.int8, _C.int16, _C.int32, _C.int64
 uint16, uint32, uint64 = _C.uint16, _C.uint32, _C.uint64
@@ -61,6 +98,15 @@ bfloat16, float8_e5m2, float8_e4m3fn = _C.bfloat16, _C.float8_e5m2, _C.float8_e4
 short, int, long = int16, int32, int64
 cfloat = complex64 = _C.complex64
 cdouble = complex128 = _C.complex128
+# Only names: they can be asked what they are, and no tensor is made of them.
+qint8, quint8, qint32, quint4x2, quint2x4 = _C.qint8, _C.quint8, _C.qint32, _C.quint4x2, _C.quint2x4
+bits1x8, bits2x4, bits4x2, bits8, bits16 = _C.bits1x8, _C.bits2x4, _C.bits4x2, _C.bits8, _C.bits16
+float8_e4m3fnuz, float8_e5m2fnuz, float8_e8m0fnu = _C.float8_e4m3fnuz, _C.float8_e5m2fnuz, _C.float8_e8m0fnu
+float4_e2m1fn_x2 = _C.float4_e2m1fn_x2
+chalf = complex32 = _C.complex32
+uint1, uint2, uint3, uint4, uint5, uint6, uint7 = (getattr(_C, f"uint{n}") for n in range(1, 8))
+int1, int2, int3, int4, int5, int6, int7 = (getattr(_C, f"int{n}") for n in range(1, 8))
+bit = uint1
 
 inf, nan, pi, e = _python_float("inf"), _python_float("nan"), 3.141592653589793, 2.718281828459045
 
@@ -107,35 +153,83 @@ preserve_format = memory_format("preserve_format", 1)
 channels_last = memory_format("channels_last", 2)
 channels_last_3d = memory_format("channels_last_3d", 3)
 
-# bits of the significand (with the hidden one) and the exponent range of each floating-point dtype
+
+class qscheme:
+    """How quantized numbers stand for real ones: one scale for all, or one per channel.
+
+    >>> flambeau.per_tensor_affine
+    torch.per_tensor_affine
+    """
+
+    def __init__(self, name):
+        self._name = name
+
+    def __repr__(self):
+        return f"torch.{self._name}"
+
+    def __reduce__(self):
+        return self._name
+
+
+per_tensor_affine, per_channel_affine = qscheme("per_tensor_affine"), qscheme("per_channel_affine")
+per_tensor_symmetric, per_channel_symmetric = qscheme("per_tensor_symmetric"), qscheme("per_channel_symmetric")
+per_channel_affine_float_qparams = qscheme("per_channel_affine_float_qparams")
+
+# Of each floating-point dtype: eps, the largest and the smallest normal number, decimal digits, bits.
 _FORMATS = {
-    float16: (11, -14, 15, 16),
-    bfloat16: (8, -126, 127, 16),
-    float32: (24, -126, 127, 32),
-    float64: (53, -1022, 1023, 64),
-    float8_e5m2: (3, -14, 15, 8),
-    float8_e4m3fn: (4, -6, 8, 8),
+    float16: (2.0**-10, 65504.0, 2.0**-14, 3, 16),
+    bfloat16: (2.0**-7, 2.0**128 - 2.0**120, 2.0**-126, 2, 16),
+    float32: (2.0**-23, 2.0**128 - 2.0**104, 2.0**-126, 6, 32),
+    float64: (2.0**-52, (2 - 2.0**-52) * 2.0**1023, 2.0**-1022, 15, 64),
+    float8_e5m2: (2.0**-2, 57344.0, 2.0**-14, 0, 8),
+    float8_e4m3fn: (2.0**-3, 448.0, 2.0**-6, 0, 8),
+    float8_e5m2fnuz: (2.0**-3, 57344.0, 2.0**-15, 0, 8),
+    float8_e4m3fnuz: (2.0**-3, 240.0, 2.0**-7, 0, 8),
+    float8_e8m0fnu: (1.0, 2.0**127, 2.0**-127, 0, 8),
 }
 
 
-class finfo:
-    """Limits of a floating-point dtype.
+class _Limits:
+    """What finfo and iinfo have in common; torch calls the argument `type`."""
+
+    __slots__ = ("bits", "dtype", "max", "min")
+
+    def __eq__(self, other):
+        return type(other) is type(self) and self.dtype == other.dtype
+
+    __hash__ = None
+
+    def __reduce__(self):
+        return type(self), (getattr(_C, self.dtype),)
+
+
+def _check_dtype(function, type):
+    if not isinstance(type, _C.dtype):
+        raise TypeError(f"[{function}] argument 'type' must be torch.dtype, not {type.__class__.__name__}")
+
+
+class finfo(_Limits):
+    """Limits of a floating-point dtype: `eps`, `max`, `min`, `tiny`, `smallest_normal`, `resolution`, `bits`.
+
+    Args:
+        type: the dtype, or a complex one for that of its parts; the default one if left out.
 
     >>> flambeau.finfo(flambeau.float32).eps
     1.1920928955078125e-07
     """
 
-    def __init__(self, dtype=None):
-        dtype = (_C.get_default_dtype() if dtype is None else dtype).to_real()
-        if dtype not in _FORMATS:
-            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{dtype}'")
-        digits, low, high, self.bits = _FORMATS[dtype]
-        self.dtype = repr(dtype).removeprefix("torch.")
-        self.eps = 2.0 ** (1 - digits)
-        self.max = 448.0 if dtype is float8_e4m3fn else (2 - self.eps) * 2.0**high
-        self.min = -self.max
-        self.tiny = self.smallest_normal = 2.0**low
-        self.resolution = 10.0 ** -_python_int((digits - 1) * 0.30102999566398120)
+    __slots__ = ("eps", "resolution", "smallest_normal", "tiny")
+
+    def __init__(self, type=None):
+        type = _C.get_default_dtype() if type is None else type
+        _check_dtype("finfo", type)
+        type = type.to_real()
+        if type not in _FORMATS:
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{type}'")
+        self.dtype = repr(type).removeprefix("torch.")
+        self.eps, self.max, self.tiny, digits, self.bits = _FORMATS[type]
+        self.smallest_normal, self.resolution = self.tiny, 10.0**-digits
+        self.min = -self.max if type.is_signed else self.tiny
 
     def __repr__(self):
         return (
@@ -143,33 +237,27 @@ class finfo:
             f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
         )
 
-    def __eq__(self, other):
-        return isinstance(other, finfo) and self.dtype == other.dtype
 
-    def __hash__(self):
-        return hash(self.dtype)
+_INTEGERS = (uint8, int8, int16, int32, int64, uint16, uint32, uint64)
 
 
-class iinfo:
-    """Limits of an integer dtype.
+class iinfo(_Limits):
+    """Limits of an integer dtype: `min`, `max`, `bits`.
 
     >>> flambeau.iinfo(flambeau.int8).max
     127
     """
 
-    def __init__(self, dtype):
-        if dtype.is_floating_point or dtype.is_complex or dtype is bool:
-            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{dtype}'")
-        self.bits = 8 * dtype.itemsize
-        self.min = -(2 ** (self.bits - 1)) if dtype.is_signed else 0
-        self.max = 2 ** (self.bits - dtype.is_signed) - 1
-        self.dtype = repr(dtype).removeprefix("torch.")
+    __slots__ = ()
+
+    def __init__(self, type):
+        _check_dtype("iinfo", type)
+        if type not in _INTEGERS:
+            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'")
+        self.bits = 8 * type.itemsize
+        self.min = -(2 ** (self.bits - 1)) if type.is_signed else 0
+        self.max = 2 ** (self.bits - type.is_signed) - 1
+        self.dtype = repr(type).removeprefix("torch.")
 
     def __repr__(self):
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
-
-    def __eq__(self, other):
-        return isinstance(other, iinfo) and self.dtype == other.dtype
-
-    def __hash__(self):
-        return hash(self.dtype)

@@ -72,6 +72,17 @@ _C.LinAlgError.__doc__ = """A matrix that a decomposition cannot handle, a singu
 True
 """
 
+
+def _enter_device(self):
+    """The device of new tensors in a block: it is there, or the block is not entered."""
+    from .ops.copies import check_device
+
+    check_device(self, "device")
+    return self
+
+
+_C.device.__enter__, _C.device.__exit__ = _enter_device, lambda self, *error: False
+
 for _family in ops.FAMILIES:
     _module = importlib.import_module(f"flambeau.ops.{_family}")
     for _entry in getattr(_module, "METHODS", ()):

@@ -7,7 +7,10 @@
 namespace flambeau {
 
 namespace {
-constexpr const char* kNames[] = {"cpu", "cuda", "meta"};
+constexpr const char* kNames[] = {"cpu",    "cuda",  "mkldnn", "opengl", "opencl", "ideep", "hip",
+                                  "fpga",   "maia",  "xla",    "vulkan", "metal",  "xpu",   "mps",
+                                  "meta",   "hpu",   "ve",     "lazy",   "ipu",    "mtia",  "privateuseone"};
+constexpr int kNumNames = sizeof(kNames) / sizeof(kNames[0]);
 }
 
 std::string to_string(Device device) {
@@ -26,9 +29,10 @@ Device parse_device(const std::string& text) {
              "Invalid device string: '", text, "'; write 'cpu' or 'cuda:0'");
     index = static_cast<int>(value);
   }
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < kNumNames; i++)
     if (type == kNames[i]) return {static_cast<DeviceType>(i), static_cast<int8_t>(index)};
-  FL_FAIL(Runtime, "device", "Expected one of cpu, cuda, meta device type at start of device string: ", text);
+  FL_FAIL(Runtime, "device", "Expected one of cpu, cuda, mps, xpu, meta ... device type at start of device string: ",
+          text);
 }
 
 }  // namespace flambeau

@@ -5,7 +5,7 @@
 
 namespace flambeau {
 
-enum class DeviceType : int8_t { Cpu, Cuda, Meta };
+enum class DeviceType : int8_t { Cpu };  // the others are names: their numbers are their places in the list of names
 
 struct Device {
   DeviceType type = DeviceType::Cpu;

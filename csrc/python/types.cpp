@@ -1,49 +1,100 @@
 // dtype, device and Size.
-#include "core/device.h"
+#include <string_view>
+
 #include "python/python.h"
 
 namespace flambeau::python {
 
 namespace {
 
+// dtypes that torch has names for and no tensor here is made of: they can be compared, printed and asked what they are.
+constexpr DTypeInfo kNames[] = {
+    {"qint8", "QInt8", 1, Kind::None},
+    {"quint8", "QUInt8", 1, Kind::None},
+    {"qint32", "QInt32", 4, Kind::None},
+    {"quint4x2", "QUInt4x2", 1, Kind::None},
+    {"quint2x4", "QUInt2x4", 1, Kind::None},
+    {"bits1x8", "Bits1x8", 1, Kind::None},
+    {"bits2x4", "Bits2x4", 1, Kind::None},
+    {"bits4x2", "Bits4x2", 1, Kind::None},
+    {"bits8", "Bits8", 1, Kind::None},
+    {"bits16", "Bits16", 2, Kind::None},
+    {"complex32", "ComplexHalf", 4, Kind::Complex},
+    {"float8_e4m3fnuz", "Float8_e4m3fnuz", 1, Kind::Float},
+    {"float8_e5m2fnuz", "Float8_e5m2fnuz", 1, Kind::Float},
+    {"float8_e8m0fnu", "Float8_e8m0fnu", 1, Kind::Float},
+    {"float4_e2m1fn_x2", "Float4_e2m1fn_x2", 1, Kind::Float},
+    {"uint1", "UInt1", 1, Kind::Unsigned},
+    {"uint2", "UInt2", 1, Kind::Unsigned},
+    {"uint3", "UInt3", 1, Kind::Unsigned},
+    {"uint4", "UInt4", 1, Kind::Unsigned},
+    {"uint5", "UInt5", 1, Kind::Unsigned},
+    {"uint6", "UInt6", 1, Kind::Unsigned},
+    {"uint7", "UInt7", 1, Kind::Unsigned},
+    {"int1", "Int1", 1, Kind::Signed},
+    {"int2", "Int2", 1, Kind::Signed},
+    {"int3", "Int3", 1, Kind::Signed},
+    {"int4", "Int4", 1, Kind::Signed},
+    {"int5", "Int5", 1, Kind::Signed},
+    {"int6", "Int6", 1, Kind::Signed},
+    {"int7", "Int7", 1, Kind::Signed},
+};
+
 struct DTypeObject {
-  PyObject_HEAD DType type;
+  PyObject_HEAD DType type;  // Undefined if only a name
+  const DTypeInfo* info;
 };
 PyTypeObject* dtype_type;
 PyTypeObject* size_type;
 PyObject* dtype_objects[kNumDTypes];
 
 DType type_of(PyObject* o) { return reinterpret_cast<DTypeObject*>(o)->type; }
+const DTypeInfo& info_of(PyObject* o) { return *reinterpret_cast<DTypeObject*>(o)->info; }
 
-PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", name(type_of(o))); }
-PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(name(type_of(o))); }
+PyObject* dtype_repr(PyObject* o) { return PyUnicode_FromFormat("torch.%s", info_of(o).name); }
+PyObject* dtype_reduce(PyObject* o, PyObject*) { return PyUnicode_FromString(info_of(o).name); }
 PyObject* dtype_same(PyObject* o, PyObject*) {
   Py_INCREF(o);
   return o;
 }
 
-#define FL_DTYPE_GETTER(name, expression)   \
-  {#name,                                   \
-   [](PyObject* o, void*) -> PyObject* {    \
-     [[maybe_unused]] DType t = type_of(o); \
-     return expression;                     \
-   },                                       \
+PyObject* dtype_signed(const DTypeInfo& info) {
+  if (info.kind == Kind::None) {
+    return PyErr_Format(PyExc_RuntimeError, "[dtype] torch.%s is neither signed nor unsigned", info.name);
+  }
+  // float8_e8m0fnu holds powers of two and no sign.
+  bool unsigned_float = info.kind == Kind::Float && std::string_view(info.name) == "float8_e8m0fnu";
+  return PyBool_FromLong(info.kind != Kind::Unsigned && info.kind != Kind::Bool && !unsigned_float);
+}
+
+#define FL_DTYPE_GETTER(name, expression)  \
+  {#name,                                  \
+   [](PyObject* o, void*) -> PyObject* {   \
+     const DTypeInfo& info = info_of(o);   \
+     return expression;                    \
+   },                                      \
    nullptr, nullptr, nullptr}
 PyGetSetDef dtype_getters[] = {
-    FL_DTYPE_GETTER(is_floating_point, PyBool_FromLong(is_floating(t))),
-    FL_DTYPE_GETTER(is_complex, PyBool_FromLong(is_complex(t))),
-    FL_DTYPE_GETTER(is_signed, PyBool_FromLong(info(t).kind != Kind::Unsigned && info(t).kind != Kind::Bool)),
-    FL_DTYPE_GETTER(itemsize, PyLong_FromLong(info(t).size)),
+    FL_DTYPE_GETTER(is_floating_point, PyBool_FromLong(info.kind == Kind::Float)),
+    FL_DTYPE_GETTER(is_complex, PyBool_FromLong(info.kind == Kind::Complex)),
+    FL_DTYPE_GETTER(is_signed, dtype_signed(info)),
+    FL_DTYPE_GETTER(itemsize, PyLong_FromLong(info.size)),
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
 PyObject* dtype_to_real(PyObject* o, PyObject*) {
-  PyObject* out = dtype_object(real_type(type_of(o)));
+  DType type = type_of(o);
+  bool half = type == DType::Undefined && info_of(o).kind == Kind::Complex;
+  PyObject* out = half ? dtype_object(DType::Float16) : type == DType::Undefined ? o : dtype_object(real_type(type));
   Py_INCREF(out);
   return out;
 }
 PyObject* dtype_to_complex(PyObject* o, PyObject*) {
-  PyObject* out = dtype_object(complex_type(type_of(o)));
+  const DTypeInfo& info = info_of(o);
+  if (info.kind != Kind::Complex && (info.kind != Kind::Float || info.size == 1)) {
+    return PyErr_Format(PyExc_RuntimeError, "[dtype] there is no complex dtype for torch.%s", info.name);
+  }
+  PyObject* out = type_of(o) == DType::Undefined ? o : dtype_object(complex_type(type_of(o)));
   Py_INCREF(out);
   return out;
 }
@@ -99,12 +150,15 @@ void define_dtype(nb::module_& m) {
   PyType_Spec spec = {"flambeau.dtype", sizeof(DTypeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
                       slots};
   dtype_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  for (int i = 0; i < kNumDTypes; i++) {
+  auto make = [&m](DType type, const DTypeInfo& info) {
     PyObject* o = dtype_type->tp_alloc(dtype_type, 0);
-    reinterpret_cast<DTypeObject*>(o)->type = static_cast<DType>(i);
-    dtype_objects[i] = o;
-    m.attr(name(static_cast<DType>(i))) = nb::borrow(o);
-  }
+    reinterpret_cast<DTypeObject*>(o)->type = type;
+    reinterpret_cast<DTypeObject*>(o)->info = &info;
+    m.attr(info.name) = nb::borrow(o);
+    return o;
+  };
+  for (int i = 0; i < kNumDTypes; i++) dtype_objects[i] = make(static_cast<DType>(i), kDTypes[i]);
+  for (const DTypeInfo& info : kNames) make(DType::Undefined, info);
   m.attr("dtype") = nb::borrow(reinterpret_cast<PyObject*>(dtype_type));
 }
 
@@ -121,22 +175,35 @@ void define_size(nb::module_& m) {
   m.attr("Size") = nb::borrow(reinterpret_cast<PyObject*>(size_type));
 }
 
+// device(other), device("cuda:1") or device("cuda", 1).
+Device make_device(nb::handle what, std::optional<int> index) {
+  if (nb::isinstance<Device>(what)) return nb::cast<Device>(what);
+  if (nb::isinstance<nb::int_>(what)) {
+    FL_FAIL(Runtime, "device", "Cannot access accelerator device when none is available: write 'cpu' instead of an index");
+  }
+  if (!nb::isinstance<nb::str>(what)) {
+    throw nb::type_error("[device] expected a string such as 'cpu' or a device");
+  }
+  auto text = nb::cast<std::string>(what);
+  Device d = parse_device(text);
+  if (index) {
+    FL_CHECK(d.index < 0, Runtime, "device", "type (string) must not include an index because index was passed: ", text);
+    FL_CHECK(*index >= 0 && *index < 128, Runtime, "device", "Device index must not be negative or above 127, got ", *index);
+    d.index = static_cast<int8_t>(*index);
+  }
+  return d;
+}
+
 void define_device(nb::module_& m) {
   nb::class_<Device>(m, "device")
       .def(
           "__init__",
-          [](Device* self, nb::object what, std::optional<int> index) {
-            if (nb::isinstance<Device>(what)) {
-              new (self) Device(nb::cast<Device>(what));
-            } else if (nb::isinstance<nb::int_>(what)) {
-              new (self) Device{DeviceType::Cuda, static_cast<int8_t>(nb::cast<int>(what))};
-            } else {
-              Device d = parse_device(nb::cast<std::string>(what));
-              if (index) d.index = static_cast<int8_t>(*index);
-              new (self) Device(d);
-            }
-          },
+          [](Device* self, nb::handle what, std::optional<int> index) { new (self) Device(make_device(what, index)); },
           nb::arg("device"), nb::arg("index") = nb::none())
+      .def(
+          "__init__",
+          [](Device* self, nb::handle what, std::optional<int> index) { new (self) Device(make_device(what, index)); },
+          nb::arg("type"), nb::arg("index") = nb::none())
       .def_prop_ro("type", [](const Device& d) { return to_string({d.type, -1}); })
       .def_prop_ro("index",
                    [](const Device& d) -> std::optional<int> {
@@ -162,7 +229,7 @@ PyObject* dtype_object(DType t) { return dtype_objects[static_cast<int>(t)]; }
 bool is_dtype(PyObject* o, DType& out) {
   if (Py_TYPE(o) == dtype_type) {
     out = type_of(o);
-    return true;
+    return out != DType::Undefined;
   }
   // Python's own types stand for dtypes.
   if (o == reinterpret_cast<PyObject*>(&PyFloat_Type)) return out = DType::Float64, true;

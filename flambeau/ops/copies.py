@@ -80,9 +80,8 @@ def check_device(device, op):
         return
     device = device if isinstance(device, _C.device) else _C.device(device)
     if device.type != "cpu":
-        kind = "AssertionError" if device.type == "cuda" else "NotImplementedError"
         message = f"[{op}] device '{device}' is not available: flambeau is built for the CPU; use device='cpu'"
-        raise AssertionError(message) if kind == "AssertionError" else NotImplementedError(message)
+        raise (AssertionError if device.type in ("cuda", "xpu", "mtia") else NotImplementedError)(message)
 
 
 def type_as(self, other):
