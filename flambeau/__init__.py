@@ -42,6 +42,7 @@ _SUBMODULES = (
     "random",
     "serialization",
     "signal",
+    "sparse",
     "special",
     "storage",
     "testing",
@@ -64,6 +65,10 @@ _LAZY = {
     "cosine_similarity": "nn.functional",
     "pairwise_distance": "nn.functional",
     "pdist": "nn.functional",
+    **dict.fromkeys(
+        ("sparse_compressed_tensor", "sparse_coo_tensor", "sparse_csc_tensor", "sparse_csr_tensor"), "sparse._creation"
+    ),
+    **dict.fromkeys(("dsmm", "hsmm", "hspmm", "saddmm", "smm", "spmm", "sspaddmm"), "sparse._products"),
 }
 # What torch's core has under its own name.
 _NATIVE = (

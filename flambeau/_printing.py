@@ -153,16 +153,41 @@ def tensor_text(tensor):
                 suffixes.append(f"dtype={tensor.dtype}")
         else:
             contents = _contents(plain, len(prefix))
-            if (
-                tensor.dtype not in (_C.get_default_dtype(), *_DEFAULT_DTYPES)
-                and tensor.dtype is not _default_complex()
-            ):
-                suffixes.append(f"dtype={tensor.dtype}")
+            suffixes += _dtype_suffix(tensor)
+    return _join(prefix + contents, suffixes + _history_suffix(tensor), len(prefix)) + ")"
+
+
+def _dtype_suffix(tensor):
+    usual = tensor.dtype in (_C.get_default_dtype(), *_DEFAULT_DTYPES) or tensor.dtype is _default_complex()
+    return [] if usual else [f"dtype={tensor.dtype}"]
+
+
+def _history_suffix(tensor):
     if tensor.grad_fn is not None:
-        suffixes.append(f"grad_fn=<{tensor.grad_fn.name().rpartition('::')[2]}>")
-    elif tensor.requires_grad:
-        suffixes.append("requires_grad=True")
-    return _join(prefix + contents, suffixes, len(prefix)) + ")"
+        return [f"grad_fn=<{tensor.grad_fn.name().rpartition('::')[2]}>"]
+    return ["requires_grad=True"] if tensor.requires_grad else []
+
+
+def sparse_text(tensor, parts, stored, newline):
+    """repr of a sparse tensor: its parts by name, its size, how many elements are stored, its layout.
+
+    Args:
+        parts: {name: dense tensor}.
+        stored: the number of elements.
+        newline: whether the size begins a line.
+    """
+    indent = len("tensor(")
+    pieces = []
+    for name, part in parts.items():
+        size = f", size={tuple(part.shape)}" if part.numel() == 0 else ""
+        contents = "[]" if size else _contents(_C.detach(part), indent + len(f"{name}=tensor("))
+        pieces.append(f"{name}=tensor({contents}{size})")
+    text = "tensor(" + (",\n" + " " * indent).join(pieces)
+    size = f"size={tuple(tensor.shape)}"
+    suffixes = [f"nnz={stored}", *_dtype_suffix(tensor), f"layout={tensor.layout}", *_history_suffix(tensor)]
+    if newline:
+        return _join(text + ",\n" + " " * indent + size, suffixes, indent) + ")"
+    return _join(text, [size, *suffixes], indent) + ")"
 
 
 def _default_complex():

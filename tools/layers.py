@@ -13,8 +13,8 @@ PYTHON = [
     {"_C"},
     {"_absent", "_streams", "_symbols", "_types", "return_types", "storage", "version"},
     {"ops"},
-    {"_legacy", "autograd", "overrides", "tensor", "_printing"},
-    {"fft", "linalg", "random", "signal", "special"},
+    {"_composed", "_legacy", "autograd", "overrides", "tensor", "_printing"},
+    {"fft", "linalg", "nested", "random", "signal", "sparse", "special"},
     {
         "accelerator",
         "amp",
@@ -38,7 +38,7 @@ PYTHON = [
     {"__init__", "__main__"},
 ]
 # Methods that hand over to a higher room when they are called.
-LATE = {("ops", "autograd"), ("ops", "linalg"), ("tensor", "serialization")}
+LATE = {("ops", "autograd"), ("ops", "linalg"), ("ops", "sparse"), ("tensor", "serialization")}
 # `import flambeau` stands for the ops, the tensor and the modes: open to every room above these.
 FACADE = 4
 # Heavy or optional: only inside the function that needs it.

@@ -22,6 +22,7 @@ FAMILIES = (
     "histograms",
     "indexing",
     "join",
+    "layouts",
     "linalg",
     "matmul",
     "norm",

@@ -3,7 +3,7 @@
 import math
 
 from .. import _C
-from .._types import preserve_format
+from .._types import preserve_format, strided
 from ._common import check_fits, check_tensor, write_out
 from .copies import check_device
 
@@ -259,9 +259,9 @@ def zeros(*size, out=None, dtype=None, layout=None, device=None, requires_grad=F
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    if device is out is None and not size_keyword and size:
+    if device is out is layout is None and not size_keyword and size:
         return _C.new_zeros(size, dtype, requires_grad)
-    return _sized(_C.new_zeros, "zeros", size, size_keyword, out, dtype, device, requires_grad)
+    return _sized(_C.new_zeros, "zeros", size, size_keyword, out, dtype, device, requires_grad, layout)
 
 
 def ones(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **size_keyword):
@@ -270,9 +270,9 @@ def ones(*size, out=None, dtype=None, layout=None, device=None, requires_grad=Fa
     >>> flambeau.ones(3)
     tensor([1., 1., 1.])
     """
-    if device is out is None and not size_keyword and size:
+    if device is out is layout is None and not size_keyword and size:
         return _C.new_full(size, _ONE, dtype, requires_grad)
-    return _sized(_new_ones, "ones", size, size_keyword, out, dtype, device, requires_grad)
+    return _sized(_new_ones, "ones", size, size_keyword, out, dtype, device, requires_grad, layout)
 
 
 def _new_ones(size, dtype, requires_grad):
@@ -295,14 +295,14 @@ def empty(
     >>> flambeau.empty(2, 3).shape
     torch.Size([2, 3])
     """
-    if device is out is memory_format is None and not size_keyword and size:
+    if device is out is memory_format is layout is None and not size_keyword and size:
         return _C.new_empty(size, dtype, requires_grad)
-    made = _sized(_C.new_empty, "empty", size, size_keyword, out, dtype, device, requires_grad)
+    made = _sized(_C.new_empty, "empty", size, size_keyword, out, dtype, device, requires_grad, layout)
     return made if memory_format is None else made.contiguous(memory_format=memory_format)
 
 
-def _sized(make, op, size, size_keyword, out, dtype, device, requires_grad):
-    """The general case: size=, out=, device=."""
+def _sized(make, op, size, size_keyword, out, dtype, device, requires_grad, layout=None):
+    """The general case: size=, out=, device=, layout=."""
     if size_keyword:
         if set(size_keyword) != {"size"} or size:
             raise TypeError(f"[{op}] unexpected arguments: {sorted(size_keyword)}")
@@ -310,10 +310,22 @@ def _sized(make, op, size, size_keyword, out, dtype, device, requires_grad):
     elif not size:
         raise TypeError(f'[{op}] missing 1 required positional arguments: "size"')
     check_device(device, op)
+    if layout not in (None, strided):
+        return _sparse(op, size, dtype, layout, requires_grad)
     if out is not None and dtype not in (None, out.dtype):
         raise RuntimeError(f"[{op}] dtype {dtype} does not match dtype of out parameter ({out.dtype})")
     made = make(size, dtype if out is None else out.dtype, requires_grad)
     return write_out(out, made)
+
+
+def _sparse(op, size, dtype, layout, requires_grad):
+    """A sparse tensor in which nothing is stored."""
+    if op not in ("zeros", "empty"):
+        raise RuntimeError(f"[{op}] full(...) is not implemented for sparse layout: nothing would be left out")
+    from ..sparse import _creation
+
+    size = size[0] if len(size) == 1 and not isinstance(size[0], int) else size
+    return _creation.zeros(tuple(size), dtype, layout, requires_grad)
 
 
 def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
@@ -324,6 +336,8 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
             [7, 7]])
     """
     check_device(device, "full")
+    if layout not in (None, strided):
+        return _sparse("full", size, dtype, layout, requires_grad)
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"[full] argument 'size' must be tuple of ints, not {type(size).__name__}")
     value = _number("full", fill_value)

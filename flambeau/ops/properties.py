@@ -1,7 +1,6 @@
 """What a tensor says of itself, and changes to its memory."""
 
 from .. import _C
-from .._types import strided
 
 __all__ = [
     "get_device",
@@ -41,13 +40,12 @@ def _of_quantized(name):
 METHODS = [
     "apply_", "as_subclass", "const_data_ptr", "dequantize", "is_distributed", "module_load", "resize", "resize_as", "storage",
     "storage_type", "untyped_storage", "xpu", "mtia", "ipu", "record_stream", "map_", "map2_", "get_device", "is_conj", "is_neg", "is_pinned", "is_same_size", "is_set_to", "is_shared", "new", "pin_memory",
-    "resize_", "resize_as_", "resolve_conj", "resolve_neg", "set_", "share_memory_", "sparse_dim", "dense_dim", "to_dense",
-    ("layout", property(lambda self: strided)),
+    "resize_", "resize_as_", "resolve_conj", "resolve_neg", "set_", "share_memory_",
+
     ("names", property(lambda self: (None,) * self.dim())),
     ("name", property(lambda self: None)),
     *((f"is_{kind}", property(lambda self: False)) for kind in _OTHER_KINDS),
     ("has_names", lambda self: False),
-    ("is_coalesced", lambda self: False),
     ("_is_view", lambda self: self._is_view_flag),
     ("volatile", property(lambda self: False)),
     ("grad_dtype", property(lambda self: self.dtype)),
@@ -260,21 +258,6 @@ def _elementwise(self, tensors, function):
 
     values = [function(*row) for row in zip(*(t.reshape(-1).tolist() for t in tensors))]
     return _C.copy_(self, tensor(values, dtype=self.dtype).view(tuple(self.shape)))
-
-
-def sparse_dim(self):
-    """0: a dense tensor has no sparse dimensions."""
-    return 0
-
-
-def dense_dim(self):
-    """The number of dimensions."""
-    return self.dim()
-
-
-def to_dense(self, dtype=None, *, masked_grad=True):
-    """The tensor itself, cast if asked: it is dense."""
-    return self if dtype is None else self.to(dtype)
 
 
 def as_subclass(self, cls):

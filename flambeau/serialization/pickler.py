@@ -7,6 +7,7 @@ import types
 from typing import ClassVar
 
 import flambeau
+from flambeau._composed import Composed
 from flambeau.serialization import memory
 
 
@@ -138,11 +139,9 @@ class TorchPickler(pickle._Pickler):
     # -- tensors
 
     def _save_tensor(self, tensor):
-        if tensor.layout != flambeau.strided:
-            raise RuntimeError(
-                f"[save] only dense tensors can be saved, got one of layout {tensor.layout}; "
-                "convert it with .to_dense()"
-            )
+        if isinstance(tensor, Composed):
+            self._save_composed(tensor)
+            return
         if type(tensor) is not flambeau.Tensor and not _is_parameter(tensor):
             reduced = tensor.__reduce_ex__(self.proto)
             self.save_reduce(*reduced, obj=tensor)
@@ -155,6 +154,14 @@ class TorchPickler(pickle._Pickler):
             self.write(pickle.TUPLE3 + pickle.REDUCE)
         else:
             self._save_plain(tensor.detach(), tensor.requires_grad)
+        self._memoize_last(tensor)
+
+    def _save_composed(self, tensor):
+        """A sparse or nested tensor: the name of what puts it together, and its parts."""
+        name, parts = tensor._saved()
+        self._name("torch._utils", name)
+        self.save(parts)
+        self.write(pickle.REDUCE)
         self._memoize_last(tensor)
 
     def _save_plain(self, tensor, requires_grad):
@@ -207,6 +214,12 @@ class TorchPickler(pickle._Pickler):
     def _save_dtype(self, dtype):
         self._name("torch", memory.dtype_name(dtype))
 
+    def _save_layout(self, layout):
+        self._name("torch.serialization", "_get_layout")
+        self._text(repr(layout))
+        self.write(pickle.TUPLE1 + pickle.REDUCE)
+        self.memoize(layout)
+
     def _save_size(self, size):
         self._name("torch", "Size")
         self._ints(tuple(size))
@@ -242,3 +255,4 @@ def register_types():
         table[flambeau.Size] = TorchPickler._save_size
         table[flambeau.device] = TorchPickler._save_device
         table[flambeau.dtype] = TorchPickler._save_dtype
+        table[flambeau.layout] = TorchPickler._save_layout

@@ -70,6 +70,29 @@ def _rebuild_parameter(data, requires_grad, hooks=None, state=None):
     return flambeau.nn.Parameter(data, requires_grad)
 
 
+def _layout(name):
+    found = _LAYOUTS.get(name) if type(name) is str else None
+    _check(found is not None, f"a layout named {name!r}")
+    return found
+
+
+def _rebuild_sparse(layout, pieces):
+    """A sparse tensor whose parts fit together; a compressed one is (starts, places, elements, size)."""
+    from flambeau.sparse import _pickling
+
+    coo = layout is flambeau.sparse_coo
+    _check(coo or layout in (flambeau.sparse_csr, flambeau.sparse_csc), "a sparse tensor of strange layout")
+    _check(type(pieces) is tuple and len(pieces) in ((3, 4) if coo else (4,)), "a sparse tensor of strange parts")
+    count = 2 if coo else 3
+    _check(all(type(piece) is flambeau.Tensor for piece in pieces[:count]), "a sparse tensor of strange parts")
+    size = _ints(pieces[count], "a sparse tensor of strange size")
+    _check(len(size) <= 64 and min(size, default=0) >= 0, "a sparse tensor of strange size")
+    try:
+        return _pickling.rebuild(layout, (*pieces[:count], flambeau.Size(size), *pieces[count + 1 :]))
+    except RuntimeError as error:
+        return _refuse(str(error))
+
+
 def _rebuild_from_type(function, kind, args, state):
     _check(callable(function) and function in _CALLS and type(args) is tuple, "a tensor of strange type")
     return _CALLS[function](*args)
@@ -191,6 +214,7 @@ _ALIASES = {
 }
 _GLOBALS: dict = {}
 _CALLS: dict = {}
+_LAYOUTS: dict = {}
 
 
 def _fill_tables():
@@ -200,11 +224,14 @@ def _fill_tables():
         "_rebuild_tensor_v2": rebuild_tensor,
         "_rebuild_tensor_v3": _rebuild_v3,
         "_rebuild_parameter": _rebuild_parameter,
+        "_rebuild_sparse_tensor": _rebuild_sparse,
         "_rebuild_parameter_with_state": _rebuild_parameter,
     }
     named = {f"torch._utils.{name}": function for name, function in rebuild.items()}
     named["torch._tensor._rebuild_from_type_v2"] = _rebuild_from_type
     named["_codecs.encode"] = _encode
+    named["torch.serialization._get_layout"] = _layout
+    _LAYOUTS.update({repr(value): value for value in vars(flambeau).values() if isinstance(value, flambeau.layout)})
     for core in ("numpy.core", "numpy._core"):
         named[f"{core}.multiarray.scalar"] = _numpy_scalar
         named[f"{core}.multiarray._reconstruct"] = _numpy_array
