@@ -66,6 +66,14 @@ def _dims(dim):
     return None if dim is None or (isinstance(dim, (tuple, list)) and not dim) else dim
 
 
+def _running(op, input, dtype):
+    """The dtype of running sums and products: the one asked for, else the input's."""
+    dtype = input.dtype if dtype is None else dtype
+    if dtype is _C.bool:
+        raise NotImplementedError(f"[masked.{op}] \"{op}_out_cpu\" not implemented for 'Bool'")
+    return dtype
+
+
 def _wide(input, dtype):
     """The dtype of sums and products: the one asked for, int64 of small integers, else the input's."""
     if dtype is not None:
@@ -225,7 +233,7 @@ def _moments(input, dim, unbiased, correction, keepdim, dtype, mask):
     square = away * away.conj() if input.is_complex() else away * away
     total = sum(square, dim, keepdim=keepdim, mask=mask)
     number = count if keepdim else count.reshape(tuple(total.shape))
-    return total / ops.clamp_min(number - correction, 0)
+    return (total / ops.clamp_min(number - correction, 0)).to(total.dtype)  # a fraction as correction widens nothing
 
 
 def var(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None):
@@ -290,7 +298,7 @@ def cumsum(input, dim, *, dtype=None, mask=None):
     >>> flambeau.masked.cumsum(flambeau.tensor([1.0, 2.0, 3.0]), 0, mask=flambeau.tensor([True, False, True]))
     tensor([1., 1., 4.])
     """
-    return ops.cumsum(_filled(input, mask, 0), dim, dtype=_wide(input, dtype))
+    return ops.cumsum(_filled(input, mask, 0), dim, dtype=_running("cumsum", input, dtype))
 
 
 def cumprod(input, dim, *, dtype=None, mask=None):
@@ -299,7 +307,7 @@ def cumprod(input, dim, *, dtype=None, mask=None):
     >>> flambeau.masked.cumprod(flambeau.tensor([2.0, 2.0, 3.0]), 0, mask=flambeau.tensor([True, False, True]))
     tensor([2., 2., 6.])
     """
-    return ops.cumprod(_filled(input, mask, 1), dim, dtype=_wide(input, dtype))
+    return ops.cumprod(_filled(input, mask, 1), dim, dtype=_running("cumprod", input, dtype))
 
 
 def softmax(input, dim, *, dtype=None, mask=None):

@@ -434,7 +434,7 @@ def call(row, args, kwargs, name=None):
         fl.manual_seed(0)
     name = name or row.name
     if name.endswith("_") and args:
-        args = [args[0].clone(), *args[1:]]
+        args = [walk(args[0], lambda v: v.clone() if is_tensor(v) else v), *args[1:]]
     return resolve(name)(*args, **kwargs)
 
 

@@ -38,6 +38,13 @@ def public_functions(namespace):
             yield f"{namespace}.{name}".lstrip(".")
 
 
+def names_at_hand():
+    """Public names of the top that are made when first used: those of torch's core, and of lists of tensors."""
+    lists = importlib.import_module("flambeau.ops.foreach")
+    top = importlib.import_module("flambeau")
+    return {*top._NATIVE, *(name for name in vars(lists) if name.startswith("_foreach_"))}
+
+
 def objects_with_rows():
     """The functions that rows are of: another name of the same function needs no row of its own."""
     found = set()
@@ -59,6 +66,11 @@ def test_every_public_function_has_a_row(namespace):
     known = objects_with_rows()
     missing = sorted(name for name in set(public_functions(namespace)) - NAMES if id(resolve(name)) not in known)
     assert not missing, f"public functions without a row in tests/ops: {missing}"
+
+
+def test_every_name_at_hand_has_a_row():
+    missing = sorted(names_at_hand() - NAMES)
+    assert not missing, f"names without a row in tests/ops: {missing}"
 
 
 def test_rows_are_unique():

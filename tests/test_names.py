@@ -203,65 +203,7 @@ def test_to_dlpack():
     assert type(fl.to_dlpack(fl.ones(2))).__name__ == "PyCapsule"
 
 
-# ---- the core's forms
-
-
-def pairs():
-    x, y = (
-        fl.rand(3, 4, generator=fl.Generator().manual_seed(0)),
-        fl.rand(3, 4, generator=fl.Generator().manual_seed(1)),
-    )
-    sign, w, b = fl.tensor([1.0, -1.0, 1.0]), fl.arange(4.0), fl.ones(4)
-    mean, var = fl.zeros(4), fl.ones(4)
-    yield fl.layer_norm(x, (4,), w, b), F.layer_norm(x, (4,), w, b)
-    yield fl.group_norm(x, 2, w, b), F.group_norm(x, 2, w, b)
-    yield fl.batch_norm(x, w, b, mean, var, False, 0.1, 1e-5, False), F.batch_norm(x, mean, var, w, b)
-    yield fl.instance_norm(x[None], None, None, None, None, True, 0.1, 1e-5, False), F.instance_norm(x[None])
-    yield fl.embedding(x, fl.tensor([2, 0])), x[[2, 0]]
-    for number, reduction in enumerate(("none", "mean", "sum")):
-        yield fl.kl_div(x.log(), y, number), F.kl_div(x.log(), y, reduction=reduction)
-        yield (
-            fl.cosine_embedding_loss(x, y, sign, 0.1, number),
-            F.cosine_embedding_loss(x, y, sign, 0.1, reduction=reduction),
-        )
-        yield (
-            fl.hinge_embedding_loss(x, y.sign(), 1.0, number),
-            F.hinge_embedding_loss(x, y.sign(), reduction=reduction),
-        )
-        yield (
-            fl.margin_ranking_loss(x, y, y.sign(), 0.1, number),
-            F.margin_ranking_loss(x, y, y.sign(), 0.1, reduction=reduction),
-        )
-        yield fl.poisson_nll_loss(x, y, True, False, 1e-8, number), F.poisson_nll_loss(x, y, reduction=reduction)
-        yield fl.triplet_margin_loss(x, y, -y, reduction=number), F.triplet_margin_loss(x, y, -y, reduction=reduction)
-        yield (
-            fl.binary_cross_entropy_with_logits(x, y, reduction=number),
-            F.binary_cross_entropy_with_logits(x, y, reduction=reduction),
-        )
-    yield fl.cosine_similarity(x, y, 1), F.cosine_similarity(x, y, 1)
-    yield fl.pairwise_distance(x, y), F.pairwise_distance(x, y)
-    yield fl.pdist(x), F.pdist(x)
-    yield fl.norm_except_dim(x), x.norm(dim=1, keepdim=True)
-    yield fl.norm_except_dim(x, 1, -1), x.norm(1)
-    yield fl.frobenius_norm(x, (0, 1)), x.norm()
-    logs, lengths = x.log_softmax(-1)[:, None], fl.tensor([3])
-    yield (
-        fl.ctc_loss(logs, fl.tensor([[1, 2]]), lengths, fl.tensor([2])),
-        F.ctc_loss(logs, fl.tensor([[1, 2]]), lengths, fl.tensor([2])),
-    )
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_core_forms():
-    for count, (one, two) in enumerate(pairs()):
-        np.testing.assert_allclose(one.numpy(), two.numpy(), 1e-5, 1e-6, err_msg=f"pair {count}")
-
-
-def test_native_dropout():
-    out, mask = fl.native_dropout(fl.ones(1000), 0.25, True)
-    assert mask.dtype is fl.bool and 650 < mask.sum().item() < 850
-    same(out, mask.float() / 0.75)
-    assert fl.native_dropout(fl.ones(3), 0.5, False)[1].all()
+# ---- the core's forms (the rest in ops/native.py)
 
 
 @pytest.mark.parametrize("name", ["RNN", "GRU", "LSTM"])
@@ -290,54 +232,11 @@ def test_recurrent_cells(name):
     same(found[0] if name == "LSTM" else found, expected[0] if name == "LSTM" else expected)
 
 
-# ---- lists of tensors
+# ---- lists of tensors (ops/lists.py has their rows)
 
 
 def some(low=0.2):
     return [fl.linspace(low, 0.9, 2), fl.linspace(low, 0.8, 6).reshape(3, 2), fl.tensor(0.5)]
-
-
-UNARY = (
-    "abs acos ceil cos erf exp expm1 floor lgamma log neg reciprocal round rsqrt sigmoid sign sqrt tan tanh trunc frac"
-)
-
-
-@pytest.mark.parametrize("name", UNARY.split())
-def test_foreach_unary(name):
-    expected = [getattr(t, name)() for t in some()]
-    for one, two in zip(getattr(fl, f"_foreach_{name}")(some()), expected, strict=True):
-        same(one, two)
-    given = some()
-    getattr(fl, f"_foreach_{name}_")(given)
-    for one, two in zip(given, expected, strict=True):
-        same(one, two)
-
-
-@pytest.mark.parametrize("name", "add sub mul div pow maximum minimum clamp_max clamp_min".split())
-@pytest.mark.parametrize("second", [2.0, [1.0, 0.5, 2.0], "tensors"])
-def test_foreach_binary(name, second):
-    second = some(0.4) if second == "tensors" else second
-    each = second if isinstance(second, list) else [second] * 3
-    each = [e if isinstance(e, fl.Tensor) else fl.tensor(e) for e in each]
-    expected = [getattr(t, name)(e) for t, e in zip(some(), each, strict=True)]
-    for one, two in zip(getattr(fl, f"_foreach_{name}")(some(), second), expected, strict=True):
-        same(one, two)
-    given = some()
-    getattr(fl, f"_foreach_{name}_")(given, second)
-    for one, two in zip(given, expected, strict=True):
-        same(one, two)
-
-
-@pytest.mark.parametrize("name", ["addcmul", "addcdiv"])
-@pytest.mark.parametrize("value", [0.5, [0.5, 1.0, 2.0]])
-def test_foreach_with_factor(name, value):
-    each = value if isinstance(value, list) else [value] * 3
-    expected = [getattr(t, name)(a, b, value=v) for t, a, b, v in zip(some(), some(), some(0.4), each, strict=True)]
-    given = some()
-    getattr(fl, f"_foreach_{name}_")(given, some(), some(0.4), value)
-    for found in (given, getattr(fl, f"_foreach_{name}")(some(), some(), some(0.4), value)):
-        for one, two in zip(found, expected, strict=True):
-            same(one, two)
 
 
 def test_foreach_rest():

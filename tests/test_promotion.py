@@ -116,3 +116,23 @@ def test_wider_scalars_are_rounded_before_the_op():
     half = fl.tensor([2.0], dtype=fl.float16)
     assert (half < 2.0001).tolist() == (half < fl.tensor(2.0001, dtype=fl.float64)).tolist() == [False]
     assert (fl.tensor([16777216.0]) == 16777217).tolist() == [True]
+
+
+def test_integer_ranges():
+    """linspace and logspace cut their ends first, in the dtype asked for."""
+    assert fl.linspace(-4.3, 0.3, 3, dtype=fl.int64).tolist() == [-4, -2, 0]
+    assert fl.linspace(-4.3, -2, 4, dtype=fl.int64).tolist() == [-4, -3, -2, -2]
+    assert fl.logspace(-4.3, 4.9, 3, base=2, dtype=fl.int64).tolist() == [0, 1, 16]
+    assert fl.linspace(-1, 3, 2, dtype=fl.uint8).tolist() == [255, 3]
+    for end, dtype in ((256, fl.uint8), (-129, fl.int8), (1e30, fl.int64), (float("nan"), fl.int32)):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            fl.linspace(0, end, 3, dtype=dtype)
+
+
+def test_excluded_extremes():
+    """An element that takes no part in scatter_reduce counts among equals all the same, as in torch."""
+    x = fl.tensor([1.0, 2.0], requires_grad=True)
+    source = fl.tensor([1.0, 1.0, 2.0], requires_grad=True)
+    fl.scatter_reduce(x, 0, fl.tensor([0, 0, 1]), source, "amax", include_self=False).sum().backward()
+    np.testing.assert_allclose(source.grad.numpy(), [1 / 3, 1 / 3, 1 / 2])
+    assert x.grad.tolist() == [0, 0]

@@ -68,12 +68,25 @@ Tensor arange(const Tensor& start, const Tensor& end, const Tensor& step, DType 
 
 namespace {
 
+// An end as the dtype holds it: torch makes an integer of it before it counts. Unsigned ones wrap.
+double end_in(const char* op, double v, DType dtype) {
+  if (!is_integral(dtype)) return v;
+  bool is_unsigned = info(dtype).kind == Kind::Unsigned;
+  double top = std::ldexp(1.0, static_cast<int>(8 * item_size(dtype)) - (is_unsigned ? 0 : 1));
+  double cut = std::trunc(v);
+  FL_CHECK(cut < top && cut >= (is_unsigned ? -(top - 1) : -top), Runtime, op, "value cannot be converted to type ",
+           name(dtype), " without overflow: ", v);
+  return is_unsigned && cut < 0 ? cut + top : cut;
+}
+
 // Evenly spaced, from both ends towards the middle, so that both ends are exact.
 template <class F>
 Tensor spaced(const char* op, double start, double end, int64_t steps, DType dtype, F map) {
   FL_CHECK(steps >= 0, Runtime, op, "number of steps must be non-negative, got ", steps);
   FL_CHECK(!is_complex(dtype) && !is_bool(dtype), NotImplemented, op, "\"", op, "_cpu\" not implemented for '",
            info(dtype).title, "'");
+  start = end_in(op, start, dtype);
+  end = end_in(op, end, dtype);
   double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0.0;
   return generate<double>(steps, DType::Float64, dtype, [=](int64_t i) {
     return map(steps == 1 || i < steps / 2 ? start + step * static_cast<double>(i)

@@ -35,7 +35,10 @@ Tensor pow_exponent_derivative(const Tensor& g, const Tensor& a, const Tensor& b
   return where(zero, 0.0, g * conj(y * log(a)));
 }
 
-Tensor logaddexp_derivative(const Tensor& g, const Tensor& a, const Tensor& b) { return g * conj(sigmoid(a - b)); }
+Tensor logaddexp_derivative(const Tensor& g, const Tensor& a, const Tensor& b) {
+  if (is_complex(a.dtype())) return g * conj(exp(a - logaddexp(a, b)));  // the sigmoid of complex numbers overflows
+  return g * sigmoid(a - b);
+}
 Tensor xlogy_derivative(const Tensor& g, const Tensor& a, const Tensor& b) {
   return where(logical_and(eq(a, 0.0), le(b, 0.0)), 0.0, g * log(b));
 }

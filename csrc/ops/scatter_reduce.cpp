@@ -17,14 +17,16 @@ void extreme_vjp(Backward& b) {
   Tensor from_self, from_source;
   {
     GradMode no_grad(false);
-    from_self = cast(eq(detach(x), detach(out)), g.dtype());
-    if (!b.attr<bool>(1)) from_self = zeros_at(from_self, dim, at);
+    from_self = cast(eq(detach(x), detach(out)), g.dtype());  // as torch: it counts even where it took no part
     from_source = cast(eq(detach(source), gather(detach(out), dim, at)), g.dtype());
   }
   Tensor winners = scatter_add(from_self, dim, at, from_source, false);
   Tensor share = div(g, where(eq(winners, 0.0), ones_like(winners), winners));
   Tensor kept = where(eq(winners, 0.0), zeros_like(g), share);  // where a NaN won, nothing equals it
-  if (b.needs(0)) b.set(0, mul(from_self, kept));
+  if (b.needs(0)) {
+    Tensor to_self = mul(from_self, kept);
+    b.set(0, b.attr<bool>(1) ? to_self : zeros_at(to_self, dim, at));
+  }
   if (b.needs(1)) b.set(1, mul(from_source, gather(kept, dim, at)));
 }
 

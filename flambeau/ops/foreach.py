@@ -55,7 +55,8 @@ def _apart(name):
         if name == "pow" and not isinstance(self, (list, tuple)):  # a number to the power of each
             (exponents,) = arguments
             return tuple(pointwise.pow(self, t) for t in _checked(op, exponents))
-        columns = [_each(op, len(_checked(op, self)), a) for a in arguments]
+        count = len(_checked(op, self))
+        columns = [_each(op, count, a) for a in arguments]
         return tuple(_call(name, t, row, keywords) for t, *row in zip(self, *columns))
 
     return _named(op, foreach, f"{name} of each tensor of a list, as new tensors.")
@@ -75,7 +76,8 @@ def _in_place(name):
     op = f"_foreach_{name}_"
 
     def foreach(self, *arguments, **keywords):
-        columns = [_each(op, len(_checked(op, self)), a) for a in arguments]
+        count = len(_checked(op, self))
+        columns = [_each(op, count, a) for a in arguments]
         for t, *row in zip(self, *columns):
             rest = dict(keywords)
             if name in ("addcmul", "addcdiv") and len(row) == 3:

@@ -66,6 +66,10 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     shape = _check_shape("rms_norm", input, normalized_shape, weight)
     if eps is None:
         eps = {_C.float64: 2.0**-52}.get(input.dtype, 2.0**-23)
+    if input.is_complex():  # as torch: the mean of squares, not of their absolute values
+        dims = tuple(range(-len(shape), 0))
+        normal = input * _C.rsqrt(_C.mean(input * input, dims, True, None) + eps)
+        return normal if weight is None else normal * weight
     return _C.rms_norm(input, shape, weight, eps)
 
 

@@ -32,7 +32,7 @@ def _check_edges(mode, input, pad):
             f"[pad] Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: padding size {len(pad)} "
             f"is not supported for {input.dim()}D input with mode '{mode}'"
         )
-    if mode != "circular" and not (input.dtype.is_floating_point or input.dtype.is_complex):
+    if mode != "circular" and input.dtype is _C.bool:
         raise NotImplementedError(f"[pad] \"{mode}_pad\" not implemented for '{input.dtype}'")
     for position in range(count):
         size, before, after = input.shape[-1 - position], pad[2 * position], pad[2 * position + 1]

@@ -1,6 +1,7 @@
 """Reductions: sums, extremes, moments, norms; scans along a dimension."""
 
 from .. import _C, return_types
+from . import pointwise
 from ._common import before_write, write_out
 
 __all__ = [
@@ -366,7 +367,17 @@ def logsumexp(input, dim, keepdim=False, *, out=None):
     >>> flambeau.logsumexp(flambeau.tensor([1000.0, 1000.0]), 0)
     tensor(1000.6932)
     """
-    return write_out(out, _C.logsumexp(input, dim, keepdim))
+    return write_out(out, (_complex_logsumexp if input.is_complex() else _C.logsumexp)(input, dim, keepdim))
+
+
+def _complex_logsumexp(x, dim, keepdim):
+    """The largest real part is taken out, so that no exp overflows."""
+    if x.numel() == 0:
+        return _C.log(sum(x, dim, keepdim))
+    top = amax(_C.detach(x.real), dim, True)
+    top = _C.masked_fill(top, _C.isinf(top), 0, False)
+    result = _C.log(sum(_C.exp(x - top), dim, True)) + top
+    return result if keepdim else _C.reshape(result, tuple(sum(_C.detach(x), dim).shape))
 
 
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
@@ -446,4 +457,16 @@ def logcumsumexp(input, dim, *, out=None):
     >>> flambeau.logcumsumexp(flambeau.tensor([0.0, 0.0]), 0)
     tensor([0.0000, 0.6931])
     """
-    return write_out(out, _C.logcumsumexp(input, dim))
+    return write_out(out, (_complex_logcumsumexp if input.is_complex() else _C.logcumsumexp)(input, dim))
+
+
+def _complex_logcumsumexp(x, dim):
+    """Sums of 2, 4, 8, ... neighbours, each with the larger real part taken out."""
+    if x.dim() == 0:
+        return _C.clone(x, 1)
+    step, size = 1, x.shape[dim]
+    while step < size:
+        before, here = _C.slice(x, dim, 0, size - step, 1), _C.slice(x, dim, step, size, 1)
+        x = _C.cat([_C.slice(x, dim, 0, step, 1), pointwise.logaddexp(here, before)], dim)
+        step *= 2
+    return x if step > 1 else _C.clone(x, 1)

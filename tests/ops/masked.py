@@ -141,6 +141,7 @@ def along(*leading, plain=False):
 
 
 NONE = Error(tensor(3), mask=T((3,), dtype="bool"), dtype="bool", raises=NotImplementedError, match="neutral")
+UNSUMMED = Error(tensor(3), 0, dtype="bool", raises=NotImplementedError, match="Bool")
 NOTHING = Error(tensor(0, 3), dim=0, raises=IndexError, match="non-zero")
 ROWS = [
     reducing("sum", filled(np.sum, 0), reductions(), dtypes=(*FLOATS, *INTS), result="sum"),
@@ -160,16 +161,16 @@ ROWS = [
         "median", median, [s for s in reductions(many=False, empty=False, distinct=True) if "dim" in s.kwargs],
         errors=[Error(tensor(2), mask=T((2,), dtype="bool", values=[0, 0]), dtype="int64", raises=ValueError)],
     ),
-    reducing("var", moments(False), spread(), dtypes=EXACT),
-    reducing("std", moments(True), spread(), dtypes=EXACT),
+    reducing("var", moments(False), spread() + [Sample(tensor(3, 4), correction=0.5)], dtypes=FLOATS),
+    reducing("std", moments(True), spread() + [Sample(tensor(3, 4), correction=0.5)], dtypes=FLOATS),
     reducing(
         "norm", vector_norm,
         [Sample(tensor(3, 4), ord, 1, **SOME) for ord in (1.0, 2.0, 3.0, float("inf"), -float("inf"))]
         + [Sample(tensor(3, 4), **SOME), Sample(tensor(3, 4), 2.0, (0, 1), keepdim=True, **SOME)],
     ),
     reducing("logsumexp", filled(special.logsumexp, -np.inf), reductions(empty=False)),
-    reducing("cumsum", scan(np.cumsum, 0), along(), result="sum", errors=[]),
-    reducing("cumprod", scan(np.cumprod, 1), along(), result="sum", errors=[]),
+    reducing("cumsum", scan(np.cumsum, 0), along(), dtypes=(*FLOATS, *INTS), errors=[UNSUMMED]),
+    reducing("cumprod", scan(np.cumprod, 1), along(), dtypes=(*FLOATS, *INTS), errors=[UNSUMMED]),
     reducing("softmax", soft(special.softmax, 1), along(), errors=[]),
     reducing("log_softmax", soft(special.log_softmax, 1), along(plain=True), errors=[]),
     reducing("softmin", soft(special.softmax, -1), along(), errors=[]),

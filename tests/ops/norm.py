@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from tests.frame import ALL, FLOATS, Error, Row, Sample, tensor
+from tests.frame import ALL, COMPLEX, FLOATS, REAL, Error, Row, Sample, tensor
 
 LOOSE = {"float16": (6e-3, 6e-3), "bfloat16": (5e-2, 5e-2), "float32": (3e-5, 2e-5)}
 SOFT = [
@@ -20,7 +20,7 @@ def soft(function):
 
 
 def normalized(x, dims, eps, centered=True):
-    x = np.asarray(x, dtype=np.float64)
+    x = np.asarray(x, dtype=np.complex128 if np.iscomplexobj(x) else np.float64)
     mean = x.mean(axis=dims, keepdims=True) if centered else 0.0
     return (x - mean) / np.sqrt(((x - mean) ** 2).mean(axis=dims, keepdims=True) + eps)
 
@@ -97,7 +97,7 @@ ROWS = [
         dtypes=FLOATS, rejects=("int64",), tol=LOOSE, method=False, large=Sample(tensor(701, 253), (253,)), errors=SHAPE_ERRORS),
     Row("nn.functional.rms_norm", rms_norm,
         [Sample(tensor(3, 4), (4,), None, 1e-5), Sample(tensor(2, 3, 4), (3, 4), tensor(3, 4), 1e-3)],
-        dtypes=FLOATS, rejects=("int64",), tol=LOOSE, method=False, large=Sample(tensor(701, 253), (253,), None, 1e-5), errors=SHAPE_ERRORS,
+        dtypes=(*FLOATS, *COMPLEX), differentiable=("float64", "complex128"), rejects=("int64",), tol=LOOSE, method=False, large=Sample(tensor(701, 253), (253,), None, 1e-5), errors=SHAPE_ERRORS,
         alias=("rms_norm",)),
     Row("nn.functional.group_norm", group_norm,
         [Sample(tensor(2, 6, 5), 3), Sample(tensor(2, 6), 2, tensor(6), tensor(6)), Sample(tensor(3, 4, 2, 2), 4, tensor(4), tensor(4))],
@@ -120,7 +120,9 @@ ROWS = [
     Row("cov", lambda x, correction=1: np.cov(x, ddof=correction), [Sample(tensor(3, 5)), Sample(tensor(5)), Sample(tensor(2, 4), correction=0)],
         dtypes=("float32", "float64"), errors=[Error(tensor(2, 2, 2), raises=RuntimeError)]),
     Row("corrcoef", np.corrcoef, [Sample(tensor(3, 5)), Sample(tensor(2, 4))], dtypes=("float32", "float64"), gradgrad=True),
-    Row("diff", lambda x, n=1, dim=-1: np.diff(x, n, axis=dim), [Sample(tensor(5)), Sample(tensor(3, 4), 2), Sample(tensor(3, 4), 1, 0)],
+    Row("diff", lambda x, n=1, dim=-1, before=None: np.diff(x, n, axis=dim) if before is None or not n else np.diff(x, n, dim, before),
+        [Sample(tensor(5)), Sample(tensor(3, 4), 2), Sample(tensor(3, 4), 1, 0), Sample(tensor(3, 4), 0, 0, tensor(1, 4)), Sample(tensor(3, 4), 1, 0, tensor(2, 4))],
+        dtypes=(*REAL, "bool"),
         errors=[Error(tensor(3), -1, raises=RuntimeError), Error(tensor(), raises=RuntimeError)]),
     Row("trapezoid", lambda y, dim=-1: np.trapezoid(y, axis=dim), [Sample(tensor(5)), Sample(tensor(3, 4), dim=0)], dtypes=("float32", "float64"),
         method=False, alias=("trapz",)),

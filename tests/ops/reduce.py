@@ -72,6 +72,10 @@ def running(function):
     return lambda x, dim: function(x, axis=dim) if np.ndim(x) else x
 
 
+def running_logsumexp(x, axis):
+    return np.log(np.cumsum(np.exp(x), axis)) if np.iscomplexobj(x) else np.logaddexp.accumulate(x, axis)
+
+
 def running_index(better):
     """Running extreme and the latest place where it stands."""
 
@@ -180,8 +184,8 @@ ROWS = [
     Row("mode", None, [Sample(tensor(3, 5, low=0, high=3)), Sample(tensor(4, 2), 0, True), Sample(tensor())],
         dtypes=REAL, check=check_mode, errors=DIM),
     Row("logsumexp", lambda x, dim, keepdim=False: special.logsumexp(x, axis=dim, keepdims=keepdim) if np.ndim(x) else x,
-        [Sample(tensor(3, 4), 1), Sample(tensor(3, 4), 0, True), Sample(tensor(2, 3, 4), (0, 2)), Sample(tensor(), 0)],
-        dtypes=FLOATS, result="float", tol=LOOSE, large=Sample(tensor(301, 503), 1), errors=DIM, out=True),
+        [Sample(tensor(3, 4), 1), Sample(tensor(3, 4), 0, True), Sample(tensor(2, 3, 4), (0, 2)), Sample(tensor(), 0), Sample(tensor(3, 0, grad=False), 1)],
+        dtypes=(*FLOATS, *COMPLEX), differentiable=("float64", "complex128"), result="float", tol=LOOSE, large=Sample(tensor(301, 503), 1), errors=DIM, out=True),
     Row("norm", lambda x, p=2, dim=None, keepdim=False: vector_norm(x, p, dim, keepdim),
         [Sample(tensor(3, 4)), Sample(tensor()), Sample(tensor(3, 4), 1), Sample(tensor(3, 4), 3, 1), Sample(tensor(3, 4), np.inf, 0, True)],
         dtypes=FLOATS, tol=LOOSE, large=Sample(tensor(701, 503)), covers=("vector_norm",)),
@@ -200,5 +204,5 @@ ROWS = [
         differentiable=("float64", "complex128"), tol=LOOSE, errors=[Error(tensor(3), 1, raises=IndexError)], covers=("linear_scan",), out=True),
     Row("cummax", running_index(np.greater_equal), scans(distinct=True), dtypes=REAL, result=("first", "int64"), large=LONG_SCAN, rejects=COMPLEX),
     Row("cummin", running_index(np.less_equal), scans(distinct=True), dtypes=REAL, result=("first", "int64"), large=LONG_SCAN, rejects=COMPLEX),
-    Row("logcumsumexp", running(np.logaddexp.accumulate), scans(), dtypes=FLOATS, rejects=("int64",), tol=LOOSE, large=LONG_SCAN, out=True),
+    Row("logcumsumexp", running(running_logsumexp), scans(), dtypes=(*FLOATS, *COMPLEX), differentiable=("float64", "complex128"), rejects=("int64",), tol=LOOSE, large=LONG_SCAN, out=True),
 ]  # fmt: skip

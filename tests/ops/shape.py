@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from tests.frame import ALL, COMPLEX, FLOATS, Error, Row, Sample, T, tensor
+from tests.frame import ALL, COMPLEX, FLOATS, REAL, Error, Row, Sample, T, tensor
 
 FLOAT_AND_COMPLEX = ("float64", "complex128")
 
@@ -527,9 +527,16 @@ COPIES = [
             Sample(tensor(2, 4), (-1, -1, 0, -1)),
             Sample(tensor(0, 3), (1, 1)),
             Sample(tensor(2, 3), (1, 1), "constant", 1.0),
+            Sample(tensor(2, 4), (1, 3), "reflect"),
+            Sample(tensor(2, 3, 4), (1, 2, 2, 1), "replicate"),
+            Sample(tensor(2, 3, 4, 3), (1, 2, 2, 1), "circular"),
         ],
         covers=("pad", "constant_pad"),
-        dtypes=FLOATS + ("int64", "complex64"),
+        dtypes=REAL + COMPLEX,
+        errors=[
+            Error(tensor(2, 4), (1, 1), mode, dtype="bool", raises=NotImplementedError)
+            for mode in ("reflect", "replicate")
+        ],
     ),
 ]
 
