@@ -2,6 +2,7 @@
 
 from .. import _C
 from . import function, grad_mode, graph
+from ._deliveries import Pass, total
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
@@ -37,6 +38,12 @@ def __getattr__(name):
 
         return getattr(_gradcheck, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_UNUSED = (
+    "[grad] One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the "
+    "desired behavior."
+)
 
 
 def _as_tuple(value):
@@ -82,9 +89,12 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     if inputs_given and not inputs:
         raise RuntimeError("[backward] `inputs` argument to `backward` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
-    results = _C.run_backward(
-        tensors, _gradients_for(tensors, grad_tensors, "backward"), keep, create_graph, inputs, True, True
-    )
+    starts = _gradients_for(tensors, grad_tensors, "backward")
+    with Pass({id(x) for x in inputs} if inputs else None) as current:
+        results = _C.run_backward(tensors, starts, keep, create_graph, inputs, True, True)
+    if current.found or current.aside:
+        with set_grad_enabled(create_graph):
+            current.accumulate()
     for tensor, gradient in zip(inputs, results):
         if not tensor.is_leaf and gradient is not None and not tensor.retains_grad:
             tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
@@ -122,9 +132,14 @@ def grad(
         return _batched_grad(outputs, inputs, grad_outputs, create_graph, materialize_grads or allow_unused)
     keep = create_graph if retain_graph is None else retain_graph
     starts = _gradients_for(outputs, grad_outputs, "grad")
-    results = _C.run_backward(
-        outputs, starts, keep, create_graph, inputs, bool(allow_unused) or materialize_grads, False
-    )
+    with Pass({id(x) for x in inputs}) as current:
+        results = _C.run_backward(outputs, starts, keep, create_graph, inputs, True, False)
+    for i, x in enumerate(inputs):
+        if id(x) in current.found:
+            delivered = current.found[id(x)][1]
+            results[i] = delivered if results[i] is None else total(results[i], delivered)
+    if not (allow_unused or materialize_grads) and any(g is None for g in results):
+        raise RuntimeError(_UNUSED)
     if materialize_grads:
         results = [_C.zeros_like(x) if g is None else g for g, x in zip(results, inputs)]
     return tuple(results)

@@ -26,7 +26,7 @@ def embedding_bag(
         max_norm, norm_type: rows longer than max_norm are first shortened to it, in place.
         scale_grad_by_freq: divide a row's gradient by how often it was chosen.
         mode: "sum", "mean" or "max".
-        sparse: accepted; gradients are dense.
+        sparse: the gradient of weight is sparse, with the rows that were chosen; not with "max".
         per_sample_weights: factors, of the shape of input; only with "sum".
         include_last_offset: offsets end with the total length.
         padding_idx: a row that does not count.
@@ -52,8 +52,12 @@ def embedding_bag(
         raise RuntimeError(
             f"Index {bad} of input takes value {int(flat[bad])} which is not in the valid range [0, {rows_count})"
         )
+    if mode == "max" and sparse:
+        raise ValueError("max mode does not support sparse weights")
     counted = None if padding_idx is None else flat != padding_idx
-    rows = flambeau.nn.functional.embedding(flat, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
+    rows = flambeau.nn.functional.embedding(
+        flat, weight, padding_idx if sparse else None, max_norm, norm_type, scale_grad_by_freq, sparse
+    )
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
     if input.dim() == 2:

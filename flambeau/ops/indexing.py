@@ -191,6 +191,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
         input: any shape.
         dim: the dimension to choose along.
         index: int64 or int32, as many dimensions as input, no larger than it except along dim.
+        sparse_grad: the gradient of input is sparse (if input is a leaf).
 
     Returns:
         Tensor: the shape of index, the dtype of input.
@@ -202,6 +203,10 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     tensor([[1, 1],
             [4, 3]])
     """
+    if sparse_grad and input.requires_grad:
+        from ..sparse import _gradients
+
+        return write_apart(out, _gradients.GatherSparse.apply(input, dim, index), input, index)
     return write_apart(out, _C.gather(input, dim, index), input, index)
 
 
@@ -669,7 +674,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         max_norm: rows longer than this are first shortened to it, in place.
         norm_type: the p of that norm.
         scale_grad_by_freq: divide each row's gradient by how often the row was chosen.
-        sparse: ignored; gradients are dense.
+        sparse: the gradient of weight is sparse, with the rows that were chosen (if weight is a leaf).
 
     Returns:
         Tensor: (*, width).
@@ -691,6 +696,10 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         padding = padding_idx % rows
     if max_norm is not None:
         _C.embedding_renorm_(weight, _C.reshape(input, (-1,)), float(max_norm), float(norm_type))
+    if sparse and weight.requires_grad:
+        from ..sparse import _gradients
+
+        return _gradients.EmbeddingSparse.apply(weight, input, padding, scale_grad_by_freq)
     return _C.embedding(weight, input, padding, scale_grad_by_freq)
 
 

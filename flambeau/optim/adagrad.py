@@ -125,3 +125,13 @@ class Adagrad(FormulaOptimizer):
             param.sub_(rate * grad / root)
         else:
             param.addcdiv_(grad, root, value=-rate)
+
+    def _update_sparse(self, param, grad, state, group):
+        step, total = count_step(state), state["sum"]
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        grad = grad.coalesce()
+        total.add_(grad * grad)
+        root = total.sparse_mask(grad)._values().sqrt_().add_(group["eps"])
+        rate = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
+        param.add_(grad._with(grad._values() / root), alpha=-rate)

@@ -175,7 +175,7 @@ class LBFGS(Optimizer):
     def _gradient(self):
         parts = []
         for param in self._params:
-            flat = flambeau.zeros_like(param) if param.grad is None else param.grad
+            flat = flambeau.zeros_like(param) if param.grad is None else param.grad.to_dense()
             parts.append((flambeau.view_as_real(flat) if flat.is_complex() else flat).reshape(-1))
         return flambeau.cat(parts, 0)
 

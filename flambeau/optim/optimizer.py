@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 
 import flambeau
+from flambeau._composed import Composed
 from flambeau.utils.hooks import RemovableHandle
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook"]
@@ -407,12 +408,26 @@ class FormulaOptimizer(Optimizer):
                 known[param] = state
 
     def _update_all(self, params, grads, states, group):
+        if any(isinstance(grad, Composed) for grad in grads):
+            self._update_mixed(params, grads, states, group)
+            return
         differentiable = group.get("differentiable", False)
         if not differentiable and self._fused(params, grads, states, group):
             return
         with flambeau.set_grad_enabled(differentiable):
             for param, grad, state in zip(params, grads, states, strict=False):
                 self._update_one(param, grad, state, group)
+
+    def _update_mixed(self, params, grads, states, group):
+        """Some gradients are sparse; one by one."""
+        if group.get("fused"):
+            raise RuntimeError(f"`_fused_{type(self).__name__.lower()}` does not support sparse gradients")
+        with flambeau.no_grad():
+            for param, grad, state in zip(params, grads, states, strict=True):
+                if isinstance(grad, Composed):
+                    self._update_sparse(param, -grad if group.get("maximize") else grad, state, group)
+                else:
+                    self._update_one(param, grad, state, group)
 
     def _update_one(self, param, grad, state, group):
         if group.get("maximize"):
@@ -434,6 +449,12 @@ class FormulaOptimizer(Optimizer):
 
     def _update(self, param, grad, state, group):
         raise NotImplementedError
+
+    def _update_sparse(self, param, grad, state, group):
+        """The formula with a sparse gradient, where there is one."""
+        raise RuntimeError(
+            f"{type(self).__name__} does not support sparse gradients, please consider SparseAdam instead"
+        )
 
 
 def _is_complex(value):

@@ -126,3 +126,5 @@ class SGD(FormulaOptimizer):
             param.addcmul_(grad, lr, value=-1)
         else:
             param.add_(grad, alpha=-lr)
+
+    _update_sparse = _update  # sums and products with numbers are all it takes

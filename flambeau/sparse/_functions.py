@@ -51,7 +51,14 @@ def _result_type(tensor1, tensor2):
     return flambeau.result_type(inner(tensor1), inner(tensor2))
 
 
+def _set_grad(self, value):
+    """Makes a sparse tensor the gradient of a dense leaf."""
+    with flambeau.DisableTorchFunctionSubclass():
+        flambeau.Tensor.grad.__set__(self, value)
+
+
 FUNCTIONS = {
+    "Tensor.grad.__set__": _set_grad,
     "autograd.grad": composed_grad,
     "autograd.backward": composed_backward,
     "cat": _coordinates.cat,

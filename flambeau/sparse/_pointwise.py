@@ -1,5 +1,7 @@
 """Element by element: functions that keep 0, sums and products of sparse tensors with each other and with dense ones."""
 
+import math
+
 import flambeau
 from flambeau import _C
 
@@ -78,10 +80,13 @@ def add(input, other, *, alpha=1, out=None):
         )
     dtype = flambeau.result_type(input._elements, other._elements)
     scaled = other._elements if alpha == 1 else other._elements * alpha
+    if input._positions.shape == other._positions.shape and bool((input._positions == other._positions).all()):
+        return input._with(input._elements + scaled)
     positions = flambeau.cat([input._positions, other._positions], 1)
     elements = flambeau.cat([input._elements.to(dtype), scaled.to(dtype)])
     both = make_coo(input.shape, positions, elements, False)
-    return coalesce(both) if input._sorted and other._sorted else both
+    crowded = both._nnz() > math.prod(both.shape[: both.sparse_dim()])  # a sum of many sums must not grow for ever
+    return coalesce(both) if crowded or (input._sorted and other._sorted) else both
 
 
 def _add_to_dense(dense, sparse, alpha):

@@ -15,6 +15,10 @@ _TYPE_NAMES = {
 class Sparse(Composed):
     """What the sparse layouts share: a shape, and numbers that are 0 where nothing is stored."""
 
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return cls._answer(func, types, args, kwargs)
+
     shape = property(lambda self: self._size)
 
     def dim(self):

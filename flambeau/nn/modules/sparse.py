@@ -33,7 +33,7 @@ class Embedding(Module):
         padding_idx: a row that is 0 at first and gets no gradient.
         max_norm, norm_type: rows longer than max_norm are shortened when they are used.
         scale_grad_by_freq: divide a row's gradient by how often it is in the batch.
-        sparse: accepted; gradients are dense.
+        sparse: the gradient of weight is a sparse tensor of the rows that were chosen.
 
     Shape:
         integers of any shape (*), to (*, embedding_dim); weight drawn from N(0, 1).
@@ -152,7 +152,7 @@ class EmbeddingBag(Module):
         max_norm, norm_type: rows longer than max_norm are shortened when they are used.
         scale_grad_by_freq: divide a row's gradient by how often it is in the batch.
         mode: "sum", "mean" or "max".
-        sparse: accepted; gradients are dense.
+        sparse: the gradient of weight is a sparse tensor of the rows that were chosen.
         include_last_offset: offsets end with the total length.
         padding_idx: a row that does not count.
 
