@@ -90,6 +90,8 @@ def __getattr__(name):
         return getattr(_importlib.import_module(f"{__name__}.ops.foreach"), name)
     elif name in _NATIVE:
         return getattr(_importlib.import_module(f"{__name__}.nn._native"), name)
+    elif "autocast" in name:
+        return getattr(_importlib.import_module(f"{__name__}.amp.autocast_mode"), name)
     elif name in _LAZY:
         return getattr(_importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -464,18 +464,29 @@ def _copy(function):
     )
     plain.__kwdefaults__, plain.__doc__ = function.__kwdefaults__, function.__doc__
     plain.__qualname__, plain.__module__ = function.__qualname__, function.__module__
+    plain.__dict__.update(function.__dict__)
     return plain
 
 
-def _put_gate(function, shown):
-    """The function keeps its identity; its body becomes a gate before a copy of it."""
-    plain = _copy(function)
-    gate = _C.make_gate(plain, shown or function)
+def _set_body(function, plain, body):
+    """The function keeps its identity; calls of it become body(*args, **kwargs). `plain` is a copy of what it was."""
     code = _template(function.__code__.co_freevars)
-    consts = tuple(gate if value == "gate" else value for value in code.co_consts)
+    consts = tuple(body if value == "gate" else value for value in code.co_consts)
     function.__wrapped__ = plain  # what inspect.signature looks at
     function.__defaults__ = function.__kwdefaults__ = None
     function.__code__ = code.replace(co_consts=consts, co_name=function.__name__)
+
+
+def _put_gate(function, shown):
+    plain = _copy(function)
+    _set_body(function, plain, _C.make_gate(plain, shown or function))
+
+
+def replace_body(function, make):
+    """Let calls of a public function be calls of make(plain), `plain` being a copy of it; behind its gate if it has one."""
+    target = getattr(function, "__wrapped__", function)
+    plain = _copy(target)
+    _set_body(target, plain, make(plain))
 
 
 def _put_gates():

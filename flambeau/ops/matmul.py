@@ -224,7 +224,7 @@ def inner(input, other, *, out=None):
     _expect("inner", ok, f"the last dimensions must be equal, got {tuple(input.shape)} and {tuple(other.shape)}")
     rows = input.reshape(_product(input.shape[:-1]), input.shape[-1])
     columns = other.reshape(_product(other.shape[:-1]), other.shape[-1])
-    result = _C.matmul(rows, columns.transpose(0, 1)).reshape(*input.shape[:-1], *other.shape[:-1])
+    result = matmul(rows, columns.transpose(0, 1)).reshape(*input.shape[:-1], *other.shape[:-1])
     return _check_out("inner", out, result)
 
 
@@ -446,7 +446,7 @@ def tensordot(a, b, dims=2, out=None):
     depth = _product(a.shape[d] for d in left)
     rows = a.permute(a_rest + left).reshape(_product(a.shape[d] for d in a_rest), depth)
     columns = b.permute(right + b_rest).reshape(depth, _product(b.shape[d] for d in b_rest))
-    return _check_out("tensordot", out, _C.matmul(rows, columns).reshape(shape))
+    return _check_out("tensordot", out, matmul(rows, columns).reshape(shape))
 
 
 def _contracted_dims(a, b, dims):
@@ -681,7 +681,7 @@ def _multiply_chain(tensors, cut, i, j):
     if i == j:
         return tensors[i]
     s = cut[i, j]
-    return _C.matmul(_multiply_chain(tensors, cut, i, s), _multiply_chain(tensors, cut, s + 1, j))
+    return matmul(_multiply_chain(tensors, cut, i, s), _multiply_chain(tensors, cut, s + 1, j))
 
 
 def matrix_power(input, n, *, out=None):
@@ -712,9 +712,9 @@ def matrix_power(input, n, *, out=None):
     result, square = None, input
     while n:
         if n & 1:
-            result = square if result is None else _C.matmul(result, square)
+            result = square if result is None else matmul(result, square)
         n >>= 1
-        square = _C.matmul(square, square) if n else square
+        square = matmul(square, square) if n else square
     return write_out(out, result.clone() if result is input else result)
 
 
