@@ -136,3 +136,17 @@ def test_excluded_extremes():
     fl.scatter_reduce(x, 0, fl.tensor([0, 0, 1]), source, "amax", include_self=False).sum().backward()
     np.testing.assert_allclose(source.grad.numpy(), [1 / 3, 1 / 3, 1 / 2])
     assert x.grad.tolist() == [0, 0]
+
+
+def test_values_filled_twice():
+    """An index named twice fills once: so does its share of the gradient."""
+    x, value = fl.ones(3, requires_grad=True), fl.tensor(2.0, requires_grad=True)
+    weights = fl.tensor([1.0, 10.0, 100.0])
+    (fl.index_fill(x, 0, fl.tensor([0, 0, 1]), value) * weights).sum().backward()
+    assert value.grad.item() == 11 and x.grad.tolist() == [0, 0, 100]
+    point = fl.tensor(3.0, requires_grad=True)
+    fl.index_fill(point, 0, fl.tensor([0, 0]), value).backward()
+    assert point.grad.item() == 0 and value.grad.item() == 12
+    assert fl.ones(3, dtype=fl.bool).sum_to_size(()).dtype is fl.int64
+    with pytest.raises(RuntimeError):
+        fl.aminmax(fl.ones(2), dim=0, out=(fl.ones(()), fl.ones((), dtype=fl.float64)))

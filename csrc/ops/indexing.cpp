@@ -380,7 +380,9 @@ void index_fill_vjp(Backward& b) {
   int64_t dim = b.attr<int64_t>(0);
   Tensor at = b.saved(0);
   if (b.needs(0)) b.set(0, index_fill(b.grad(), dim, at, weak_scalar(int64_t{0}), false));
-  if (b.needs(1)) b.set(1, sum(index_select(b.grad(), dim, at), {}, false));
+  if (!b.needs(1)) return;
+  Tensor filled = index_fill(zeros(b.grad().shape(), DType::Bool), dim, at, weak_scalar(true), false);
+  b.set(1, sum(where(filled, b.grad(), 0.0), {}, false));  // an index named twice fills once
 }
 const Op index_fill_op{"index_fill", index_fill_vjp};
 

@@ -78,11 +78,17 @@ def clamped(input, low, high, into=None):
         low, high = -INFINITY if low is None else low, INFINITY if high is None else high
         return _C.clamp_range(input, low, high) if into is None else _C.clamp_range_(into, low, high)
     dtype = _C.result_type(input, high if low is None else low)
-    lowest, highest = (False, True) if dtype is _C.bool else (-(2**63), 2**63 - 1)
-    if dtype.is_floating_point:
-        lowest, highest = -INFINITY, INFINITY
+    lowest, highest = (-INFINITY, INFINITY) if dtype.is_floating_point else _ends(dtype)
     low, high = lowest if low is None else low, highest if high is None else high
     return _C.clamp(input, low, high) if into is None else _C.clamp_(into, low, high)
+
+
+def _ends(dtype):
+    """The lowest and the highest integer of a dtype."""
+    if dtype is _C.bool:
+        return False, True
+    bits = 8 * dtype.itemsize - dtype.is_signed
+    return -(2**bits) if dtype.is_signed else 0, 2**bits - 1
 
 
 def divided(input, other, rounding_mode, into=None):

@@ -200,6 +200,11 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     tensor(3)
     """
     dims = _dims(dim, None)
+    for given in out or ():
+        if given.dtype is not input.dtype:
+            raise RuntimeError(
+                f"[aminmax] Expected out tensor to have dtype {input.dtype}, but got {given.dtype} instead"
+            )
     return write_out(out, return_types.aminmax((_C.amin(input, dims, keepdim), _C.amax(input, dims, keepdim))))
 
 

@@ -488,6 +488,8 @@ def sum_to_size(self, *size):
     extra = self.dim() - len(size)
     if extra < 0 or any(n not in (1, m) for n, m in zip(size, self.shape[extra:])):
         raise RuntimeError(f"[sum_to_size] size {size} is not expandable to size {tuple(self.shape)}.")
+    if not size:
+        return _C.sum(self, (), False, None)
     stretched = [i + extra for i, n in enumerate(size) if n == 1 and self.shape[i + extra] != 1]
     result = _C.sum(self, (*range(extra), *stretched), True, None) if extra or stretched else self
     return result.reshape(size) if extra else result
