@@ -313,7 +313,7 @@ TERNARY = [
             Sample(tensor(3, 4), max=BOUNDS[1]),
             Sample(tensor(3, 4), max=1),
         ],
-        dtypes=REAL,
+        dtypes=(*FLOATS, *INTS[1:]),  # -1 is 255 among uint8
         alias=("clip",),
         covers=("clamp_range",),
         inplace=True,
