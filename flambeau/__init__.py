@@ -69,6 +69,7 @@ _LAZY = {
         ("sparse_compressed_tensor", "sparse_coo_tensor", "sparse_csc_tensor", "sparse_csr_tensor"), "sparse._creation"
     ),
     **dict.fromkeys(("dsmm", "hsmm", "hspmm", "saddmm", "smm", "spmm", "sspaddmm"), "sparse._products"),
+    "vmap": "func",
 }
 # What torch's core has under its own name.
 _NATIVE = (

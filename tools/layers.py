@@ -13,7 +13,7 @@ PYTHON = [
     {"_C"},
     {"_absent", "_streams", "_symbols", "_types", "return_types", "storage", "version"},
     {"ops"},
-    {"_composed", "_legacy", "autograd", "overrides", "tensor", "_printing"},
+    {"_composed", "_interpreters", "_legacy", "autograd", "overrides", "tensor", "_printing"},
     {"fft", "linalg", "nested", "random", "signal", "sparse", "special"},
     {
         "accelerator",

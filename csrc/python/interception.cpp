@@ -152,7 +152,7 @@ struct Hooked {
   bool is_random = false;     // for them without batches among the arguments too
 };
 std::unordered_map<PyObject*, Hooked> hooked;  // written under Python's lock
-int hook_users = 0;                            // active interpreters of all threads
+int hook_users = 0;                            // threads with interpreters
 
 vectorcallfunc& entry_of(PyObject* function) {
   return *reinterpret_cast<vectorcallfunc*>(reinterpret_cast<char*>(function) +
@@ -197,10 +197,9 @@ void hook_primitive(nb::handle function, bool is_random) {
   update_entry(function.ptr(), hook);
 }
 
-void count_hook_users(int change) {
-  hook_users += change;
-  if (change)
-    for (auto& [function, hook] : hooked) update_entry(function, hook);
+void use_hooks(bool on) {
+  hook_users += on ? 1 : -1;
+  for (auto& [function, hook] : hooked) update_entry(function, hook);
 }
 
 // ---- classes that define the protocol
@@ -283,6 +282,7 @@ void define_interception(nb::module_& m) {
   m.def("make_gate", make_gate);
   m.def("hook_method", hook_method);
   m.def("hook_primitive", hook_primitive);
+  m.def("use_hooks", use_hooks);
   m.def("has_overrides", [](nb::args values) {
     return types_or_modes(PySequence_Fast_ITEMS(values.ptr()), PyTuple_GET_SIZE(values.ptr()));
   });
@@ -290,7 +290,6 @@ void define_interception(nb::module_& m) {
   m.def("set_function_modes", [](int count) { return std::exchange(function_modes, count); });
   m.def("set_types_disabled", [](bool off) { return std::exchange(types_disabled, off); });
   m.def("set_interpreters", [](int count, bool every) {
-    count_hook_users((count > 0) - (interpreters > 0));
     every_call = every;
     return std::exchange(interpreters, count);
   });

@@ -71,6 +71,15 @@ void define_pointwise(nb::module_& m) {
 #undef UNARY
 #undef BINARY
 #undef TERNARY
+#define UNARY(op, ...) names.append(#op);
+#define BINARY(op, ...) names.append(#op);
+#define TERNARY(op, ...) names.append(#op);
+  nb::list names;
+#include "pointwise.def"
+#undef UNARY
+#undef BINARY
+#undef TERNARY
+  m.attr("POINTWISE") = nb::tuple(names);
 }
 
 }  // namespace flambeau::python

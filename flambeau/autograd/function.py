@@ -154,6 +154,15 @@ class Function:
     vjp = backward
 
     @staticmethod
+    def vmap(info, in_dims, *args):
+        """What vmap does with this function: gives (outputs, their mapped dimensions) for arguments whose mapped dimensions
+        are in_dims (None: not mapped); info has batch_size and randomness. Without it, and with generate_vmap_rule, the
+        function is applied to each of the batch."""
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True."
+        )
+
+    @staticmethod
     def jvp(ctx, *grad_inputs):
         """Forward-mode derivative."""
         raise NotImplementedError(

@@ -2,6 +2,7 @@
 
 from ._modules import replace_all_batch_norm_modules_, stack_module_state
 from ._transforms import functionalize, grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp
+from ._vmap import vmap
 from ..nn.utils.stateless import functional_call
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",
+    "vmap",
 ]  # fmt: skip

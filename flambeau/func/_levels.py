@@ -1,9 +1,17 @@
 """Differentiation levels: variables of one transform that outer transforms and plain autograd see through."""
 
 from .. import _C
+from .._interpreters import Batched, active
 from ..utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 Tensor = _C.Tensor
+
+
+def _recorded(x):
+    """The tensor that the graph knows: of a batch in vmap, the whole."""
+    while type(x) is Batched:
+        x = x.physical
+    return x
 
 
 class Level:
@@ -22,6 +30,10 @@ class Level:
             raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
         if not (x.is_floating_point() or x.is_complex()):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if active():
+            from ._batching import spread_over_all
+
+            x = spread_over_all(x)  # each of the batch has a gradient of its own
         if self.outer and x.requires_grad:
             return x.view_as(x)
         variable = x.detach().requires_grad_()
@@ -42,7 +54,8 @@ class Level:
         """Whether somebody outside differentiates through these: then a derivative must be recorded too."""
         if not self.outer:
             return False
-        own = {id(leaf) for leaf in self.leaves}
+        own = {id(_recorded(leaf)) for leaf in self.leaves}
+        tensors = [_recorded(x) for x in tensors]
         if any(x.requires_grad and x.is_leaf and id(x) not in own for x in tensors):
             return True
         todo, seen = [x.grad_fn for x in tensors if x.grad_fn is not None], set()

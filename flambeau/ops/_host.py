@@ -7,6 +7,9 @@ from .. import _C
 __all__ = ["array_of", "host", "tensor_of"]
 
 
+batch_rule = None  # of vmap, once there is one (func/_batching.py)
+
+
 def array_of(t):
     """A NumPy array of a tensor's values: the same memory where that is possible, conjugation carried out."""
     t = _C.detach(t)
@@ -56,6 +59,10 @@ def host(name, compute, tensors, backward=None, dtypes=None):
     """
     from ..autograd.function import Function
 
+    if batch_rule is not None:
+        result = batch_rule(host, name, compute, tensors, backward, dtypes)
+        if result is not NotImplemented:
+            return result
     record = backward is not None and _C.is_grad_enabled() and any(t.requires_grad for t in tensors)
     if not record:
         return _forward(compute, tensors, dtypes)

@@ -77,7 +77,7 @@ def _build(leaves, spec):
         return spec.type(zip(spec.context, children, strict=True))
     if spec.type is defaultdict:
         return defaultdict(spec.context[0], zip(spec.context[1], children, strict=True))
-    return spec.type(children) if spec.type in (tuple, list) else spec.type(*children)
+    return spec.type._make(children) if hasattr(spec.type, "_make") else spec.type(children)
 
 
 def tree_map(func, tree, *rests):
