@@ -132,7 +132,7 @@ def _stacked(results):
         return stack(results)
     if isinstance(first, (list, tuple)):
         columns = [_stacked(column) for column in zip(*results, strict=True)]
-        return type(first)(columns) if type(first) in (list, tuple) else type(first)(*columns)
+        return first._make(columns) if hasattr(first, "_make") else type(first)(columns)
     if any(other != first for other in results):
         raise RuntimeError(f"vmap: a function gives values that are no tensors and differ within the batch: {results}")
     return first
@@ -275,6 +275,8 @@ def unfolded(physical, size):
     """The opposite of `folded`; of a tuple each."""
     if isinstance(physical, (list, tuple)):
         return type(physical)([unfolded(item, size) for item in physical])
+    if physical is None:
+        return None
     return _C.reshape(physical, (size, physical.shape[0] // size, *physical.shape[1:]))
 
 
@@ -292,17 +294,66 @@ _OF_MATRICES = {
 }  # fmt: skip
 
 
-def _host_rule(host, name, compute, tensors, *rest):
-    """Ops whose values NumPy computes."""
-    if not active() or not any(type(t) is Batched for t in tensors):
-        return NotImplemented
-    vmap = active()[-1]
-    with below():
-        if not any(map(vmap.holds, tensors)):
-            return host(name, compute, tensors, *rest)
-        if name in _OF_MATRICES:
-            return vmap.wrap(host(name, compute, [t.physical for t in tensors], *rest))
-        return vmap.loop(lambda *each: host(name, compute, list(each), *rest), tensors, {})
+class ValueRules:
+    """For functions whose values are computed outside the core (ops/_host.py)."""
+
+    @staticmethod
+    def _through(function, args, kwargs, by_rule):
+        """by_rule(vmap) for the innermost vmap, if it has one of the arguments; else the next one outside is asked."""
+        values = (*args, *kwargs.values())
+        if not active() or not any(type(v) is Batched for value in values for v in _listed(value)):
+            return NotImplemented
+        vmap = active()[-1]
+        with below():
+            return by_rule(vmap) if isinstance(vmap, Vmap) and vmap.holds(values) else function(*args, **kwargs)
+
+    @classmethod
+    def host(cls, host, name, compute, tensors, *rest):
+        def by_rule(vmap):
+            if name in _OF_MATRICES:
+                return vmap.wrap(host(name, compute, [t.physical for t in tensors], *rest))
+            return vmap.loop(lambda *each: host(name, compute, list(each), *rest), tensors, {})
+
+        return cls._through(host, (name, compute, tensors, *rest), {}, by_rule)
+
+    @staticmethod
+    def copied_for(target, sources):
+        copy = _C.clone(target, 1)
+        for vmap in active():
+            if any(vmap.holds(_at(source, vmap)) for source in sources if type(source) is Batched):
+                return spread_over_all(copy).clone()
+        return copy
+
+    @classmethod
+    def one_by_one(cls, function, args, kwargs):
+        return cls._through(function, args, kwargs, lambda vmap: vmap.loop(function, args, kwargs))
+
+    @classmethod
+    def pointwise(cls, function, args, kwargs):
+        def by_rule(vmap):
+            rank = max(v.dim() for v in args if isinstance(v, _C.Tensor))
+            return vmap.wrap(function(*[vmap.aligned(v, rank) if vmap.holds(v) else v for v in args], **kwargs))
+
+        return cls._through(function, args, kwargs, by_rule)
+
+    @classmethod
+    def along_dims(cls, function, args, kwargs):
+        def by_rule(vmap):
+            x, dims, *rest = args
+            return vmap.wrap(function(x.physical, [d + 1 for d in dims], *rest, **kwargs))
+
+        return cls._through(function, args, kwargs, by_rule)
+
+
+def _at(x, vmap):
+    """The batch of `vmap` in a batch of batches, or the innermost."""
+    while type(x) is Batched and x.vmap is not vmap:
+        x = x.physical
+    return x
+
+
+def _listed(value):
+    return value if isinstance(value, (list, tuple)) else (value,)
 
 
 def _apply_rule(cls, plain, args, kwargs):
@@ -337,7 +388,7 @@ def _own_rule(vmap, cls, args):
 def _install():
     plain = Function.apply.__func__
     Function.apply = classmethod(lambda cls, *args, **kwargs: _apply_rule(cls, plain, args, kwargs))
-    _host.batch_rule = _host_rule
+    _host.vmap_rules = ValueRules
 
 
 _install()

@@ -42,7 +42,9 @@ class _Key:
 
     def __init__(self, vmap, x, key):
         items = _items(x, key)
-        if any(isinstance(k, bool) for k in items) or any(vmap.holds(k) and k.dtype is _C.bool for k in items):
+        if any(isinstance(k, bool) for k in items) or any(
+            isinstance(k, _C.Tensor) and vmap.holds(k) and k.dtype is _C.bool for k in items
+        ):
             raise RuntimeError(
                 "vmap: indexing with a boolean mask of the batch gives a dynamic shape, which we do not support. Use "
                 "torch.where or masked_fill."
@@ -100,15 +102,20 @@ def set_item(vmap, x, key, value):
     if not vmap.holds(x):
         refuse_write("__setitem__")
     mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
-    if vmap.holds(mask) and mask.dtype is _C.bool and not (isinstance(value, _C.Tensor) and value.dim()):
+    if (
+        isinstance(mask, _C.Tensor)
+        and vmap.holds(mask)
+        and mask.dtype is _C.bool
+        and not (isinstance(value, _C.Tensor) and value.dim())
+    ):
         with vmap.inside():
             _C.masked_fill(x, mask.view(*mask.shape, *[1] * (x.dim() - mask.dim())), value, True)
-        return None
+        return
     split = _Key(vmap, x, key)
     view = split.view(vmap, x)
     if not split.indices:
         _C.copy_(view, _fitting(vmap, value, view.dim() - 1))
-        return None
+        return
     places = split.places(vmap)
     if isinstance(value, _C.Tensor) and value.dim():
         rank = split.rank + view.dim() - 1 - len(split.dims)
@@ -119,7 +126,7 @@ def set_item(vmap, x, key, value):
         value = _fitting(vmap, value, 0)
         value = _C.reshape(value, (vmap.size, *[1] * (view.dim() - 1 - len(split.dims) + split.rank))) if isinstance(value, _C.Tensor) and value.dim() else value  # fmt: skip
     view[places] = value
-    return None
+    return
 
 
 def _fitting(vmap, value, rank):
@@ -151,9 +158,7 @@ def _index_put(vmap, function, x, indices, value, accumulate, in_place):
     split = _Key(vmap, x, tuple(slice(None) if k is None else k for k in indices))
     physical = vmap.spread(x)
     target = physical if in_place else _C.clone(physical, 0)
-    view = _C.permute(
-        target, range(target.dim())
-    )  # as a batch of its own, so that the view of the key is one of target
+    view = target.view_as(target)  # as a batch of its own, so that the view of the key is one of target
     view = split.view(vmap, vmap.wrap(view))
     rank = split.rank + view.dim() - 1 - len(split.dims)
     value = _moved(vmap, split, _fitting(vmap, value, rank), rank, view)

@@ -2,6 +2,7 @@
 
 from .. import _C, return_types
 from ..ops._common import write_out
+from ..ops._host import whole
 
 FLOATING = (_C.float32, _C.float64, _C.complex64, _C.complex128)
 _NAMES = {
@@ -65,7 +66,7 @@ def check_same_dtype(op, a, b, names=("A", "B")):
 
 def check_info(op, info, message, error=None):
     """Raise for the first matrix of a stack whose info is not 0; message gets that number."""
-    values = info.reshape(-1).tolist()
+    values = whole(info).reshape(-1).tolist()
     for position, value in enumerate(values):
         if value:
             where = f"(Batch element {position}): " if info.dim() else ""

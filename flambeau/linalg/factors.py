@@ -2,7 +2,7 @@
 
 from .. import _C
 from ..ops._common import write_out
-from ..ops._host import array_of, host
+from ..ops._host import array_of, host, one_by_one, whole
 from ._checks import (
     broadcast_batches,
     check_implemented,
@@ -36,6 +36,7 @@ def split(packed):
     return _unit(_C.narrow(packed, -1, 0, k)), _C.narrow(packed, -2, 0, k).triu()
 
 
+@one_by_one
 def permutation_matrix(pivots, m, dtype):
     """P with A = P L U."""
     import numpy as np
@@ -150,6 +151,7 @@ def lu(A, *, pivot=True, out=None):
     return result("linalg_lu", values, out)
 
 
+@one_by_one
 def lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     """The solution of square systems of which lu_factor gave the factors.
 
@@ -207,7 +209,7 @@ def _check_factored(op, packed, pivots, B, left=True):
         raise RuntimeError(
             f"[{op}] Pivots given to {kind}_solve must all {must}. Did you properly pass the result of {kind}_factor?"
         )
-    if sizes.size and "ldl" not in op and bool(_C.any(pivots < 1)):
+    if sizes.size and "ldl" not in op and bool(_C.any(whole(pivots < 1))):
         raise RuntimeError(
             f"[{op}] Pivots given to lu_solve must all be greater or equal to 1. Did you properly pass the result of "
             "lu_factor?"
@@ -272,6 +274,7 @@ def ldl_factor_ex(input, *, hermitian=False, check_errors=False, out=None):
     return result("linalg_ldl_factor_ex", tuple(found), out)
 
 
+@one_by_one
 def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
     """The solution of systems of which ldl_factor gave the factors.
 

@@ -4,7 +4,7 @@ from math import inf
 
 from .. import _C
 from ..ops._common import dims_of, write_out
-from ..ops._host import array_of, tensor_of
+from ..ops._host import array_of, one_by_one, tensor_of
 from ._checks import check_matrix, check_square, dtype_name, expect
 from .decompositions import singular_values
 
@@ -151,6 +151,7 @@ def cond(input, p=None, *, out=None):
     return write_out(out, where(info == 0, product, inf))
 
 
+@one_by_one
 def matrix_rank(input, tol=None, hermitian=False, *, atol=None, rtol=None, out=None):
     """The rank of matrices: how many singular values are above `max(atol, rtol * largest)`.
 

@@ -2,7 +2,7 @@
 
 from .. import _C
 from ..ops._common import write_out
-from ..ops._host import array_of, host
+from ..ops._host import array_of, host, one_by_one, whole
 from ._checks import (
     broadcast_batches,
     check_floating,
@@ -303,7 +303,7 @@ def _others(values):
 def _det_backward(grad, inputs, outputs):
     A, value = inputs[0], outputs[0]
     wide = _C.unsqueeze(_C.unsqueeze(grad, -1), -1)
-    if bool(_C.all(_C.ne(value, 0))):
+    if bool(_C.all(whole(_C.ne(value, 0)))):
         scaled = _C.unsqueeze(_C.unsqueeze(value.conj(), -1), -1)
         return wide * scaled * _inverse(A)[0].mH
     # The cofactors exist where the inverse does not.
@@ -472,6 +472,7 @@ def _pinv_hermitian(A, atol, rtol):
 _LSTSQ_DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
+@one_by_one
 def lstsq(input, b, rcond=None, *, driver=None):
     """The least squares solution of linear systems: X that minimises ||A X - B||, and of those the shortest.
 

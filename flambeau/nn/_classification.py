@@ -1,6 +1,7 @@
 """Losses of classifiers: negative log-likelihood, cross entropy, CTC."""
 
 import flambeau
+from flambeau.ops._host import whole
 from flambeau.ops.softmax import class_cross_entropy
 
 from ._reduction import choose, reduced
@@ -71,10 +72,10 @@ def _checked_index(classes, target, ignore_index):
     target = target.long()
     bad = (target < 0) | (target >= classes)
     counted = None
-    if bool((bad | (target == ignore_index)).any()):
+    if bool(whole(bad | (target == ignore_index)).any()):
         counted = target != ignore_index
         wrong = bad & counted
-        if bool(wrong.any()):
+        if bool(whole(wrong).any()):
             place = flambeau.nonzero(wrong)[0].tolist()
             raise IndexError(
                 f"Target {target[wrong][0].item()} is out of bounds: it stands at {place}, "
@@ -197,7 +198,7 @@ def _lengths(lengths, name, batch):
     lengths = lengths.long().reshape(-1)
     if lengths.numel() != batch:
         raise RuntimeError(f"{name} must be of size batch_size")
-    if batch and bool((lengths < 0).any()):
+    if batch and bool(whole(lengths < 0).any()):
         raise RuntimeError(f"Expected {name} to have value at least 0, but got value {int(lengths.min())}")
     return lengths
 

@@ -2,6 +2,7 @@
 
 import flambeau
 from flambeau.autograd import Function
+from flambeau.ops._host import whole
 
 
 class BinaryCrossEntropy(Function):
@@ -9,7 +10,7 @@ class BinaryCrossEntropy(Function):
 
     @staticmethod
     def forward(ctx, input, target):
-        if input.numel() and not bool(((input >= 0) & (input <= 1)).all()):
+        if input.numel() and not bool(whole((input >= 0) & (input <= 1)).all()):
             raise RuntimeError("all elements of input should be between 0 and 1")
         ctx.save_for_backward(input, target)
         log_input, log_rest = input.log().clamp(min=-100), (-input).log1p().clamp(min=-100)

@@ -8,6 +8,7 @@ import math
 import warnings
 
 import flambeau
+from flambeau.ops._host import whole
 
 from ._reduction import choose, reduced
 
@@ -256,7 +257,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = var * flambeau.ones_like(input)
-    elif bool((var < 0).any()):
+    elif bool(whole(var < 0).any()):
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
@@ -473,7 +474,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     if weight is not None and weight.numel() != classes:
         raise RuntimeError(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
     index = target.reshape(-1, 1)
-    if count and bool(((index < 0) | (index >= classes)).any()):
+    if count and bool(whole((index < 0) | (index >= classes)).any()):
         raise RuntimeError("target out of range")
     losses = (margin - rows.gather(1, index) + rows).clamp(min=0)
     if p == 2:
@@ -506,7 +507,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     rows = input.reshape(-1, input.shape[-1] if input.dim() else 1)
     wanted = target.reshape(rows.shape)
     classes = rows.shape[1]
-    if wanted.numel() and bool(((wanted < -1) | (wanted >= classes)).any()):
+    if wanted.numel() and bool(whole((wanted < -1) | (wanted >= classes)).any()):
         raise RuntimeError("target out of range")
     listed = (wanted >= 0).long().cumprod(1).bool()
     index = wanted.clamp(min=0)

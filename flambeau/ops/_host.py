@@ -4,10 +4,44 @@ import functools
 
 from .. import _C
 
-__all__ = ["array_of", "host", "tensor_of"]
+__all__ = ["along_dims", "array_of", "copied_for", "host", "one_by_one", "pointwise", "tensor_of", "whole"]
 
 
-batch_rule = None  # of vmap, once there is one (func/_batching.py)
+vmap_rules = None  # what vmap does with the functions of this module, once there is one (func/_batching.py)
+
+
+def whole(t):
+    """A tensor whose values may be looked at: in vmap all of the batch. For checks, which hold for each as for all."""
+    while (physical := getattr(t, "physical", None)) is not None:
+        t = physical
+    return t
+
+
+def copied_for(target, *sources):
+    """A copy of target to write the sources into: in vmap one for each of the batch, where a source is one."""
+    return _C.clone(target, 1) if vmap_rules is None else vmap_rules.copied_for(target, sources)
+
+
+def _under_vmap(rule):
+    """A decorator: in vmap the function is called by a rule, which gives NotImplemented where no batch is among the arguments."""
+
+    def decorate(function):
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            if vmap_rules is not None:
+                result = getattr(vmap_rules, rule)(call, args, kwargs)
+                if result is not NotImplemented:
+                    return result
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+# Marks of functions that need the values of their tensors. vmap calls such a function once for each of the batch; with all of
+# it where it is pointwise; or with one more dimension in front of (input, dims, ...).
+one_by_one, pointwise, along_dims = _under_vmap("one_by_one"), _under_vmap("pointwise"), _under_vmap("along_dims")
 
 
 def array_of(t):
@@ -59,8 +93,8 @@ def host(name, compute, tensors, backward=None, dtypes=None):
     """
     from ..autograd.function import Function
 
-    if batch_rule is not None:
-        result = batch_rule(host, name, compute, tensors, backward, dtypes)
+    if vmap_rules is not None:
+        result = vmap_rules.host(host, name, compute, tensors, backward, dtypes)
         if result is not NotImplemented:
             return result
     record = backward is not None and _C.is_grad_enabled() and any(t.requires_grad for t in tensors)

@@ -5,6 +5,7 @@ import math
 from .. import _C
 from .._types import preserve_format, strided
 from ._common import check_fits, check_tensor, write_out
+from ._host import copied_for
 from .copies import check_device
 
 __all__ = [
@@ -751,7 +752,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     shape = list(input.shape[:-1])
     for d in sorted((first, second)):
         shape.insert(d, size)
-    made = _C.zeros(shape, input.dtype)
+    made = input.new_zeros(shape)
     _C.copy_(_C.diagonal(made, offset, first, second), input)
     return made
 
@@ -803,7 +804,8 @@ def block_diag(*tensors):
             )
         dtype = t.dtype if dtype is None else _C.promote_types(dtype, t.dtype)
     blocks = [t.reshape((1,) * (2 - t.dim()) + tuple(t.shape)) for t in tensors]
-    made = _C.zeros((sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)), dtype or _C.get_default_dtype())
+    shape = sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)
+    made = copied_for(_C.zeros(shape, dtype or _C.get_default_dtype()), *blocks)
     row = column = 0
     for b in blocks:
         _C.copy_(made[row : row + b.shape[0], column : column + b.shape[1]], b)
@@ -860,7 +862,7 @@ def vander(x, N=None, increasing=False):
     if N < 0:
         raise RuntimeError(f"[vander] N must be non-negative, got {N}")
     dtype = x.dtype if x.dtype.is_floating_point or x.dtype.is_complex else _C.int64
-    made = _C.empty((x.shape[0], N), dtype)
+    made = x.new_empty((x.shape[0], N), dtype=dtype)
     power = _C.full(tuple(x.shape), _ONE, dtype)
     for i in _range(N):
         _C.copy_(_C.select(made, 1, i if increasing else N - 1 - i), power)
@@ -922,7 +924,7 @@ def cartesian_prod(*tensors):
 
 
 def _columns(vectors):
-    made = _C.empty((vectors[0].shape[0], len(vectors)), vectors[0].dtype)
+    made = copied_for(_C.empty((vectors[0].shape[0], len(vectors)), vectors[0].dtype), *vectors)
     for i, v in enumerate(vectors):
         _C.copy_(_C.select(made, 1, i), v)
     return made

@@ -10,7 +10,7 @@ import operator
 
 from .. import _C
 from ._common import write_out
-from ._host import array_of, tensor_of
+from ._host import along_dims, array_of, tensor_of
 from .complexes import COMPLEX_OF, REAL_OF
 from .indexing import roll
 
@@ -77,6 +77,7 @@ def _run(input, dims, order, transform, dtype):
     return _C.set_storage_of(tensor_of(result, dtype), shape, strides, 0, dtype)
 
 
+@along_dims
 def _c2c(input, dims, scale, forward):
     """The complex transform along dims."""
     if not dims:
@@ -96,6 +97,7 @@ def _c2c(input, dims, scale, forward):
     return _linear("FftC2C", compute, lambda grad: _c2c(grad, dims, scale, not forward), input)
 
 
+@along_dims
 def _r2c(input, dims, scale, onesided, forward=True):
     """The transform of a real tensor along dims (backward: its conjugate); onesided: the first half of the last of them,
     n // 2 + 1 values."""
@@ -126,6 +128,7 @@ def _r2c(input, dims, scale, onesided, forward=True):
     return _linear("FftR2C", compute, adjoint, input)
 
 
+@along_dims
 def _c2r(input, dims, scale, size):
     """The inverse transform along dims of a Hermitian tensor whose last of them is halved; `size` values there."""
     if len(dims) > 1:

@@ -2,6 +2,7 @@
 
 from .. import _C, return_types
 from ._common import check_tensor, write_out
+from ._host import one_by_one
 from .creation import linspace
 from .selection import where
 from .sorting import searchsorted
@@ -10,6 +11,7 @@ __all__ = ["histogram", "histogramdd"]
 METHODS = ["histogram"]
 
 
+@one_by_one
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """How many elements (or how much weight) lie in each bin; a bin has its left edge, the last one both.
 
@@ -39,6 +41,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     return write_out(out, return_types.histogram((hist, edges[0])))
 
 
+@one_by_one
 def histogramdd(input, bins, range=None, weight=None, density=False):
     """How many points (or how much weight) lie in each cell of a grid.
 

@@ -2,6 +2,7 @@
 
 from .. import _C
 from ._common import before_write, check_fits, check_tensor, dims_of, write_apart, write_out
+from ._host import one_by_one
 
 __all__ = [
     "argwhere",
@@ -442,6 +443,7 @@ def nonzero(input, *, out=None, as_tuple=False):
     return write_out(out, _C.nonzero(input))
 
 
+@one_by_one
 def nonzero_static(input, *, size, fill_value=-1, out=None):
     """The first `size` places of elements that are not zero, as rows; where there are fewer, rows of `fill_value`.
 
@@ -614,6 +616,7 @@ def tile(input, *counts, dims=None):
     return repeat(input, (1,) * (input.dim() - len(counts)) + tuple(counts))
 
 
+@one_by_one
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     """Each slice along `dim` (of the flattened input without one) repeated, one count for all or one for each.
 

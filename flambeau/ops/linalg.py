@@ -2,6 +2,7 @@
 
 from .. import _C
 from ._common import before_write, dims_of, write_out
+from ._host import one_by_one
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "frobenius_norm", "geqrf", "inverse", "lobpcg", "logdet",
@@ -433,6 +434,7 @@ def pca_lowrank(A, q=None, center=True, niter=2):
     return svd_lowrank(A - _C.mean(A, -2, True) if center else A, q, niter)
 
 
+@one_by_one
 def lobpcg(
     A, k=None, B=None, X=None, n=None, iK=None, niter=None, tol=None, largest=None, method=None, tracker=None,
     ortho_iparams=None, ortho_fparams=None, ortho_bparams=None,

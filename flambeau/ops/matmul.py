@@ -2,6 +2,7 @@
 
 from .. import _C
 from ._common import before_write, check_tensor, write_out
+from ._host import one_by_one
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "bmm", "cdist", "chain_matmul", "cross", "dot",
@@ -82,6 +83,7 @@ def mm(input, mat2, *, out=None):
     return result if out is None else _check_out("mm", out, result)
 
 
+@one_by_one
 def grouped_mm(mat_a, mat_b, *, offs=None, bias=None, out_dtype=None):
     """Matrix products of groups, as a mixture of experts needs.
 

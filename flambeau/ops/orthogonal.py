@@ -4,7 +4,7 @@ polynomials. As in torch, most have no derivative."""
 from .. import _C
 from . import _bessel, _polynomials
 from ._common import write_out
-from ._host import array_of, host, tensor_of
+from ._host import array_of, host, pointwise, tensor_of
 from ._incomplete import incomplete_gamma
 from .shape import broadcast_shapes, broadcast_tensors
 
@@ -42,12 +42,14 @@ def _apply(function, dtype, *arrays):
     return tensor_of(result, dtype)
 
 
+@pointwise
 def _unary(op, input, out, function):
     _check(op, "input", input)
     dtype = _floating(op, input.dtype)
     return write_out(out, _apply(function, dtype, array_of(input)))
 
 
+@pointwise
 def _polynomial(op, function, input, n, out, limits=None):
     """limits: the degrees beyond which single and double precision give NaN, as in torch."""
     import numpy as np

@@ -4,6 +4,7 @@ import math
 
 from .. import _C
 from ._common import check_tensor
+from ._host import whole
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d",
@@ -441,7 +442,7 @@ def _max_unpool(op, dims, input, indices, kernel_size, stride, padding, output_s
     if input.dim() not in (dims + 1, dims + 2):
         raise RuntimeError(f"[{op}] expected a {dims + 1}D or {dims + 2}D input, got {tuple(input.shape)}")
     lead, count = tuple(input.shape[:-dims]), math.prod(size)
-    if indices.numel() and not 0 <= int(indices.min()) <= int(indices.max()) < count:
+    if indices.numel() and not 0 <= int(whole(indices).min()) <= int(whole(indices).max()) < count:
         raise RuntimeError(
             f"[{op}] found an invalid max index: indices must lie in [0, {count}) for the output size {tuple(size)}"
         )

@@ -2,6 +2,7 @@
 
 from .. import _C
 from ._common import check_tensor
+from ._host import one_by_one
 from .sorting import searchsorted
 
 __all__ = ["segment_reduce"]
@@ -10,6 +11,7 @@ _NEUTRAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "amax": float("-inf"), "amin":
 _NAMES = {"max": "amax", "min": "amin"}
 
 
+@one_by_one
 def segment_reduce(data, reduce, *, lengths=None, indices=None, offsets=None, axis=0, unsafe=False, initial=None):
     """The sum, mean, product, maximum or minimum of consecutive pieces of a dimension.
 

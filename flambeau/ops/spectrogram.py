@@ -4,6 +4,7 @@ import warnings
 
 from .. import _C
 from ._common import check_tensor
+from ._host import whole
 from .fourier import _c2c, _c2r, _int, _r2c
 from .padding import pad
 
@@ -230,7 +231,7 @@ def _overlapped(text, frames, window, hop, start, center, length):
     envelope = _C.full((total,), _C.scalar(0), square.dtype).index_add(0, places, squares)
     end = total if length is None and not center else total - start if length is None else min(start + length, total)
     signal, envelope = signal.narrow(1, start, max(end - start, 0)), envelope.narrow(0, start, max(end - start, 0))
-    if not envelope.numel() or envelope.detach().abs().min().item() <= 1e-11:
+    if not envelope.numel() or whole(envelope).detach().abs().min().item() <= 1e-11:
         raise RuntimeError(text + "window overlap add min is 0: some places of the signal are in no window")
     result = signal / envelope
     if length is not None and result.shape[1] < length:

@@ -2,6 +2,7 @@
 
 from .. import _C
 from ._common import check_tensor, write_out
+from ._host import whole
 from .comparison import isclose, logical_xor
 from .indexing import gather
 from .join import cat
@@ -75,7 +76,7 @@ def _check_quantile(op, input, q, interpolation):
         raise RuntimeError(f"[{op}] q must be a scalar or 1D tensor")
     if q.dtype is not input.dtype:
         raise RuntimeError(f"[{op}] q tensor must be same dtype as the input tensor")
-    if not bool(_C.all((q >= 0) * (q <= 1))):
+    if not bool(_C.all(whole((q >= 0) * (q <= 1)))):
         raise RuntimeError(f"[{op}] q values must be in the range [0, 1]")
     return q
 
@@ -201,7 +202,7 @@ def _weights(x, fweights, aweights):
             raise RuntimeError(
                 f"[cov] expected {name} to be {'floating-point' if name == 'aweights' else 'integral'}, got {w.dtype}"
             )
-        if bool(_C.any(w < 0)):
+        if bool(_C.any(whole(w < 0))):
             raise RuntimeError(f"[cov] {name} cannot be negative")
     if fweights is None or aweights is None:
         return aweights if fweights is None else fweights

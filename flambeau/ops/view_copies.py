@@ -3,6 +3,7 @@
 from .. import _C
 from . import complexes, shape
 from ._common import write_out
+from ._host import copied_for
 
 _VIEWS = {
     "as_strided": _C.as_strided,
@@ -70,7 +71,7 @@ def slice_copy(input, dim=0, start=None, end=None, step=1, *, out=None):
 
 def _replaced(op, input, view, src):
     """A copy of input in which a view of it is src."""
-    out = _C.clone(input, 1)
+    out = copied_for(input, src)
     window = view(out)
     if tuple(window.shape) != tuple(src.shape):
         raise RuntimeError(
