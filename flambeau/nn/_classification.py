@@ -1,7 +1,7 @@
 """Losses of classifiers: negative log-likelihood, cross entropy, CTC."""
 
 import flambeau
-from flambeau.ops._host import whole
+from flambeau.ops._host import one_by_one, whole
 from flambeau.ops.softmax import class_cross_entropy
 
 from ._reduction import choose, reduced
@@ -147,6 +147,7 @@ def _against_probabilities(input, target, weight, reduction, label_smoothing, di
     return reduced(losses, reduction)
 
 
+@one_by_one
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
     """Minus the log-probability that a sequence of class scores spells a target (Graves et al., 2006).
 
