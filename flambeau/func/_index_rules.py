@@ -102,53 +102,30 @@ def set_item(vmap, x, key, value):
     if not vmap.holds(x):
         refuse_write("__setitem__")
     mask = key[0] if isinstance(key, tuple) and len(key) == 1 else key
-    if (
-        isinstance(mask, _C.Tensor)
-        and vmap.holds(mask)
-        and mask.dtype is _C.bool
-        and not (isinstance(value, _C.Tensor) and value.dim())
-    ):
+    if isinstance(mask, _C.Tensor) and vmap.holds(mask) and mask.dtype is _C.bool and not getattr(value, "shape", ()):
         with vmap.inside():
             _C.masked_fill(x, mask.view(*mask.shape, *[1] * (x.dim() - mask.dim())), value, True)
         return
     split = _Key(vmap, x, key)
     view = split.view(vmap, x)
-    if not split.indices:
-        _C.copy_(view, _fitting(vmap, value, view.dim() - 1))
-        return
-    places = split.places(vmap)
-    if isinstance(value, _C.Tensor) and value.dim():
-        rank = split.rank + view.dim() - 1 - len(split.dims)
-        value = _fitting(vmap, value, rank)
-        if value.dim() < rank + (1 if vmap.holds(value) else 0) or split.front:
-            value = _moved(vmap, split, value, rank, view)
+    if split.indices:
+        view[split.places(vmap)] = _fitting(vmap, value, view, split)
     else:
-        value = _fitting(vmap, value, 0)
-        value = _C.reshape(value, (vmap.size, *[1] * (view.dim() - 1 - len(split.dims) + split.rank))) if isinstance(value, _C.Tensor) and value.dim() else value  # fmt: skip
-    view[places] = value
-    return
+        _C.copy_(view, _fitting(vmap, value, view))
 
 
-def _fitting(vmap, value, rank):
-    """A value for a physical view with `rank` dimensions after that of the batch; leading ones of size 1 fall away."""
+def _fitting(vmap, value, view, split=None):
+    """A value to write into a physical view, with the dimensions of the indices at the front, where the view has them."""
     if not isinstance(value, _C.Tensor):
         return value
+    rank = view.dim() - 1 + (split.rank - len(split.dims) if split else 0)
     with vmap.inside():
-        while value.dim() > rank and value.shape[0] == 1:
+        while value.dim() > rank and value.shape[0] == 1:  # allowed by x[...] = value
             value = _C.select(value, 0, 0)
+        if split and split.front and split.rank:
+            value = value.view(*[1] * (rank - value.dim()), *value.shape)
+            value = _moved_dims(value, split.front, 0, split.rank)
     return vmap.aligned(value, rank)
-
-
-def _moved(vmap, split, value, rank, view):
-    """A value whose indexed dimensions are moved to the front, where the physical assignment has them."""
-    missing = rank - (value.dim() - 1 if value.shape[:1] == (vmap.size,) and value.dim() == rank + 1 else value.dim())
-    for _ in range(missing):
-        value = _C.unsqueeze(value, 0)
-    if value.dim() == rank:
-        value = _C.unsqueeze(value, 0)
-    if not split.front or not split.rank:
-        return value
-    return _moved_dims(value, split.front + 1, 1, split.rank)
 
 
 @rule("index_put")
@@ -158,11 +135,8 @@ def _index_put(vmap, function, x, indices, value, accumulate, in_place):
     split = _Key(vmap, x, tuple(slice(None) if k is None else k for k in indices))
     physical = vmap.spread(x)
     target = physical if in_place else _C.clone(physical, 0)
-    view = target.view_as(target)  # as a batch of its own, so that the view of the key is one of target
-    view = split.view(vmap, vmap.wrap(view))
-    rank = split.rank + view.dim() - 1 - len(split.dims)
-    value = _moved(vmap, split, _fitting(vmap, value, rank), rank, view)
-    _C.index_put(view, list(split.places(vmap)), value, accumulate, True)
+    view = split.view(vmap, vmap.wrap(target.view_as(target)))  # of a view: it must be one of target, not of x
+    _C.index_put(view, list(split.places(vmap)), _fitting(vmap, value, view, split), accumulate, True)
     return x if in_place else vmap.wrap(target)
 
 

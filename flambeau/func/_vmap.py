@@ -62,7 +62,10 @@ def _arguments(name, in_dims, args):
             f"{type(in_dims)}."
         )
     if not args:
-        raise ValueError(f"vmap({name})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a function with no inputs. The latter is unsupported.")  # fmt: skip
+        raise ValueError(
+            f"vmap({name})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are trying to vmap over a function "
+            "with no inputs. The latter is unsupported."
+        )
     flat, spec = tree_flatten(args)
     dims = _broadcast(in_dims, spec)
     if dims is None:
