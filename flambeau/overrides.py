@@ -304,19 +304,9 @@ def is_tensor_like(inp):
 # ------------------------------------------------------------------------------------------------------ what there is
 
 # Functions that never look for overriding arguments; a mode does not see them either.
-_NEVER = (
-    "as_tensor",
-    "asarray",
-    "from_numpy",
-    "is_tensor",
-    "is_storage",
-    "typename",
-    "compile",
-    "from_file",
-    "to_dlpack",
-    "set_printoptions",
-    "tensor",
-)
+_NEVER = ("compile", "from_file", "is_storage", "is_tensor", "set_printoptions", "to_dlpack", "typename")
+# Constructors: a mode sees them, the classes of their arguments are not asked.
+_MODES_ONLY = ("as_tensor", "asarray", "from_numpy", "tensor")
 _NAMESPACES = ("", "autograd", "nn.functional", "nn.init", "linalg", "special", "fft", "signal.windows")
 # Of Python itself, or asked too early (a constructor's result has no class yet).
 _NOT_METHODS = {
@@ -479,7 +469,7 @@ def _set_body(function, plain, body):
 
 def _put_gate(function, shown):
     plain = _copy(function)
-    _set_body(function, plain, _C.make_gate(plain, shown or function))
+    _set_body(function, plain, _C.make_gate(plain, shown or function, function.__name__ in _MODES_ONLY))
 
 
 def replace_body(function, make):

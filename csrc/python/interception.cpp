@@ -84,12 +84,14 @@ struct Gate {
   PyObject_HEAD vectorcallfunc call;
   PyObject* plain;  // the function itself
   PyObject* shown;  // what handlers get to see
+  bool modes_only;  // a constructor: the classes of its arguments are not asked
 };
 
 PyObject* gate_call(PyObject* self, PyObject* const* args, size_t flags, PyObject* keywords) {
   auto* gate = reinterpret_cast<Gate*>(self);
   Py_ssize_t n = PyVectorcall_NARGS(flags), all = n + (keywords ? PyTuple_GET_SIZE(keywords) : 0);
-  if (types_or_modes(args, all)) return hand_over(overridden, gate->shown, args, n, keywords);
+  if (gate->modes_only ? function_modes > 0 : types_or_modes(args, all))
+    return hand_over(overridden, gate->shown, args, n, keywords);
   return PyObject_Vectorcall(gate->plain, args, static_cast<size_t>(n), keywords);
 }
 
@@ -133,13 +135,14 @@ void define_gate() {
   if (!gate_type) throw nb::python_error();
 }
 
-nb::object make_gate(nb::handle plain, nb::handle shown) {
+nb::object make_gate(nb::handle plain, nb::handle shown, bool modes_only) {
   nb::object made = nb::steal(gate_type->tp_alloc(gate_type, 0));
   if (!made.is_valid()) throw nb::python_error();
   auto* gate = reinterpret_cast<Gate*>(made.ptr());
   gate->call = gate_call;
   gate->plain = Py_NewRef(plain.ptr());
   gate->shown = Py_NewRef(shown.ptr());
+  gate->modes_only = modes_only;
   return made;
 }
 
