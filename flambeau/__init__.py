@@ -35,6 +35,7 @@ _SUBMODULES = (
     "masked",
     "mps",
     "mtia",
+    "nested",
     "nn",
     "optim",
     "overrides",

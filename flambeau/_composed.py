@@ -77,7 +77,10 @@ class Composed(Tensor):
 
     @classmethod
     def _unsupported(cls, func, args):
-        name = getattr(func, "__name__", None) or repr(func)
+        from .overrides import resolve_name
+
+        full = (resolve_name(func) or getattr(func, "__name__", repr(func))).removesuffix(".__get__")
+        name = full.rpartition(".")[2]
         raise NotImplementedError(
             f"[{name}] Could not run 'aten::{name}' with arguments from the '{cls._KIND}' backend: it is not defined for "
             "them"
@@ -90,6 +93,7 @@ class Composed(Tensor):
     itemsize = property(lambda self: self._elements.itemsize)
     ndim = property(lambda self: self.dim())
     grad_dtype = property(lambda self: self.dtype)
+    _base = property(lambda self: None)
 
     def element_size(self):
         """The bytes of one element."""

@@ -93,6 +93,27 @@ def _rebuild_sparse(layout, pieces):
         return _refuse(str(error))
 
 
+def _rebuild_nested(buffer, sizes, strides, offsets):
+    """A nested tensor whose components lie inside of the buffer."""
+    from flambeau.nested._tensor import strided
+
+    parts = (buffer, sizes, strides, offsets)
+    _check(all(type(part) is flambeau.Tensor for part in parts), "a nested tensor of strange parts")
+    whole = all(part.dtype is flambeau.int64 for part in parts[1:])
+    _check(whole and buffer.dim() == 1 and offsets.dim() == 1, "a nested tensor of strange parts")
+    rows = [part.tolist() if part.numel() else [[]] * offsets.shape[0] for part in (sizes, strides)]
+    fits = all(part.dim() == 2 or part.numel() == 0 for part in (sizes, strides)) and sizes.shape == strides.shape
+    _check(fits and len(rows[0]) == offsets.shape[0], "a nested tensor of strange parts")
+    components = []
+    for size, stride, start in zip(*rows, offsets.tolist(), strict=True):
+        last = start + sum((n - 1) * step for n, step in zip(size, stride))
+        inside = min((*size, *stride, start), default=0) >= 0 and (0 in size or last < buffer.shape[0])
+        _check(inside and len(size) <= 64, "a nested tensor larger than its memory")
+        components.append(buffer.new_empty(size) if 0 in size else buffer.as_strided(size, stride, start))
+    _check(sum(c.numel() for c in components) <= buffer.shape[0], "a nested tensor larger than its memory")
+    return strided(components) if components else strided([]).to(buffer.dtype)
+
+
 def _rebuild_from_type(function, kind, args, state):
     _check(callable(function) and function in _CALLS and type(args) is tuple, "a tensor of strange type")
     return _CALLS[function](*args)
@@ -224,6 +245,7 @@ def _fill_tables():
         "_rebuild_tensor_v2": rebuild_tensor,
         "_rebuild_tensor_v3": _rebuild_v3,
         "_rebuild_parameter": _rebuild_parameter,
+        "_rebuild_nested_tensor": _rebuild_nested,
         "_rebuild_sparse_tensor": _rebuild_sparse,
         "_rebuild_parameter_with_state": _rebuild_parameter,
     }
