@@ -41,14 +41,14 @@ class _Formatter:
             self.width = max((len(str(v)) for v in values), default=1)
             return
         finite = [v for v in values if v != 0 and math.isfinite(v)]
+        if not finite:
+            return
         self._measure(finite)
         if _options["sci_mode"] is not None:
             self.sci_mode = _options["sci_mode"]
-        self.width = max((len(self._plain(v)) for v in finite), default=1)
+        self.width = max(len(self._plain(v)) for v in finite)
 
     def _measure(self, finite):
-        if not finite:
-            return
         low, high = min(abs(v) for v in finite), max(abs(v) for v in finite)
         self.int_mode = all(v == math.ceil(v) for v in finite)
         ratio = high / low
@@ -81,7 +81,7 @@ class _ComplexFormatter:
     def __call__(self, value):
         imag = self.imag(value.imag).strip()
         imag = imag if imag.startswith("-") else "+" + imag
-        return (self.real(value.real) + imag + "j").rjust(self.width)
+        return self.real(value.real) + imag + "j"
 
 
 def _shown(tensor):
@@ -196,7 +196,7 @@ def _default_complex():
 
 def _join(text, suffixes, indent):
     """Suffixes go behind the numbers, or on a line of their own where there is no room."""
-    width = len(text) - text.rfind("\n")
+    width = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
         if width + len(suffix) + 2 > _options["linewidth"]:
             text += ",\n" + " " * indent + suffix
