@@ -81,6 +81,12 @@ def _enter_device(self):
     return self
 
 
+def _generator(state):
+    """A generator that goes on from a state; what copies and pickles of generators are made by."""
+    return _C.Generator().set_state(state)
+
+
+_C.Generator.__reduce__ = lambda self: (_generator, (self.get_state(),))
 _C.device.__enter__, _C.device.__exit__ = _enter_device, lambda self, *error: False
 
 for _family in ops.FAMILIES:

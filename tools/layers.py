@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CPP = [{"core"}, {"kernels"}, {"ops"}, {"autograd"}, {"python"}]
 PYTHON = [
     {"_C"},
-    {"_absent", "_streams", "_symbols", "_types", "return_types", "storage", "version"},
+    {"_absent", "_dlpack", "_streams", "_symbols", "_types", "return_types", "storage", "version"},
     {"ops"},
     {"_composed", "_interpreters", "_legacy", "autograd", "overrides", "tensor", "_printing"},
     {"fft", "linalg", "nested", "random", "signal", "sparse", "special"},

@@ -408,7 +408,7 @@ void define_buffers(nb::module_& m) {
   define_memory();
   m.def("from_array", [](nb::handle o) { return from_array(o.ptr()); });
   m.def("from_buffer", from_buffer);
-  m.def("is_numpy_array", [](nb::handle o) { return is_numpy_array(o.ptr()); });
+  m.def("is_numpy_array", [](nb::handle o) { return is_numpy_array(o.ptr()); }, nb::arg().none());
   m.def("memory", memory);
   m.def("to_dlpack", to_capsule);
   m.def("from_dlpack", from_capsule);

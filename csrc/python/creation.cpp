@@ -272,7 +272,7 @@ Tensor tensor_from_sequence(PyObject* o) { return from_nested(o, std::nullopt); 
 void define_creation(nb::module_& m) {
   using Maybe = std::optional<DType>;
   auto or_default = [](Maybe t) { return t.value_or(default_dtype()); };
-  m.def("tensor", tensor, nb::arg("data"), nb::arg("dtype").none(), nb::arg("requires_grad"));
+  m.def("tensor", tensor, nb::arg("data").none(), nb::arg("dtype").none(), nb::arg("requires_grad"));
   m.def("size", size_of);
   m.def(
       "new_empty",

@@ -83,14 +83,7 @@ void define_generator(nb::module_& m) {
       .def("__deepcopy__", [](const Generator& g, nb::handle) { return std::make_shared<Generator>(g); })
       .def("get_offset", [](Generator&) -> int64_t { no_offset(); })
       .def("set_offset", [](Generator&, int64_t) { no_offset(); })
-      .def_prop_ro("device", [](const Generator&) { return Device{}; })
-      .def("__reduce__",
-           [](nb::object self) {
-             auto& g = nb::cast<Generator&>(self);
-             return nb::make_tuple(self.type(), nb::make_tuple("cpu"),
-                                   nb::make_tuple(g.initial_seed(), nb::none(), get_state(g)));
-           })
-      .def("__setstate__", [](Generator& g, nb::tuple state) { set_state(g, state[2]); });
+      .def_prop_ro("device", [](const Generator&) { return Device{}; });
   m.attr("default_generator") = nb::cast(default_generator_ptr());
 }
 

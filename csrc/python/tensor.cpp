@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "core/kernels.h"
+#include "python/buffers.h"
 #include "python/interception.h"
 
 namespace flambeau::python {
@@ -84,7 +85,9 @@ PyObject* binary_slot(PyObject* a, PyObject* b) {
   if (PyObject* result; operator_diverted(N, a, b, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor x, y;
-    if (!operand(a, x) || !operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    bool quotient_of_array = &N == &kDiv && is_numpy_array(a);  // NumPy leaves these to us
+    if (quotient_of_array) x = from_array(a);
+    if ((!quotient_of_array && !operand(a, x)) || !operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
     return wrap(F(x, y, {}));
   });
 }
@@ -125,13 +128,20 @@ Named named[] = {{"matmul", {"matmul", "__rmatmul__"}},
                  {"abs", {"abs", ""}}};
 enum NamedIndex { Matmul, Pow, Remainder, FloorDivide, And, Or, Xor, LeftShift, RightShift, Invert, Abs };
 
+// A 0-dim array stands for its number.
+nb::object plain_number(PyObject* o) {
+  if (is_tensor(o) || !is_numpy_array(o)) return nb::borrow(o);
+  return nb::borrow(o).attr("item")();
+}
+
 template <NamedIndex N>
 PyObject* named_slot(PyObject* a, PyObject* b) {
   if (PyObject* result; operator_diverted(named[N].methods, a, b, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor ignored;
     if (!operand(a, ignored) || !operand(b, ignored)) Py_RETURN_NOTIMPLEMENTED;
-    PyObject* args[] = {a, b};
+    nb::object left = plain_number(a), right = plain_number(b);
+    PyObject* args[] = {left.ptr(), right.ptr()};
     return PyObject_Vectorcall(named[N].function, args, 2, nullptr);
   });
 }
@@ -142,12 +152,26 @@ PyObject* named_unary(PyObject* a) {
 }
 PyObject* power_slot(PyObject* a, PyObject* b, PyObject*) { return named_slot<Pow>(a, b); }
 
+// Arrays of what tensors cannot hold are unequal as objects are.
+bool is_text_array(PyObject* o) {
+  try {
+    array_dtype(o);
+    return false;
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
 PyObject* compare(PyObject* a, PyObject* b, int op) {
   static const char* names[] = {"lt", "le", "__eq__", "ne", "gt", "ge"};  // in the order of Py_LT ... Py_GE
   if (PyObject* result; diverted(names[op], {a, b}, &result)) return result;
   return guarded([&]() -> PyObject* {
     Tensor y;
-    if (!operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    if (!operand(b, y)) {
+      bool numbers = (op == Py_EQ || op == Py_NE) && is_numpy_array(b) && !is_text_array(b);
+      if (!numbers) Py_RETURN_NOTIMPLEMENTED;
+      y = from_array(b);
+    }
     Tensor x = unwrap(a);
     switch (op) {
       case Py_LT:
@@ -173,9 +197,11 @@ Py_hash_t tensor_hash(PyObject* o) {
 
 // ---- numbers
 
-PyObject* to_number(const Tensor& t, const char* op) {
-  FL_CHECK(t.numel() == 1, Runtime, op, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar; shape ",
-           t.shape());
+PyObject* to_number(const Tensor& t, const char* op, ErrorKind kind = ErrorKind::Runtime) {
+  if (t.numel() != 1) {
+    fail(kind, op, "only one element tensors can be converted to Python scalars; a Tensor with ", t.numel(),
+         " elements cannot be converted to Scalar; shape ", t.shape());
+  }
   void* at = t.raw();
   switch (t.dtype()) {
     case DType::Float32:
@@ -240,14 +266,14 @@ PyObject* tensor_item(PyObject* self, PyObject*) {
 PyObject* tensor_int(PyObject* self) {
   if (PyObject* result; diverted("__int__", {self}, &result)) return result;
   return guarded([&]() -> PyObject* {
-    nb::object v = nb::steal(to_number(unwrap(self), "int"));
+    nb::object v = nb::steal(to_number(unwrap(self), "int", ErrorKind::Value));
     return PyNumber_Long(v.ptr());
   });
 }
 PyObject* tensor_float(PyObject* self) {
   if (PyObject* result; diverted("__float__", {self}, &result)) return result;
   return guarded([&]() -> PyObject* {
-    nb::object v = nb::steal(to_number(unwrap(self), "float"));
+    nb::object v = nb::steal(to_number(unwrap(self), "float", ErrorKind::Value));
     if (PyComplex_Check(v.ptr()))
       FL_FAIL(Runtime, "float", "value cannot be converted to type double without overflow");
     return PyNumber_Float(v.ptr());

@@ -272,7 +272,7 @@ bool to_int(PyObject* o, int64_t& out) {
 bool to_dims(PyObject* o, Dims& out) {
   out.clear();
   int64_t v;
-  if (PyLong_Check(o)) {
+  if (PyLong_Check(o) || (PyIndex_Check(o) && !PyTuple_Check(o) && !PyList_Check(o))) {  // NumPy's ints too
     if (!to_int(o, v)) return false;
     out.push_back(v);
     return true;

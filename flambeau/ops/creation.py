@@ -148,7 +148,7 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     return _C.from_buffer(buffer, dtype, count, offset).requires_grad_(requires_grad)
 
 
-def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None):
     """`obj` as a tensor: shared if it can be (copy=None), always shared (False) or always copied (True).
 
     Takes tensors, NumPy arrays, DLPack capsules and producers, buffers, and (nested sequences of) numbers.
@@ -161,7 +161,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     if shared is None:
         if copy is False:
             raise ValueError("[asarray] can't alias arbitrary sequence into a tensor.")
-        return _C.tensor(obj, dtype, requires_grad)
+        return _C.tensor(obj, dtype, bool(requires_grad))
     if dtype is not None and shared.dtype != dtype:
         if copy is False:
             raise ValueError(f"[asarray] can't alias tensor with dtype {shared.dtype} into dtype {dtype}.")
@@ -170,7 +170,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
         shared = shared.clone()
     if requires_grad and not shared.requires_grad:
         return shared.requires_grad_()
-    return shared if requires_grad or not shared.requires_grad else shared.detach()
+    return shared.detach() if requires_grad is False and shared.requires_grad else shared
 
 
 def _shared(obj, dtype):
@@ -235,6 +235,8 @@ def __array_wrap__(self, array, context=None, return_scalar=False):
 def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
     if self.requires_grad:
         raise BufferError("[__dlpack__] Can't export tensors that require gradient, use tensor.detach()")
+    if stream is not None:
+        raise AssertionError(f"[__dlpack__] stream should be None on cpu, got {stream}")
     if dl_device is not None and tuple(dl_device) != (1, 0):
         raise BufferError(f"[__dlpack__] cannot export to device {dl_device}: the tensor is in the CPU's memory")
     source = self.clone() if copy else self
@@ -242,7 +244,13 @@ def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None
 
 
 def __dlpack_device__(self):
-    return (1, 0)
+    from .._dlpack import DLDeviceType
+
+    return (DLDeviceType.kDLCPU, 0)
+
+
+def _cuda_array_interface(self):
+    raise AttributeError(f"Can't get __cuda_array_interface__ on non-CUDA tensor type: {self.type()}: use numpy()")
 
 
 # ---- from nothing
@@ -952,3 +960,4 @@ def combinations(input, r=2, with_replacement=False):
 
 
 METHODS = [(name, globals()[name]) for name in _METHOD_NAMES]
+METHODS.append(("__cuda_array_interface__", property(_cuda_array_interface)))

@@ -51,7 +51,7 @@ METHODS = [
     ("grad_dtype", property(lambda self: self.dtype)),
     *((name, _of_quantized(name)) for name in _QUANTIZED),
     ("__pos__", lambda self: _positive(self)),
-    ("__complex__", lambda self: complex(self.item())),
+    ("__complex__", lambda self: complex(float(self) if self.numel() != 1 else self.item())),
     ("__div__", lambda self, other: self.div(other)),
     ("__idiv__", lambda self, other: self.div_(other)),
     ("__long__", lambda self: int(self)),

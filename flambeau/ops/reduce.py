@@ -218,7 +218,7 @@ def _extreme(name, input, dim, keepdim, out):
                 f"[{name}] expected two tensors, or a tensor with dim and keepdim, got {type(input).__name__}"
             )
         return write_out(out, getattr(_C, name + "imum")(input, dim))
-    if isinstance(dim, bool) or not isinstance(dim, int):
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
         raise TypeError(f"[{name}] dim must be an int or a Tensor, got {type(dim).__name__}")
     return write_out(out, getattr(return_types, name)(getattr(_C, name + "_dim")(input, dim, keepdim)))
 

@@ -261,7 +261,7 @@ def to_dlpack(tensor):
     >>> type(flambeau.to_dlpack(flambeau.ones(2))).__name__
     'PyCapsule'
     """
-    return tensor.__dlpack__()
+    return tensor.detach().__dlpack__()
 
 
 def from_file(filename, shared=None, size=0, *, dtype=None, layout=None, device=None, pin_memory=False):

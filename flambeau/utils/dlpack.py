@@ -1,8 +1,9 @@
 """Exchange of tensors with other libraries, without copies."""
 
 import flambeau
+from flambeau._dlpack import DLDeviceType
 
-__all__ = ["from_dlpack", "to_dlpack"]
+__all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]
 
 
 def from_dlpack(ext_tensor, *, device=None, copy=None):
@@ -24,4 +25,4 @@ def to_dlpack(tensor):
         >>> type(to_dlpack(flambeau.ones(2))).__name__
         'PyCapsule'
     """
-    return tensor.__dlpack__()
+    return tensor.detach().__dlpack__()
