@@ -3,7 +3,7 @@
 import functools
 
 from .. import _C
-from ..utils._pytree import tree_flatten, tree_unflatten
+from ..utils._pytree import _broadcast_to_and_flatten, tree_flatten, tree_unflatten
 from . import _batching
 
 __all__ = ["vmap"]
@@ -67,7 +67,7 @@ def _arguments(name, in_dims, args):
             "with no inputs. The latter is unsupported."
         )
     flat, spec = tree_flatten(args)
-    dims = _broadcast(in_dims, spec)
+    dims = _broadcast_to_and_flatten(in_dims, spec, lambda x: x is None)
     if dims is None:
         raise ValueError(
             f"{call}: in_dims is not compatible with the structure of `inputs`. in_dims has structure {in_dims} but inputs "
@@ -109,24 +109,6 @@ def _checked(call, dim, value):
     return dim % value.dim()
 
 
-def _broadcast(dims, spec):
-    """One entry per leaf: a number or None stands for a whole branch; None where the structures differ."""
-    if spec.type is None:
-        return None if isinstance(dims, (tuple, list, dict)) else [dims]
-    if not isinstance(dims, (tuple, list, dict)):
-        return [dims] * spec.num_leaves
-    if isinstance(dims, dict):
-        if not issubclass(spec.type, dict) or set(dims) != set(spec.context):
-            return None
-        children = [dims[key] for key in spec.context]
-    else:
-        children = list(dims)
-    if len(children) != len(spec.children) or (not isinstance(dims, dict) and not issubclass(spec.type, (tuple, list))):
-        return None
-    found = [_broadcast(child, below) for child, below in zip(children, spec.children, strict=True)]
-    return None if any(part is None for part in found) else [dim for part in found for dim in part]
-
-
 def _chunks(flat, dims, size, chunk_size):
     for start in range(0, size, chunk_size):
         stop = min(start + chunk_size, size)
@@ -152,11 +134,11 @@ def _mapped(func, name, flat, dims, spec, size, out_dims, randomness, kwargs):
 
 
 def _out_places(out_dims, spec, name):
-    if isinstance(out_dims, int) or (out_dims is None and spec.type is None):
+    if isinstance(out_dims, int) or (out_dims is None and spec.is_leaf()):
         return [out_dims] * spec.num_leaves
-    if isinstance(out_dims, tuple) and len(out_dims) == 1 and spec.type is None:
+    if isinstance(out_dims, tuple) and len(out_dims) == 1 and spec.is_leaf():
         return [out_dims[0]]
-    places = _broadcast(out_dims, spec)
+    places = _broadcast_to_and_flatten(out_dims, spec)
     if places is None:
         raise ValueError(
             f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the structure of `outputs`. "
