@@ -289,3 +289,46 @@ def test_window_gradients():
         window = x.as_strided(size, stride, offset)
         window.sum().backward()
         assert window.tolist() == values and x.grad.reshape(-1).tolist() == counts
+
+
+# ---- names of arguments
+
+
+def test_numpy_names_of_arguments():
+    x = fl.tensor([[3.0, 1.0], [2.0, 4.0]])
+    for name in "sum mean prod amax amin logsumexp nansum nanmean std var argmax quantile".split():
+        arguments = (0.5,) if name == "quantile" else ()
+        found, expected = (
+            getattr(fl, name)(x, *arguments, **kw)
+            for kw in ({"axis": 0, "keepdims": True}, {"dim": 0, "keepdim": True})
+        )
+        assert found.tolist() == expected.tolist() and found.shape == (1, 2), name
+    for name in "cumsum cumprod logcumsumexp softmax log_softmax unsqueeze squeeze count_nonzero diff argsort unbind".split():
+        found, expected = getattr(fl, name)(x, axis=0), getattr(fl, name)(x, 0) if name != "diff" else fl.diff(x, dim=0)
+        assert fl.stack(tuple(found)).tolist() == fl.stack(tuple(expected)).tolist(), name
+    for name in "sort cummax cummin".split():
+        assert getattr(fl, name)(x, axis=0)[0].tolist() == getattr(fl, name)(x, dim=0)[0].tolist(), name
+    assert fl.topk(x, 1, axis=0)[0].tolist() == [[3, 4]] and fl.chunk(x, 2, axis=1)[0].tolist() == [[3], [2]]
+    assert fl.linalg.norm(x, axis=0).shape == (2,) and fl.swapaxes(x, axis0=0, axis1=1).tolist() == x.t().tolist()
+    assert fl.take_along_dim(x, fl.tensor([[0, 1]]), axis=0).tolist() == [[3, 4]] and fl.arange(end=3).tolist() == [
+        0,
+        1,
+        2,
+    ]
+    for call in (fl.cumsum, fl.unsqueeze):
+        with pytest.raises(TypeError):
+            call(x)
+
+
+def test_methods_by_name():
+    x = fl.ones(2, 3)
+    assert (
+        x.size(dim=1) == 3
+        and x.stride(dim=0) == 3
+        and x.view(size=(3, 2)).shape == (3, 2) == x.reshape(shape=(3, 2)).shape
+    )
+    assert x.permute(dims=(1, 0)).shape == (3, 2) and x.view(dtype=fl.int32).dtype is fl.int32
+    assert fl.ones(1, 3).expand(size=(2, 3)).shape == (2, 3)
+    for call in (lambda: x.size(dims=1), lambda: x.view(2, shape=3), lambda: x.size(1, dim=1)):
+        with pytest.raises(TypeError):
+            call()

@@ -482,25 +482,38 @@ PyObject* tensor_stride(PyObject* self, PyObject* const* args, Py_ssize_t n) {
      return guarded([&]() -> PyObject* { return expression; });                              \
    },                                                                                        \
    METH_NOARGS, nullptr}
-using FastMethod = PyObject* (*)(PyObject* self, PyObject* const* args, Py_ssize_t n);
-#define FL_FAST(name, function)                                                                       \
-  {name,                                                                                              \
-   reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(                                             \
-       static_cast<FastMethod>([](PyObject* self, PyObject* const* args, Py_ssize_t n) -> PyObject* { \
-         if (PyObject* result; method_diverted(name, self, args, n, &result)) return result;          \
-         return function(self, args, n);                                                              \
-       }))),                                                                                          \
-   METH_FASTCALL, nullptr}
+using FastMethod = PyObject* (*)(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names);
+
+// The one argument by name stands where it would without its name. False, with an error set, for other names.
+bool by_name(const char* method, std::initializer_list<const char*> allowed, Py_ssize_t& n, PyObject* names) {
+  PyObject* name = PyTuple_GET_ITEM(names, 0);
+  if (n == 0 && PyTuple_GET_SIZE(names) == 1) {
+    for (const char* each : allowed)
+      if (PyUnicode_CompareWithASCIIString(name, each) == 0) return n = 1;
+  }
+  PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", method, name);
+  return false;
+}
+
+#define FL_FAST(name, function, ...)                                                                                    \
+  {name,                                                                                                                \
+   reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(                                                               \
+       static_cast<FastMethod>([](PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) -> PyObject* {  \
+         if (names && !by_name(name, {__VA_ARGS__}, n, names)) return nullptr;                                          \
+         if (PyObject* result; method_diverted(name, self, args, n, &result)) return result;                            \
+         return function(self, args, n);                                                                                \
+       }))),                                                                                                            \
+   METH_FASTCALL | METH_KEYWORDS, nullptr}
 
 PyMethodDef methods[] = {
     {"item", tensor_item, METH_NOARGS, nullptr},
     {"tolist", tensor_tolist, METH_NOARGS, nullptr},
-    FL_FAST("view", tensor_view),
-    FL_FAST("reshape", sized_method<ops::reshape>),
-    FL_FAST("permute", sized_method<ops::permute>),
-    FL_FAST("expand", sized_method<ops::expand>),
-    FL_FAST("size", tensor_size),
-    FL_FAST("stride", tensor_stride),
+    FL_FAST("view", tensor_view, "size", "dtype"),
+    FL_FAST("reshape", sized_method<ops::reshape>, "shape"),
+    FL_FAST("permute", sized_method<ops::permute>, "dims"),
+    FL_FAST("expand", sized_method<ops::expand>, "size"),
+    FL_FAST("size", tensor_size, "dim"),
+    FL_FAST("stride", tensor_stride, "dim"),
     FL_NOARGS(dim, PyLong_FromLongLong(t.ndim())),
     FL_NOARGS(ndimension, PyLong_FromLongLong(t.ndim())),
     FL_NOARGS(numel, PyLong_FromLongLong(t.numel())),

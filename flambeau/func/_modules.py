@@ -52,3 +52,23 @@ def replace_all_batch_norm_modules_(root):
             module.running_mean = module.running_var = module.num_batches_tracked = None
             module.track_running_stats = False
     return root
+
+
+def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):
+    """Call a module with other parameters and buffers than its own.
+
+    Args:
+        module: the module; it is as before afterwards.
+        parameter_and_buffer_dicts: a dictionary from full name to tensor, or several.
+        args: the arguments of the call, or one that is not a tuple.
+        kwargs: its keyword arguments.
+        tie_weights: whether parameters that are one in the module stay one.
+        strict: whether every parameter and buffer must be given.
+
+    >>> layer = flambeau.nn.Linear(1, 1)
+    >>> flambeau.func.functional_call(layer, {"weight": flambeau.ones(1, 1), "bias": flambeau.ones(1)}, flambeau.ones(1))
+    tensor([2.])
+    """
+    from ..nn.utils.stateless import functional_call as call
+
+    return call(module, parameter_and_buffer_dicts, args, kwargs, tie_weights=tie_weights, strict=strict)

@@ -11,7 +11,7 @@ from .decompositions import singular_values
 __all__ = ["cond", "matrix_norm", "matrix_rank", "norm", "vector_norm"]
 
 
-def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
+def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, keepdims=None):
     r"""Norm of the elements, whatever the shape: $(\sum_i |x_i|^{ord})^{1/ord}$; also ord inf, -inf and 0.
 
     Args:
@@ -24,6 +24,8 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     >>> flambeau.linalg.vector_norm(flambeau.tensor([3.0, 4.0]))
     tensor(5.)
     """
+    dim = dim if axis is None else axis
+    keepdim = keepdim if keepdims is None else keepdims
     if dtype is not None:
         _check_norm_dtype(x, dtype)
     return write_out(out, _C.vector_norm(x, float(ord), () if dim is None else dim, keepdim, dtype))
@@ -97,12 +99,14 @@ def _of_singular_values(A, ord, rows, columns, keepdim):
     return result
 
 
-def norm(input, ord=None, dim=None, keepdim=False, *, dtype=None, out=None):
+def norm(input, ord=None, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, keepdims=None):
     """vector_norm or matrix_norm, by the number of dimensions in `dim` (or of the tensor, if ord is given).
 
     >>> flambeau.linalg.norm(flambeau.tensor([[3.0, 4.0]]))
     tensor(5.)
     """
+    dim = dim if axis is None else axis
+    keepdim = keepdim if keepdims is None else keepdims
     if ord is None or (dim is not None and len(dims_of(dim)) == 1 and not isinstance(ord, str)):
         return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
     if dim is not None:

@@ -127,3 +127,10 @@ def check_fits(op, value, dtype):
 def before_write(self):
     """What an in-place op composed as copy_(self, op(self)) must read: a derivative may need self as it was."""
     return _C.clone(self, 1) if self.requires_grad and _C.is_grad_enabled() else self
+
+
+def named_dim(op, dim, axis):
+    """The dim of a call that may name it as NumPy does."""
+    if (dim is None) == (axis is None):
+        raise TypeError(f"[{op}] expected a dim: an int, by position or as dim (or axis)")
+    return axis if dim is None else dim

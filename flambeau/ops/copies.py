@@ -127,9 +127,9 @@ def cuda(self, device=None, non_blocking=False, memory_format=preserve_format):
     check_device("cuda", "cuda")
 
 
-def copy_(self, src, non_blocking=False):
-    """Copy src, broadcast and cast, into this tensor's memory."""
-    return _C.copy_(self, src)
+def copy_(self, other, non_blocking=False):
+    """Copy other, broadcast and cast, into this tensor's memory."""
+    return _C.copy_(self, other)
 
 
 _WIDENED = (_C.float16, _C.bfloat16)  # filled from float32, where too large numbers become infinite

@@ -390,7 +390,7 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, requires_grad=Fals
 
 
 def arange(
-    start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+    start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
 ):
     r"""Numbers from `start` (0 if only the end is given) up to but without `end`: :math:`start + i \cdot step`.
 
@@ -437,7 +437,9 @@ def _range_dtype(numbers):
     return _C.int64
 
 
-def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+def range(
+    start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """Deprecated, as in torch: numbers from `start` to `end`, which is included; use `arange`.
 
     >>> flambeau.range(1, 3)
@@ -474,7 +476,9 @@ def _spaced(op, make, start, end, steps, dtype, out):
     return complex(*parts)
 
 
-def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+def linspace(
+    start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     r"""`steps` evenly spaced numbers from `start` to `end`, both included.
 
     .. math:: start + i \cdot \frac{end - start}{steps - 1}
@@ -486,7 +490,19 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     return write_out(out, _spaced("linspace", _C.linspace, start, end, steps, dtype, out).requires_grad_(requires_grad))
 
 
-def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+def logspace(
+    start,
+    end,
+    steps,
+    base=10.0,
+    *,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     r"""`steps` numbers from :math:`base^{start}` to :math:`base^{end}`, evenly spaced on a logarithmic scale.
 
     >>> flambeau.logspace(0, 2, 3)
@@ -503,7 +519,7 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None,
     return write_out(out, made.requires_grad_(requires_grad))
 
 
-def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """Ones on the diagonal of an n x m matrix (m = n by default), and zeros.
 
     >>> flambeau.eye(2)
@@ -693,7 +709,7 @@ def _construct(dtype, args, device):
 # ---- patterns
 
 
-def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
+def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None, pin_memory=False):
     """The places (2, n) on and below the `offset`-th diagonal of a row x col matrix, by rows.
 
     >>> flambeau.tril_indices(2, 2)
@@ -704,7 +720,7 @@ def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     return _C.triangle_indices(row, col, offset, True, _C.int64 if dtype is None else dtype)
 
 
-def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
+def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None, pin_memory=False):
     """The places (2, n) on and above the `offset`-th diagonal of a row x col matrix, by rows.
 
     >>> flambeau.triu_indices(2, 2)

@@ -338,7 +338,7 @@ def take(input, index, *, out=None):
     return write_apart(out, _C.take(input, index), input, index)
 
 
-def take_along_dim(input, indices, dim=None, *, out=None):
+def take_along_dim(input, indices, dim=None, *, out=None, axis=None):
     """`gather` with broadcasting; without a dim, of the flattened input.
 
     >>> x = flambeau.tensor([[3, 1], [2, 4]])
@@ -346,6 +346,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     tensor([[1, 3],
             [2, 4]])
     """
+    dim = dim if axis is None else axis
     if dim is None:
         return write_out(out, gather(_C.reshape(input, (-1,)), 0, _wrapped(_C.reshape(indices, (-1,)), input.numel())))
     if input.dim() != indices.dim():

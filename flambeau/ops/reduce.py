@@ -2,7 +2,7 @@
 
 from .. import _C, return_types
 from . import pointwise
-from ._common import before_write, write_out
+from ._common import before_write, named_dim, write_out
 
 __all__ = [
     "all",
@@ -93,12 +93,14 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, keep
     return result if out is None else write_out(out, result)
 
 
-def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
+def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, keepdims=None):
     """Sum that counts NaN as zero.
 
     >>> flambeau.nansum(flambeau.tensor([1.0, flambeau.nan, 2.0]))
     tensor(3.)
     """
+    dim = dim if axis is None else axis
+    keepdim = keepdim if keepdims is None else keepdims
     return write_out(out, _C.nansum(input, _dims(dim, None), keepdim, dtype))
 
 
@@ -112,12 +114,14 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, kee
     return result if out is None else write_out(out, result)
 
 
-def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
+def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, keepdims=None):
     """Mean of the elements that are not NaN.
 
     >>> flambeau.nanmean(flambeau.tensor([1.0, flambeau.nan, 3.0]))
     tensor(2.)
     """
+    dim = dim if axis is None else axis
+    keepdim = keepdim if keepdims is None else keepdims
     if not (input.is_floating_point() or input.is_complex()):
         raise RuntimeError(f"[nanmean] expected input to have floating point or complex dtype but got {input.dtype}")
     numbers = _C.sum(_C.eq(input, input), _dims(dim, None), keepdim)
@@ -162,12 +166,13 @@ def _truth(function, input, dim, axis, keepdim):
     return function(input, dims, keepdim)
 
 
-def count_nonzero(input, dim=None):
+def count_nonzero(input, dim=None, *, axis=None):
     """How many elements are not zero.
 
     >>> flambeau.count_nonzero(flambeau.tensor([[0, 1], [2, 3]]), 0)
     tensor([1, 2])
     """
+    dim = dim if axis is None else axis
     return _C.count_nonzero(input, _dims(dim, None))
 
 
@@ -366,12 +371,14 @@ def mode(input, dim=-1, keepdim=False, *, out=None, axis=None, keepdims=None):
 # ---- norms
 
 
-def logsumexp(input, dim, keepdim=False, *, out=None):
+def logsumexp(input, dim=None, keepdim=False, *, out=None, axis=None, keepdims=None):
     r"""log of the sum of exp, without overflow: $\log \sum_i e^{x_i}$.
 
     >>> flambeau.logsumexp(flambeau.tensor([1000.0, 1000.0]), 0)
     tensor(1000.6932)
     """
+    dim = named_dim("logsumexp", dim, axis)
+    keepdim = keepdim if keepdims is None else keepdims
     return write_out(out, (_complex_logsumexp if input.is_complex() else _C.logsumexp)(input, dim, keepdim))
 
 
@@ -404,21 +411,23 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
 # ---- scans
 
 
-def cumsum(input, dim, *, dtype=None, out=None, axis=None):
+def cumsum(input, dim=None, *, dtype=None, out=None, axis=None):
     """Running sum along a dimension; integers and bool in int64.
 
     >>> flambeau.cumsum(flambeau.tensor([1, 2, 3]), 0)
     tensor([1, 3, 6])
     """
+    dim = named_dim("cumsum", dim, axis)
     return write_out(out, _C.cumsum(_summands(input, dtype), dim))
 
 
-def cumprod(input, dim, *, dtype=None, out=None, axis=None):
+def cumprod(input, dim=None, *, dtype=None, out=None, axis=None):
     """Running product along a dimension; integers and bool in int64.
 
     >>> flambeau.cumprod(flambeau.tensor([1, 2, 3]), 0)
     tensor([1, 2, 6])
     """
+    dim = named_dim("cumprod", dim, axis)
     return write_out(out, _C.cumprod(_summands(input, dtype), dim))
 
 
@@ -438,30 +447,33 @@ def cumprod_(input, dim, *, dtype=None):
     return _C.copy_(input, cumprod(before_write(input), dim, dtype=dtype or input.dtype))
 
 
-def cummax(input, dim, *, out=None):
+def cummax(input, dim=None, *, out=None, axis=None):
     """Running maximum along a dimension, and where it stands (the latest of equals).
 
     >>> flambeau.cummax(flambeau.tensor([1, 3, 2]), 0).values
     tensor([1, 3, 3])
     """
+    dim = named_dim("cummax", dim, axis)
     return write_out(out, return_types.cummax(_C.cummax(input, dim)))
 
 
-def cummin(input, dim, *, out=None):
+def cummin(input, dim=None, *, out=None, axis=None):
     """Running minimum along a dimension, and where it stands (the latest of equals).
 
     >>> flambeau.cummin(flambeau.tensor([3, 1, 2]), 0).indices
     tensor([0, 1, 1])
     """
+    dim = named_dim("cummin", dim, axis)
     return write_out(out, return_types.cummin(_C.cummin(input, dim)))
 
 
-def logcumsumexp(input, dim, *, out=None):
+def logcumsumexp(input, dim=None, *, out=None, axis=None):
     """log of the running sum of exp along a dimension, without overflow.
 
     >>> flambeau.logcumsumexp(flambeau.tensor([0.0, 0.0]), 0)
     tensor([0.0000, 0.6931])
     """
+    dim = named_dim("logcumsumexp", dim, axis)
     return write_out(out, (_complex_logcumsumexp if input.is_complex() else _C.logcumsumexp)(input, dim))
 
 

@@ -3,7 +3,7 @@
 from math import prod
 
 from .. import _C
-from ._common import check_tensor, dims_of
+from ._common import check_tensor, dims_of, named_dim
 
 __all__ = [
     "adjoint",
@@ -119,7 +119,16 @@ def transpose(input, dim0, dim1):
     return _C.transpose(input, dim0, dim1)
 
 
-swapaxes = swapdims = transpose
+swapdims = transpose
+
+
+def swapaxes(input, axis0, axis1):
+    """A view with two dimensions swapped: transpose, by NumPy's name.
+
+    >>> flambeau.swapaxes(flambeau.ones(2, 3), 0, 1).shape
+    torch.Size([3, 2])
+    """
+    return transpose(input, axis0, axis1)
 
 
 def t(input):
@@ -187,12 +196,13 @@ def narrow_copy(input, dim, start, length):
     return _C.clone(narrow(input, dim, start, length), 0)
 
 
-def squeeze(input, dim=None):
+def squeeze(input, dim=None, *, axis=None):
     """A view without the dimensions of size 1 (among `dim`, if given).
 
     >>> flambeau.squeeze(flambeau.ones(1, 2, 1)).shape
     torch.Size([2])
     """
+    dim = dim if axis is None else axis
     if dim is None:
         dims = tuple(i for i, size in enumerate(input.shape) if size == 1)
         return _C.squeeze(input, dims)
@@ -200,12 +210,13 @@ def squeeze(input, dim=None):
     return _C.squeeze(input, dims) if dims else _C.view(input, tuple(input.shape))
 
 
-def unsqueeze(input, dim):
+def unsqueeze(input, dim=None, *, axis=None):
     """A view with a dimension of size 1 put in at `dim`.
 
     >>> flambeau.unsqueeze(flambeau.ones(2), 0).shape
     torch.Size([1, 2])
     """
+    dim = named_dim("unsqueeze", dim, axis)
     return _C.unsqueeze(input, dim)
 
 
@@ -399,12 +410,13 @@ def detach_copy(input):
     return _C.clone(_C.detach(input), 1)
 
 
-def unbind(input, dim=0):
+def unbind(input, dim=0, *, axis=None):
     """The slices along a dimension, as a tuple of views.
 
     >>> flambeau.unbind(flambeau.arange(2))
     (tensor(0), tensor(1))
     """
+    dim = dim if axis is None else axis
     return tuple(_C.unbind(input, dim))
 
 
@@ -438,12 +450,13 @@ def split_with_sizes(input, split_sizes, dim=0):
     return tuple(_C.split_sizes(input, split_sizes, dim))
 
 
-def chunk(input, chunks, dim=0):
+def chunk(input, chunks, dim=0, *, axis=None):
     """At most `chunks` views of pieces of equal size of a dimension (the last may be smaller).
 
     >>> flambeau.chunk(flambeau.arange(5), 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
+    dim = dim if axis is None else axis
     if not input.dim():
         raise RuntimeError("[chunk] chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
@@ -495,12 +508,13 @@ def sum_to_size(self, *size):
     return result.reshape(size) if extra else result
 
 
-def tensor_split(input, indices_or_sections, dim=0):
+def tensor_split(input, indices_or_sections, dim=0, *, axis=None):
     """Views of pieces of a dimension: a number of nearly equal ones, or cut at given indices.
 
     >>> flambeau.tensor_split(flambeau.arange(5), 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
+    dim = dim if axis is None else axis
     if not input.dim():
         raise RuntimeError(
             "[tensor_split] tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"

@@ -23,7 +23,7 @@ def _arguments(name, input, dim, stacklevel, dtype):
     return input if dtype is None or input.dtype is dtype else input.to(dtype), dim
 
 
-def softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None):
+def softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None, axis=None):
     r"""Positive numbers that add up to one along a dimension: $e^{x_i} / \sum_j e^{x_j}$.
 
     Args:
@@ -36,17 +36,19 @@ def softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None):
     >>> flambeau.softmax(flambeau.tensor([0.0, 0.0]), 0)
     tensor([0.5000, 0.5000])
     """
+    dim = dim if axis is None else axis
     if dtype is None and dim is not None and out is None and _stacklevel == 3:
         return _C.softmax(input, dim)
     return write_out(out, _C.softmax(*_arguments("softmax", input, dim, _stacklevel, dtype)))
 
 
-def log_softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None):
+def log_softmax(input, dim=None, _stacklevel=3, dtype=None, *, out=None, axis=None):
     r"""Logarithm of softmax, without overflow: $x_i - \log \sum_j e^{x_j}$.
 
     >>> flambeau.log_softmax(flambeau.tensor([0.0, 0.0]), 0)
     tensor([-0.6931, -0.6931])
     """
+    dim = dim if axis is None else axis
     if dtype is None and dim is not None and out is None and _stacklevel == 3:
         return _C.log_softmax(input, dim)
     return write_out(out, _C.log_softmax(*_arguments("log_softmax", input, dim, _stacklevel, dtype)))

@@ -20,7 +20,7 @@ __all__ = [
 METHODS = ["argsort", "bincount", "histc", "kthvalue", "msort", "sort", "topk", "unique", "unique_consecutive"]
 
 
-def sort(input, dim=-1, descending=False, stable=False, *, out=None):
+def sort(input, dim=-1, descending=False, stable=False, *, out=None, axis=None):
     """The elements along a dimension in order, and where they were. NaN is above every number; equal elements keep
     their order.
 
@@ -36,16 +36,18 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     >>> flambeau.sort(flambeau.tensor([3, 1, 2])).indices
     tensor([1, 2, 0])
     """
+    dim = dim if axis is None else axis
     return write_apart(out, return_types.sort(_C.sort(input, dim, bool(descending))), input)
 
 
-def argsort(input, dim=-1, descending=False, stable=False):
+def argsort(input, dim=-1, descending=False, stable=False, *, axis=None, out=None):
     """Where the elements of `sort` were.
 
     >>> flambeau.argsort(flambeau.tensor([3, 1, 2]))
     tensor([1, 2, 0])
     """
-    return _C.sort(input.detach(), dim, bool(descending))[1]
+    dim = dim if axis is None else axis
+    return write_out(out, _C.sort(input.detach(), dim, bool(descending))[1])
 
 
 def msort(input, *, out=None):
@@ -58,12 +60,13 @@ def msort(input, *, out=None):
     return write_out(out, _C.sort(input, 0, False)[0])
 
 
-def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
+def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None, axis=None):
     """The k largest (or smallest) elements along a dimension, in order, and where they were.
 
     >>> flambeau.topk(flambeau.tensor([1.0, 4.0, 3.0]), 2).values
     tensor([4., 3.])
     """
+    dim = dim if axis is None else axis
     k = int(k.item()) if isinstance(k, _C.Tensor) else k
     return write_apart(out, return_types.topk(_C.topk(input, k, dim, largest)), input)
 

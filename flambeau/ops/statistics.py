@@ -130,7 +130,7 @@ def _shape_quantile(result, q, dim, keepdim, n_dims, flat):
     return moved if q.dim() else _C.select(moved, 0, 0)
 
 
-def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None, axis=None, keepdims=None):
     """The q-quantiles along a dimension (of the flattened tensor by default).
 
     Args:
@@ -142,15 +142,19 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     >>> flambeau.quantile(flambeau.tensor([1.0, 2.0, 4.0]), 0.25)
     tensor(1.5000)
     """
+    dim = dim if axis is None else axis
+    keepdim = keepdim if keepdims is None else keepdims
     return write_out(out, _quantile("quantile", input, q, dim, keepdim, interpolation, False))
 
 
-def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None, axis=None, keepdims=None):
     """quantile of the elements that are not NaN.
 
     >>> flambeau.nanquantile(flambeau.tensor([1.0, flambeau.nan, 3.0]), 0.5)
     tensor(2.)
     """
+    dim = dim if axis is None else axis
+    keepdim = keepdim if keepdims is None else keepdims
     return write_out(out, _quantile("nanquantile", input, q, dim, keepdim, interpolation, True))
 
 
@@ -234,12 +238,13 @@ def corrcoef(input):
 # ---- differences and integrals
 
 
-def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
+def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None, axis=None):
     """The n-th differences of neighbours along a dimension.
 
     >>> flambeau.diff(flambeau.tensor([1, 4, 9]))
     tensor([3, 5])
     """
+    dim = dim if axis is None else axis
     if input.dim() == 0:
         raise RuntimeError("[diff] expects input to be at least one-dimensional")
     if n < 0:
