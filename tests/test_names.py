@@ -303,7 +303,9 @@ def test_numpy_names_of_arguments():
             for kw in ({"axis": 0, "keepdims": True}, {"dim": 0, "keepdim": True})
         )
         assert found.tolist() == expected.tolist() and found.shape == (1, 2), name
-    for name in "cumsum cumprod logcumsumexp softmax log_softmax unsqueeze squeeze count_nonzero diff argsort unbind".split():
+    for (
+        name
+    ) in "cumsum cumprod logcumsumexp softmax log_softmax unsqueeze squeeze count_nonzero diff argsort unbind".split():
         found, expected = getattr(fl, name)(x, axis=0), getattr(fl, name)(x, 0) if name != "diff" else fl.diff(x, dim=0)
         assert fl.stack(tuple(found)).tolist() == fl.stack(tuple(expected)).tolist(), name
     for name in "sort cummax cummin".split():
