@@ -45,6 +45,9 @@ def flat_elements(self):
 def coordinates(self):
     """(batch, row, column) of the elements, all batches in a row."""
     line, place = expanded(self)
+    if not batch_dims(self):
+        batch = flambeau.zeros((), dtype=flambeau.int64).expand(line.shape)
+        return (batch, line, place) if self.layout is BY_ROW else (batch, place, line)
     rows, columns = matrix_size(self)
     lines = max(rows if self.layout is BY_ROW else columns, 1)
     batch, line = line.div(lines, rounding_mode="floor"), line % lines

@@ -252,7 +252,8 @@ def sparse_resize_(self, size, sparse_dim, dense_dim):
     elements = self._elements
     if tuple(old_dense) != new_dense:
         elements = elements.new_zeros((elements.shape[0], *new_dense))
-        elements[(slice(None), *(slice(n) for n in old_dense))] = self._elements
+        inside = (slice(None), *(slice(n) for n in old_dense))
+        elements[inside] = self._elements
     return self._become(make_coo(size, self._positions, elements, self._sorted))
 
 

@@ -79,7 +79,10 @@ def mv(input, vec, *, out=None):
         )
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(f"mv: expected self.size(-1) == vec.size(-1), got {input.shape[1]} and {vec.shape[0]}")
-    return mm(input, vec.unsqueeze(1)).squeeze(1)
+    if input.dtype is not vec.dtype:
+        raise RuntimeError(f"[mv] expected scalar type {input.dtype} but found {vec.dtype}")
+    row, column, elements = _parts(input)
+    return add_rows(vec.new_zeros(input.shape[0]), row, vec.index_select(0, column) * elements)
 
 
 def matmul(input, other, *, out=None):
