@@ -112,6 +112,8 @@ def prod(input, dim=None, *, keepdim=False, dtype=None, mask=None):
         return ops.prod(result, dtype=dtype)
     rank = max(input.dim(), 1)
     dims = list(range(input.dim())) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    if len({d % rank for d in dims}) < len(dims):
+        raise RuntimeError(f"[masked.prod] a dim appears multiple times in the list of dims: {dims}")
     for d in dims:
         if not -rank <= d < rank:
             raise IndexError(
@@ -284,9 +286,11 @@ def logaddexp(input, other, *, dtype=None, input_mask=None, other_mask=None):
     >>> flambeau.masked.logaddexp(flambeau.zeros(2), flambeau.zeros(2), other_mask=flambeau.tensor([True, False]))
     tensor([0.6931, 0.0000])
     """
+    merged = _C.result_type(input, other)
+    if not (merged.is_floating_point or merged.is_complex):
+        raise NotImplementedError(f"[masked.logaddexp] not implemented for {merged}: convert to a floating dtype")
     parts = (_filled(input, input_mask, -_INFINITY), _filled(other, other_mask, -_INFINITY))
-    result = ops.logaddexp(*parts)
-    return result if dtype is None else result.to(dtype)
+    return ops.logaddexp(*parts).to(input.dtype if dtype is None else dtype)
 
 
 # ---- along a dimension

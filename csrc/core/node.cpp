@@ -319,12 +319,12 @@ void check_inplace(const char* op, const Tensor& self, bool with_grad) {
     FL_FAIL(Runtime, op, view->refuse);
 }
 
-InplaceRecord::InplaceRecord(const Op& op, Inputs inputs, const Tensor& self) : op_(op), self_(self) {
+InplaceRecord::InplaceRecord(const Op& op, Inputs inputs, const Tensor& self, bool uniform) : op_(op), self_(self) {
   active_ = needs_grad(inputs) || needs_grad({&self});
   if (self->inference || (grad_enabled_ && (active_ || self->autograd))) check_inplace(op.name, self, active_);
   for (int64_t i = 0; i < self.ndim(); i++)
     FL_CHECK(
-        self.stride(i) != 0 || self.size(i) <= 1, Runtime, op.name,
+        uniform || self.stride(i) != 0 || self.size(i) <= 1, Runtime, op.name,
         "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
         "Please clone() the tensor before performing the operation");
   if (!active_) return;

@@ -183,7 +183,8 @@ void check_inplace(const char* op, const Tensor& self, bool needs_grad);
 class InplaceRecord {
  public:
   // `inputs` in the op's order; the self that is overwritten may be among them.
-  InplaceRecord(const Op& op, Inputs inputs, const Tensor& self);
+  // `uniform`: one value goes everywhere, so elements of self may share memory.
+  InplaceRecord(const Op& op, Inputs inputs, const Tensor& self, bool uniform = false);
   // After the write: bumps the version and, if needed, gives `self` its new history.
   void finish(Attrs attrs, Saves saved);
   bool active() const { return active_; }

@@ -125,14 +125,14 @@ Tensor copy_(const Tensor& self, const Tensor& source) {
 Tensor fill_(const Tensor& self, const Tensor& value) {
   FL_CHECK(value.ndim() == 0, Runtime, "fill_", "fill_ only supports 0-dimension value tensor but got tensor with ",
            value.ndim(), " dimensions.");
-  InplaceRecord recording(fill_op, {&self, &value}, self);
+  InplaceRecord recording(fill_op, {&self, &value}, self, true);
   write(self, value);
   recording.finish({}, {});
   return self;
 }
 
 Tensor zero_(const Tensor& self) {
-  InplaceRecord recording(zero_op, {&self}, self);
+  InplaceRecord recording(zero_op, {&self}, self, true);
   if (self.is_contiguous()) {
     if (self.numel()) std::memset(self.raw(), 0, self.bytes());
   } else {

@@ -22,15 +22,31 @@ def expect(op, ok, message):
         raise _C.ShapeError(f"[{op}] {message}")
 
 
+# Functions in torch that meet a dtype first in their kernel: of low precision, and any that is not of FLOATING.
+_LOW = {
+    "linalg.cholesky": "cholesky_cpu", "linalg.cholesky_ex": "cholesky_cpu", "linalg.det": "lu_cpu",
+    "linalg.eig": "linalg_eig_out_cpu", "linalg.eigvals": "linalg_eig_out_cpu", "linalg.svd": "linalg_svd_cpu", "linalg.qr": "geqrf_cpu",
+    "linalg.ldl_factor": "ldl_factor_kernel_cpu", "linalg.ldl_factor_ex": "ldl_factor_kernel_cpu", "linalg.solve": "lu_cpu",
+    "linalg.solve_ex": "lu_cpu", "linalg.lu_solve": "linalg.lu_solve_cpu", "linalg.ldl_solve": "ldl_solve_kernel_cpu",
+}  # fmt: skip
+_ANY = {
+    "cholesky": "cholesky_cpu", "cholesky_inverse": "cholesky_inverse_out_cpu", "cholesky_solve": "cholesky_solve_cpu",
+    "linalg.eigh": "linalg_eigh_cpu", "linalg.householder_product": "orgqr_cpu", "linalg.solve_triangular": "triangular_solve_cpu",
+    "ormqr": "ormqr_cpu", "triangular_solve": "triangular_solve_cpu",
+}  # fmt: skip
+
+
 def check_floating(op, x):
     if not isinstance(x, _C.Tensor):
         raise TypeError(f"[{op}] expected a Tensor, got {type(x).__name__}")
+    if op in _ANY:
+        return
     if not (x.is_floating_point() or x.is_complex()):
         raise _C.DTypeError(
             f"[{op}] Expected a floating point or complex tensor as input. Got {dtype_name(x.dtype)}; convert it with "
             ".to(flambeau.float32)"
         )
-    if x.dtype not in FLOATING:
+    if x.dtype not in FLOATING and op not in _LOW:
         raise _C.DTypeError(
             f"[{op}] Low precision dtypes not supported. Got {dtype_name(x.dtype)}; convert it with .to(flambeau.float32)"
         )
@@ -44,16 +60,24 @@ def check_implemented(op, kernel, x):
         )
 
 
-def check_matrix(op, x, name="A"):
+def check_kernel(op, x):
+    """Whether there is a kernel for the dtype, in the functions that find out last."""
+    kernel = _ANY.get(op) or _LOW.get(op)
+    if kernel:
+        check_implemented(op, kernel, x)
+
+
+def check_matrix(op, x, name="A", square=False):
     """At least two dimensions, of a dtype that linear algebra takes."""
     check_floating(op, x)
     expect(op, x.dim() >= 2, f"The input tensor {name} must have at least 2 dimensions, got {tuple(x.shape)}.")
+    m, n = x.shape[-2:]
+    expect(op, m == n or not square, f"{name} must be batches of square matrices, but they are {m} by {n} matrices")
+    check_kernel(op, x)
 
 
 def check_square(op, x, name="A"):
-    check_matrix(op, x, name)
-    m, n = x.shape[-2:]
-    expect(op, m == n, f"{name} must be batches of square matrices, but they are {m} by {n} matrices")
+    check_matrix(op, x, name, square=True)
 
 
 def check_same_dtype(op, a, b, names=("A", "B")):

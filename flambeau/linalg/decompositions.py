@@ -102,10 +102,15 @@ def cholesky(input, *, upper=False, out=None):
     tensor([[2., 0.],
             [1., 2.]])
     """
-    check_square("linalg.cholesky", input)
+    return write_out(out, factor_of("linalg.cholesky", input, upper))
+
+
+def factor_of(op, input, upper):
+    """The Cholesky factor, with messages in the name of `op`."""
+    check_square(op, input)
     lower, info = _factor(input.mH if upper else input)
-    check_info("linalg.cholesky", info, _NOT_POSITIVE)
-    return write_out(out, _upper(lower) if upper else lower)
+    check_info(op, info, _NOT_POSITIVE)
+    return _upper(lower) if upper else lower
 
 
 # ---------------------------------------------------------------------------------------------------- eigenvectors

@@ -6,7 +6,7 @@ from ..ops._host import host
 from ..ops.matmul import linalg_cross as cross
 from ..ops.matmul import linalg_vecdot as vecdot
 from ..ops.matmul import matmul, matrix_power, multi_dot
-from ._checks import check_same_dtype, check_square, dtype_name, expect
+from ._checks import check_kernel, check_same_dtype, check_square, dtype_name, expect
 
 __all__ = [
     "cross", "diagonal", "householder_product", "matmul", "matrix_exp", "matrix_power", "multi_dot", "vander", "vecdot",
@@ -113,6 +113,7 @@ def householder_product(input, tau, *, out=None):
     expect(op, input.dim() >= 2, f"input must have at least 2 dimensions, got {tuple(input.shape)}.")
     m, n = input.shape[-2:]
     expect(op, m >= n, "input.shape[-2] must be greater than or equal to input.shape[-1]")
+    check_kernel(op, input)
     from ..ops import eye, where
 
     vectors = reflectors(op, input, tau)
@@ -125,7 +126,7 @@ def vander(x, N=None):
     r"""Vandermonde matrices: the powers $x_i^0, x_i^1, ..., x_i^{N-1}$ in rows.
 
     Args:
-        x: `(*, n)`, of any dtype but bool.
+        x: `(*, n)`, of any dtype but bool and half precision.
         N: number of columns, above 1; n by default.
     Returns: `(*, n, N)`.
 
@@ -133,7 +134,7 @@ def vander(x, N=None):
     tensor([[1, 2, 4],
             [1, 3, 9]])
     """
-    if x.dtype == _C.bool:
+    if x.dtype in (_C.bool, _C.float16, _C.bfloat16):
         raise RuntimeError(
             f"[linalg.vander] supports floating point, complex, and integer tensors, but got {dtype_name(x.dtype)}"
         )

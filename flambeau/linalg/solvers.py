@@ -402,6 +402,10 @@ def tolerances(op, A, atol, rtol):
 def _pseudo_inverse(a, atol, rtol):
     import numpy as np
 
+    if not np.isfinite(a).all():
+        raise _C.LinAlgError(
+            "[linalg.pinv] The algorithm failed to converge because the input matrix contained non-finite values."
+        )
     u, s, v = np.linalg.svd(a.astype(np.result_type(a, np.float64)), full_matrices=False)
     bound = np.maximum(atol, rtol * s.max(-1, keepdims=True, initial=0))
     keep = s > bound

@@ -168,8 +168,10 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     from ._loss_functions import CTC
 
     reduction = choose(reduction)
-    if not log_probs.is_floating_point():
-        raise RuntimeError(f"[ctc_loss] log_probs must be floating-point, got {log_probs.dtype}")
+    if log_probs.dtype not in (flambeau.float32, flambeau.float64):
+        raise NotImplementedError(
+            f"[ctc_loss] not implemented for {log_probs.dtype}: log_probs must be float32 or float64"
+        )
     single = log_probs.dim() == 2
     if single:
         log_probs = log_probs.unsqueeze(1)

@@ -201,6 +201,9 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
                 stacklevel=2,
             )
         reduction = choose(reduction, size_average, reduce)
+    for given in (input, target):
+        if not (given.is_floating_point() or given.is_complex()):
+            raise RuntimeError(f"[kl_div] Integral inputs not supported, got {given.dtype}")
     if log_target:
         losses = target.exp() * (target - input)
     else:
@@ -302,6 +305,7 @@ def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=No
     """
     reduction = choose(reduction, size_average, reduce)
     zero = flambeau.zeros_like(input)
+    margin = margin if input.is_floating_point() or input.is_complex() else int(margin)
     far = flambeau.where(target != 1, (margin - input).clamp(min=0), zero)
     near = flambeau.where(target != -1, input, zero)
     return reduced(far + near, reduction)
@@ -476,12 +480,13 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     index = target.reshape(-1, 1)
     if count and bool(whole((index < 0) | (index >= classes)).any()):
         raise RuntimeError("target out of range")
-    losses = (margin - rows.gather(1, index) + rows).clamp(min=0)
+    others = flambeau.arange(classes, device=input.device) != index
+    gaps = margin - rows.gather(1, index) + rows
+    losses = flambeau.where(others, gaps, flambeau.zeros_like(gaps)).clamp(min=0)  # inf - inf is of no account
     if p == 2:
         losses = losses.square()
     if weight is not None:
         losses = losses * weight[index]
-    others = flambeau.arange(classes, device=input.device) != index
     losses = flambeau.where(others, losses, flambeau.zeros_like(losses)).sum(1) / classes
     return reduced(losses.reshape(target.shape) if reduction == "none" else losses, reduction)
 

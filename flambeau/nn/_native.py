@@ -116,6 +116,13 @@ def nuclear_norm(input, dim=None, keepdim=False, *, out=None):
 
 
 def _cell(mode, input, states, w_ih, w_hh, b_ih, b_hh):
+    gates = {"LSTM": 4, "GRU": 3}.get(mode, 1)
+    for name, weight in (("weight_ih", w_ih), ("weight_hh", w_hh)):
+        if weight.shape[0] != gates * states[0].shape[-1]:
+            raise RuntimeError(
+                f"[{mode.lower()}_cell] {name} first dim must be {gates} * hidden_size = {gates * states[0].shape[-1]}, "
+                f"but got {weight.shape[0]}"
+            )
     return _recurrence.STEPS[mode](F.linear(input, w_ih, b_ih), states, (w_hh, b_hh))
 
 

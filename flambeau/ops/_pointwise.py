@@ -73,6 +73,8 @@ def clamped(input, low, high, into=None):
     check_tensors("clamp", input)
     if low is None and high is None:
         raise RuntimeError("[clamp] at least one of min and max must not be None")
+    if any_complex(input, low, high):
+        raise NotImplementedError("[clamp] clamp is not supported for complex types")
     numbers = not isinstance(low, _C.Tensor) and not isinstance(high, _C.Tensor)
     if numbers and input.is_floating_point():
         low, high = -INFINITY if low is None else low, INFINITY if high is None else high

@@ -1,7 +1,7 @@
 """Activation functions."""
 
 from .. import _C
-from ._common import before_write, write_out
+from ._common import before_write, check_fits, write_out
 
 SELU = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0  # alpha, scale; arXiv 1706.02515
 FUNCTIONAL = [
@@ -235,6 +235,8 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """
     if min_val > max_val:
         raise ValueError(f"[hardtanh] min_val must not be above max_val, got {min_val} and {max_val}")
+    if min_val < 0 and input.dtype is _C.uint8:
+        raise RuntimeError("[hardtanh] cannot do hardtanh on an unsigned type with negative limits")
     return _C.hardtanh_(input, min_val, max_val) if inplace else _C.hardtanh(input, min_val, max_val)
 
 
@@ -553,6 +555,8 @@ def threshold(input, threshold, value, inplace=False):
         >>> flambeau.nn.functional.threshold(flambeau.tensor([-1.0, 0.5]), 0.0, -1.0)
         tensor([-1.0000,  0.5000])
     """
+    for number in (threshold, value):
+        check_fits("threshold", number, input.dtype)
     return _C.threshold_(input, threshold, value) if inplace else _C.threshold(input, threshold, value)
 
 

@@ -170,7 +170,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     shape = [1] * source.dim()
     shape[dim] = index.numel()
     if index.numel() != source.shape[dim]:
-        raise IndexError(
+        raise RuntimeError(
             f"[index_reduce] {index.numel()} indices for {source.shape[dim]} slices of source along dimension {dim}"
         )
     spread = _C.expand(_C.reshape(index, shape), tuple(source.shape))
@@ -700,7 +700,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
             raise AssertionError(f"[embedding] Padding_idx must be within num_embeddings: {padding_idx}, {rows} rows")
         padding = padding_idx % rows
     if max_norm is not None:
-        _C.embedding_renorm_(weight, _C.reshape(input, (-1,)), float(max_norm), float(norm_type))
+        embedding_renorm_(weight, input, max_norm, norm_type)
     if sparse and weight.requires_grad:
         from ..sparse import _gradients
 
@@ -714,6 +714,10 @@ def embedding_renorm_(weight, input, max_norm, norm_type=2.0):
     >>> flambeau.embedding_renorm_(flambeau.tensor([[3.0, 4.0]]), flambeau.tensor([0]), 1.0, 2.0)
     tensor([[0.6000, 0.8000]])
     """
+    if not (weight.is_floating_point() or weight.is_complex()):
+        raise RuntimeError(
+            f"[embedding_renorm_] weight must be floating point or complex to have a norm, got {weight.dtype}"
+        )
     _C.embedding_renorm_(weight, _C.reshape(input, (-1,)), float(max_norm), float(norm_type))
     return weight
 

@@ -99,9 +99,9 @@ def cholesky(input, upper=False, *, out=None):
     tensor([[2., 0.],
             [1., 2.]])
     """
-    from ..linalg import cholesky
+    from ..linalg.decompositions import factor_of
 
-    return cholesky(input, upper=upper, out=out)
+    return write_out(out, factor_of("cholesky", input, upper))
 
 
 def _cholesky_solution(B, L, upper):
@@ -149,8 +149,15 @@ def cholesky_inverse(input, upper=False, *, out=None):
     tensor([[0.2500]])
     """
     from .creation import eye
+    from .reduce import argmax
 
-    _checks().check_square("cholesky_inverse", input)
+    checks = _checks()
+    checks.check_square("cholesky_inverse", input)
+    if input.numel():
+        zero = _C.eq(_C.diagonal(input, 0, -2, -1), 0)
+        first = argmax(zero.to(_C.int8), -1) + 1
+        message = "The diagonal element {} is zero, the inversion could not be completed because the input matrix is singular."
+        checks.check_info("cholesky_inverse", first * zero.any(-1), message)
     unit = eye(input.shape[-1], dtype=input.dtype).expand(input.shape)
     return write_out(out, _cholesky_solution(unit, input, upper))
 
@@ -336,9 +343,10 @@ def ormqr(input, input2, input3, left=True, transpose=False, *, out=None):
     checks.expect(op, input3.shape[side] == input.shape[-2], f"other.shape[{side}] must be equal to input.shape[-2]")
     checks.expect(
         op,
-        input2.shape[-1] == min(input3.shape[side], input.shape[-1]) or input2.shape[-1] <= input.shape[-1],
+        input2.shape[-1] == min(input3.shape[side], input.shape[-1]),
         "tau.shape[-1] must be equal to min(other.shape[-2], input.shape[-1])",
     )
+    checks.check_kernel(op, input)
     vectors, k = reflectors(op, input, input2), range(input2.shape[-1])
     x = input3 if left else input3.mH
     forward = left == transpose  # Q^H applies the first reflection first; so does other @ Q, seen from its adjoint

@@ -219,9 +219,9 @@ def inner(input, other, *, out=None):
     >>> flambeau.inner(flambeau.ones(2, 3), flambeau.ones(4, 3)).shape
     torch.Size([2, 4])
     """
-    _same_dtype("inner", input, other)
     if input.ndim == 0 or other.ndim == 0:
         return write_out(out, input * other)
+    _same_dtype("inner", input, other)
     ok = input.shape[-1] == other.shape[-1]
     _expect("inner", ok, f"the last dimensions must be equal, got {tuple(input.shape)} and {tuple(other.shape)}")
     rows = input.reshape(_product(input.shape[:-1]), input.shape[-1])

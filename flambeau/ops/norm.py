@@ -253,6 +253,10 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training, 
     >>> flambeau.native_batch_norm(flambeau.tensor([[1.0], [3.0]]), None, None, None, None, True, 0.1, 0.0)[1]
     tensor([2.])
     """
+    if training and input.numel() == 0:
+        raise RuntimeError(
+            f"[native_batch_norm] input tensor must have at least one element, but got input_sizes = {list(input.shape)}"
+        )
     out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:
         return out, _C.empty((0,), input.dtype), _C.empty((0,), input.dtype)

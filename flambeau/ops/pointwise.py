@@ -373,6 +373,8 @@ def ldexp(input, other, *, out=None):
         tensor([16.0000,  1.5000])
     """
     check_tensors("ldexp", input, other)
+    if other.dim() == 0 and other.is_floating_point():  # as a number: not in its own precision
+        other = _C.to_dtype(other, _C.result_type(input, other), 1)
     result = _C.mul(input, _C.pow(2.0, other))
     return result if out is None else write_out(out, result)
 

@@ -141,6 +141,9 @@ def avg_pool3d(
     >>> flambeau.nn.functional.avg_pool3d(flambeau.arange(8.0).reshape(1, 2, 2, 2), 2)
     tensor([[[[3.5000]]]])
     """
+    kernel = (kernel_size,) * 3 if isinstance(kernel_size, int) else tuple(kernel_size)
+    if any(n < k for n, k in zip(input.shape[-3:], kernel * 3 if len(kernel) == 1 else kernel)):
+        raise RuntimeError(f"[avg_pool3d] input image {tuple(input.shape[-3:])} smaller than kernel size {kernel}")
     return _avg_pool(
         "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )

@@ -478,12 +478,11 @@ def logcumsumexp(input, dim=None, *, out=None, axis=None):
 
 
 def _complex_logcumsumexp(x, dim):
-    """Sums of 2, 4, 8, ... neighbours, each with the larger real part taken out."""
+    """One after the other, for what is taken out decides on which turn of the circle a logarithm lies."""
     if x.dim() == 0:
         return _C.clone(x, 1)
-    step, size = 1, x.shape[dim]
-    while step < size:
-        before, here = _C.slice(x, dim, 0, size - step, 1), _C.slice(x, dim, step, size, 1)
-        x = _C.cat([_C.slice(x, dim, 0, step, 1), pointwise.logaddexp(here, before)], dim)
-        step *= 2
-    return x if step > 1 else _C.clone(x, 1)
+    sums = []
+    for i in range(x.shape[dim]):
+        part = _C.slice(x, dim, i, i + 1, 1)
+        sums.append(pointwise.logaddexp(part, sums[-1]) if sums else part)
+    return _C.cat(sums, dim) if sums else _C.clone(x, 1)

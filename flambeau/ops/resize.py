@@ -288,6 +288,11 @@ def affine_grid_generator(theta, size, align_corners):
     >>> flambeau.affine_grid_generator(flambeau.eye(2, 3)[None], (1, 1, 1, 2), False).shape
     torch.Size([1, 1, 2, 2])
     """
+    matrices = (size[0], len(size) - 2, len(size) - 1)
+    if tuple(theta.shape) != matrices:
+        raise RuntimeError(
+            f"[affine_grid_generator] expected theta of shape {matrices} for size {tuple(size)}, got {tuple(theta.shape)}"
+        )
     return affine_grid(theta, size, bool(align_corners))
 
 
@@ -444,6 +449,8 @@ def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
     >>> flambeau.grid_sampler(image, places, 0, 0, False)
     tensor([[[[1.5000]]]])
     """
+    if interpolation_mode not in (0, 1, 2) or padding_mode not in (0, 1, 2):
+        raise RuntimeError(f"[grid_sampler] modes are 0, 1 and 2, got {interpolation_mode} and {padding_mode}")
     mode = ("bilinear", "nearest", "bicubic")[interpolation_mode]
     return grid_sample(input, grid, mode, ("zeros", "border", "reflection")[padding_mode], bool(align_corners))
 

@@ -95,9 +95,8 @@ def _quantile(op, input, q, dim, keepdim, interpolation, skip_nan):
     elif interpolation == "higher":
         result = _at(values, rank.ceil())
     else:
-        weight = 0.5 if interpolation == "midpoint" else rank - low
-        below, above = _at(values, low), _at(values, rank.ceil())
-        result = below + (above - below) * (weight if interpolation != "midpoint" else (rank > low) * 0.5)
+        weight = rank - low if interpolation != "midpoint" else ((rank > low) * 0.5).to(rank.dtype)
+        result = _C.lerp(_at(values, low), _at(values, rank.ceil()), weight)
     return _shape_quantile(result, q, dim, keepdim, n_dims, flat)
 
 
@@ -268,6 +267,9 @@ def _like_edge(value, input, dim):
 
 def _areas(op, y, x, dx, dim):
     """The area between neighbouring points along dim."""
+    for name, values in (("y", y), ("x", x)):
+        if values is not None and values.dtype is _C.bool:
+            raise RuntimeError(f"[{op}] received a bool input for `{name}`, but bool is not supported")
     size = y.shape[dim]
     high, low = _C.slice(y, dim, min(1, size), size, 1), _C.slice(y, dim, 0, max(size - 1, 0), 1)
     if x is None:

@@ -117,4 +117,10 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
     >>> flambeau.as_strided_scatter(flambeau.zeros(4), flambeau.ones(2), (2,), (2,))
     tensor([1., 0., 1., 0.])
     """
-    return _replaced("as_strided_scatter", input, lambda x: _C.as_strided(x, size, stride, storage_offset), src)
+    if input.is_contiguous():
+        return _replaced("as_strided_scatter", input, lambda x: _C.as_strided(x, size, stride, storage_offset), src)
+    start = input.storage_offset()  # a copy of all the memory, in which the window lies where it lay
+    cells = input.untyped_storage().nbytes() // input.element_size()
+    memory = _C.clone(_C.as_strided(input, (cells,), (1,), 0), 0)
+    _C.copy_(_C.as_strided(memory, size, stride, start if storage_offset is None else storage_offset), src)
+    return _C.as_strided(memory, tuple(input.shape), input.stride(), start)

@@ -30,10 +30,10 @@ def pair(values):
 
 
 EMPTY = t(0, 0)
-NOT_FLOAT = Error(tensor(2, 2, dtype="int64"), raises=RuntimeError, match="floating point")
+NOT_FLOAT = Error(tensor(2, 2, dtype="int64"), raises=RuntimeError, match="floating point|not implemented")
 NOT_MATRIX = Error(t(3), raises=RuntimeError, match="at least 2 dimensions")
 NOT_SQUARE = Error(t(2, 3), raises=RuntimeError, match="square matrices")
-NOT_HALF = Error(tensor(2, 2, dtype="float16"), raises=RuntimeError, match="Low precision")
+NOT_HALF = Error(tensor(2, 2, dtype="float16"), raises=RuntimeError, match="Low precision|not implemented")
 CHECKS = [NOT_FLOAT, NOT_MATRIX, NOT_SQUARE, NOT_HALF]
 SQUARE = [Sample(m(REGULAR)), Sample(pair(REGULAR)), Sample(m([[-2.0]])), Sample(EMPTY), Sample(t(0, 2, 2))]
 

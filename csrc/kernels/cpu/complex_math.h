@@ -85,7 +85,7 @@ inline T angle(const Complex<T>& x) {
 template <class T>
 inline Complex<T> pow(const Complex<T>& x, const Complex<T>& y) {
   if (y == T(0)) return T(1);
-  if (x == T(0)) return y.real() > 0 && y.imag() == 0 ? Complex<T>(0) : Complex<T>(nan<T>, nan<T>);
+  if (x == T(0)) return y.real() > 0 ? Complex<T>(0) : Complex<T>(nan<T>, nan<T>);
   return std::pow(x, y);
 }
 template <class T>
