@@ -234,6 +234,25 @@ class Composed(Tensor):
                 memo[id(self)].grad = self.grad.clone()
         return memo[id(self)]
 
+    def share_memory_(self):
+        """Move what it is made of to memory that forked processes share."""
+        for part in (self._elements, *self._parts().values()):
+            if isinstance(part, Tensor):
+                part.share_memory_()
+        return self
+
+    def is_shared(self):
+        """Whether other processes see its elements."""
+        return self._elements.is_shared()
+
+    def is_pinned(self, device=None):
+        """Whether the memory is page-locked for a GPU; it is not."""
+        return False
+
+    def pin_memory(self, device=None):
+        """The tensor itself: there is no GPU to lock pages for."""
+        return self
+
     def _no_memory(self, *args, **kwargs):
         """An error: there is no memory to point at."""
         raise RuntimeError(f"[{self._KIND}] Cannot access data pointer of Tensor that doesn't have storage")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from . import _C, ops
+from ._composed import Composed
+from ._types import sparse_coo
 
 __all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
@@ -63,6 +65,7 @@ def assert_close(
         "device": check_device,
         "dtype": check_dtype,
         "stride": check_stride,
+        "layout": check_layout,
         "related": allow_subclasses,
         "equal_nan": equal_nan,
     }
@@ -116,11 +119,13 @@ def _compare(actual, expected, limits, checks, place):
     if a is None or e is None or not same:
         kinds = f"{type(actual)} and {type(expected)}"
         raise TypeError(f"No comparison pair was able to handle inputs of type {kinds}.")
-    return _tensors(a, e, limits, checks, place)
+    composed = isinstance(a, Composed) or isinstance(e, Composed)
+    return (_composed if composed else _tensors)(a, e, limits, checks, place)
 
 
 def _related(actual, expected):
-    return isinstance(actual, type(expected)) or isinstance(expected, type(actual))
+    kinds = [_C.Tensor if isinstance(x, Composed) else type(x) for x in (actual, expected)]
+    return isinstance(actual, kinds[1]) or isinstance(expected, kinds[0])
 
 
 def _tensor(value):
@@ -171,11 +176,38 @@ def _tolerance(*dtypes):
     return tuple(map(max, zip(*(_TOLERANCES.get(dtype, (0.0, 0.0)) for dtype in dtypes))))
 
 
-def _tensors(actual, expected, limits, checks, place):
-    for name, wanted in (("shape", True), ("device", checks["device"]), ("dtype", checks["dtype"])):
+def _composed(actual, expected, limits, checks, place):
+    """Sparse and nested tensors: their layout, then what they are made of."""
+    names = ["layout"] * checks["layout"]
+    if actual.is_nested or expected.is_nested:
+        _attributes(actual, expected, [*names, "is_nested"], place)
+        return _compare(list(actual.unbind()), list(expected.unbind()), limits, checks, place)
+    _attributes(actual, expected, ["shape", *names, *["dtype"] * checks["dtype"]], place)
+    if actual.layout is not expected.layout:
+        return _tensors(actual.to_dense(), expected.to_dense(), limits, checks, place)
+    coordinates = actual.layout is sparse_coo
+    pair = [x.coalesce() if coordinates else x for x in (actual, expected)]
+    kind = repr(actual.layout)[len("torch.sparse_") :].upper()
+    if pair[0]._nnz() != pair[1]._nnz():
+        counts = f"{pair[0]._nnz()} != {pair[1]._nnz()}"
+        raise _Mismatch(f"The number of specified values in sparse {kind} tensors does not match: {counts}", place)
+    for name in ("_positions",) if coordinates else ("_starts", "_places"):
+        parts = [getattr(x, name) for x in pair]
+        if not ops.equal(*parts):
+            raise _Mismatch(f"Sparse {kind} indices are not equal!\n{parts[0]} != {parts[1]}", place)
+    return _tensors(pair[0].values(), pair[1].values(), limits, checks, place)
+
+
+def _attributes(actual, expected, names, place):
+    for name in names:
         a, e = getattr(actual, name), getattr(expected, name)
-        if wanted and a != e:
+        if a != e:
             raise _Mismatch(f"The values for attribute '{name}' do not match: {a} != {e}.", place)
+
+
+def _tensors(actual, expected, limits, checks, place):
+    wanted = ["shape", *(name for name in ("device", "dtype") if checks[name])]
+    _attributes(actual, expected, wanted, place)
     if checks["stride"] and actual.stride() != expected.stride():
         raise _Mismatch(
             f"The values for attribute 'stride()' do not match: {actual.stride()} != {expected.stride()}.", place

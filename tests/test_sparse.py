@@ -377,6 +377,52 @@ def test_invariants():
         fl.sparse_coo_tensor(*outside).to_dense()
 
 
+def test_assert_close():
+    """Of sparse and nested tensors, as torch's: layout, pattern, numbers."""
+    close, x = fl.testing.assert_close, fl.sparse_coo_tensor([[0, 1, 1], [2, 0, 2]], [0.3, 0.4, 0.5], (2, 3))
+    close(x, x.coalesce())
+    close(x.to_sparse_csr(), x.to_sparse_csr() * (1 + 1e-7))
+    close(x, x.to_dense(), check_layout=False)
+    for other, message in (
+        (x * 2, "not close"),
+        (x.to_dense(), "layout"),
+        (x.to_sparse_csr(), "layout"),
+        (x.double(), "dtype"),
+        (x.select(0, 0), "shape"),
+        (
+            fl.sparse_coo_tensor([[0, 1], [2, 0]], [0.3, 0.4], (2, 3)),
+            "number of specified values in sparse COO tensors",
+        ),
+        (fl.sparse_coo_tensor([[0, 1, 1], [2, 0, 1]], [0.3, 0.4, 0.5], (2, 3)), "Sparse COO indices are not equal"),
+    ):
+        with pytest.raises(AssertionError, match=message):
+            close(x, other)
+    nested = fl.nested.nested_tensor([fl.ones(2), fl.ones(3)], layout=fl.jagged)
+    close(nested, nested.clone())
+    for other in (nested * 2, fl.nested.nested_tensor([fl.ones(2), fl.ones(3)]), fl.ones(2)):
+        with pytest.raises(AssertionError):
+            close(nested, other)
+
+
+def test_what_is_no_tensor():
+    x = fl.eye(2).to_sparse()
+    for call in (
+        lambda: fl.sparse.mm(x, 3),
+        lambda: x @ 3,
+        lambda: fl.sparse_coo_tensor("a", [1.0]),
+        lambda: fl.sparse_coo_tensor(),
+    ):
+        with pytest.raises(TypeError):
+            call()
+    with pytest.raises(TypeError):
+        fl.nested.nested_tensor([fl.ones(1, 2)]) @ 3
+
+
+def test_shared_memory():
+    x = fl.eye(2).to_sparse().share_memory_()
+    assert x.is_shared() and x.to_dense().tolist() == [[1, 0], [0, 1]] and x.pin_memory() is x and not x.is_pinned()
+
+
 def test_modules():
     """A sparse buffer, as graph networks have: moved, saved in the state, multiplied."""
 

@@ -1,6 +1,7 @@
 """Products with nested factors, and the layers made of them."""
 
 import flambeau
+from flambeau.ops._common import check_tensor
 
 from ._shape import padded, unpadded
 from ._tensor import Nested, is_dense, is_jagged, strided, strided_of
@@ -13,6 +14,8 @@ def _refuse(input, other):
 
 def matmul(input, other, *, out=None):
     """Matrix products of the components."""
+    check_tensor("matmul", input)
+    check_tensor("matmul", other, "other")
     if is_jagged(input) or is_jagged(other):
         return _jagged_matmul(input, other)
     if is_dense(input) or is_dense(other):

@@ -662,7 +662,9 @@ def _places(repeats, _, output_size):
         raise RuntimeError(
             f"[repeat_interleave] allocated size does not match required size: output_size {output_size}, sum of repeats {total}"
         )
-    begins = _C.zeros((total + 1,), _C.int64)  # a mark wherever the next one begins, at the end for those without copies
+    begins = _C.zeros(
+        (total + 1,), _C.int64
+    )  # a mark wherever the next one begins, at the end for those without copies
     return _C.cumsum(_C.index_add(begins, 0, ends, _C.ones_like(ends), True), 0)[:total]
 
 

@@ -1,6 +1,7 @@
 """Matrix products with sparse factors."""
 
 import flambeau
+from flambeau.ops._common import check_tensor
 
 from ._compressed import BY_ROW, compress, expanded, flat_elements, rows_columns, to_sparse_coo
 from ._coordinates import add_rows, coalesce, merge, spans, unflatten
@@ -22,6 +23,8 @@ def _check_matrix(op, matrix, name):
 
 
 def _check_pair(op, a, b):
+    check_tensor(op, a, "mat1")
+    check_tensor(op, b, "mat2")
     _check_matrix(op, a, "mat1")
     _check_matrix(op, b, "mat2")
     if a.shape[1] != b.shape[0]:
@@ -87,6 +90,8 @@ def mv(input, vec, *, out=None):
 
 def matmul(input, other, *, out=None):
     """Matrix with matrix, matrix with vector, vector with matrix."""
+    check_tensor("matmul", input)
+    check_tensor("matmul", other, "other")
     dims = (input.dim(), other.dim())
     if dims == (2, 2):
         return mm(input, other)
