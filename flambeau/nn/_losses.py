@@ -202,8 +202,9 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
             )
         reduction = choose(reduction, size_average, reduce)
     for given in (input, target):
-        if not (given.is_floating_point() or given.is_complex()):
-            raise RuntimeError(f"[kl_div] Integral inputs not supported, got {given.dtype}")
+        if not given.is_floating_point():
+            kind = "Complex" if given.is_complex() else "Integral"
+            raise RuntimeError(f"[kl_div] {kind} inputs not supported, got {given.dtype}")
     if log_target:
         losses = target.exp() * (target - input)
     else:
@@ -482,7 +483,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
         raise RuntimeError("target out of range")
     others = flambeau.arange(classes, device=input.device) != index
     gaps = margin - rows.gather(1, index) + rows
-    losses = flambeau.where(others, gaps, flambeau.zeros_like(gaps)).clamp(min=0)  # inf - inf is of no account
+    losses = flambeau.where(others & (gaps > 0), gaps, flambeau.zeros_like(gaps))  # NaN is no gap
     if p == 2:
         losses = losses.square()
     if weight is not None:

@@ -99,7 +99,9 @@ def norm_except_dim(v, pow=2, dim=0):
     """The norm over all dimensions but one (of everything for -1); what is reduced stays as size 1."""
     if dim == -1:
         return flambeau.norm(v, pow)
-    return flambeau.norm(v, pow, tuple(d for d in range(v.dim()) if d != dim % v.dim()), keepdim=True)
+    if not 0 <= dim < v.dim():
+        raise IndexError(f"[norm_except_dim] Dimension out of range: dim {dim} of a tensor of {v.dim()} dimensions")
+    return flambeau.norm(v, pow, tuple(d for d in range(v.dim()) if d != dim), keepdim=True)
 
 
 def frobenius_norm(input, dim, keepdim=False, *, out=None):

@@ -163,6 +163,10 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
         raise RuntimeError(
             f"[index_reduce] index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
         )
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            f"[index_reduce] self ({input.dtype}) and source ({source.dtype}) must have the same scalar type"
+        )
     if index.dim() > 1:
         raise IndexError("[index_reduce] Index is supposed to be a vector")
     if input.dim() == 0 or source.dim() != input.dim():

@@ -218,6 +218,10 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
             "[lu_unpack] LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this function is "
             "intended to be used with the output produced by torch.linalg.lu_factor"
         )
+    if unpack_pivots and LU_pivots.numel() and not bool(((LU_pivots >= 1) & (LU_pivots <= LU_data.shape[-2])).all()):
+        raise RuntimeError(
+            "[lu_unpack] pivots must be between 1 and LU.size(-2) inclusive: are they those of lu_factor?"
+        )
     empty = _C.empty((0,), LU_data.dtype)
     p = permutation_matrix(LU_pivots, LU_data.shape[-2], LU_data.dtype) if unpack_pivots else empty
     parts = tuple(x.contiguous() for x in split(LU_data)) if unpack_data else (empty, empty)

@@ -39,7 +39,18 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     >>> flambeau.max_pool1d(flambeau.tensor([[1.0, 3.0, 2.0, 5.0]]), 2)
     tensor([[3., 5.]])
     """
+    if return_indices and not input.is_floating_point():  # torch takes integers here alone
+        pairs = [_row(value, rest) for value, rest in ((kernel_size, 1), (stride, 1), (padding, 0), (dilation, 1))]
+        values, indices = _max_pool("max_pool2d", 2, _C.unsqueeze(input, -2), *pairs, ceil_mode, True)
+        return _C.squeeze(values, -2), _C.squeeze(indices, -2)
     return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def _row(value, rest):
+    """A setting of a line as one of an image of one row."""
+    if value is None or (isinstance(value, (list, tuple)) and not value):
+        return None
+    return (rest, value[0] if isinstance(value, (list, tuple)) else value)
 
 
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):

@@ -117,7 +117,8 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
     >>> flambeau.as_strided_scatter(flambeau.zeros(4), flambeau.ones(2), (2,), (2,))
     tensor([1., 0., 1., 0.])
     """
-    if input.is_contiguous():
+    repeats = any(step == 0 and n > 1 for n, step in zip(input.shape, input.stride()))
+    if input.is_contiguous() or repeats or tuple(src.shape) != tuple(size):
         return _replaced("as_strided_scatter", input, lambda x: _C.as_strided(x, size, stride, storage_offset), src)
     start = input.storage_offset()  # a copy of all the memory, in which the window lies where it lay
     cells = input.untyped_storage().nbytes() // input.element_size()

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from tests.frame import ALL, COMPLEX, FLOATS, INTS, REAL, Error, Row, Sample, reduction, tensor
+from tests.frame import ALL, COMPLEX, FLOATS, INTS, REAL, Error, Row, Sample, T, reduction, tensor
 
 REDUCE = (*FLOATS, *COMPLEX)
 DIM = [Error(tensor(3, 4), dim=2, raises=IndexError, match="Dimension out of range")]
@@ -184,7 +184,9 @@ ROWS = [
     Row("mode", None, [Sample(tensor(3, 5, low=0, high=3)), Sample(tensor(4, 2), 0, True), Sample(tensor())],
         dtypes=REAL, check=check_mode, errors=DIM),
     Row("logsumexp", lambda x, dim, keepdim=False: special.logsumexp(x, axis=dim, keepdims=keepdim) if np.ndim(x) else x,
-        [Sample(tensor(3, 4), 1), Sample(tensor(3, 4), 0, True), Sample(tensor(2, 3, 4), (0, 2)), Sample(tensor(), 0), Sample(tensor(3, 0, grad=False), 1)],
+        [Sample(tensor(3, 4), 1), Sample(tensor(3, 4), 0, True), Sample(tensor(2, 3, 4), (0, 2)), Sample(tensor(), 0), Sample(tensor(3, 0, grad=False), 1),
+         *(Sample(T((2, 3), values=[[np.inf, 1, -np.inf], [v, np.inf, v]], grad=False), d) for v in (1.0, -np.inf) for d in (0, 1)),
+         Sample(T((), values=np.inf, grad=False), 0), Sample(T((2,), values=[-np.inf, -np.inf], grad=False), 0)],
         dtypes=(*FLOATS, *COMPLEX), differentiable=("float64", "complex128"), result="float", tol=LOOSE, large=Sample(tensor(301, 503), 1), errors=DIM, out=True),
     Row("norm", lambda x, p=2, dim=None, keepdim=False: vector_norm(x, p, dim, keepdim),
         [Sample(tensor(3, 4)), Sample(tensor()), Sample(tensor(3, 4), 1), Sample(tensor(3, 4), 3, 1), Sample(tensor(3, 4), np.inf, 0, True)],

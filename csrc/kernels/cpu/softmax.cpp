@@ -69,11 +69,12 @@ inline double row_exp(const T* __restrict x, T* __restrict y, int64_t n, T max) 
   return sum;
 }
 
-// An infinite maximum is left out of logsumexp's difference: log(sum(exp(-inf))) is -inf, not NaN.
+// A maximum of -inf is left out of logsumexp's difference: log(sum(exp(-inf))) is -inf, not NaN. One of inf is the result.
 template <class T>
 inline T row_logsumexp(const T* x, int64_t n, bool guard) {
   T max = row_max(x, n);
-  if (guard && (max == Highest<T>::value || max == Lowest<T>::value)) max = 0;
+  if (guard && max == Highest<T>::value) return max;
+  if (guard && max == Lowest<T>::value) max = 0;
   return max + T(std::log(row_exp<T>(x, nullptr, n, max)));
 }
 
@@ -97,7 +98,7 @@ void column_exp(const T* x, T* y, int64_t n, int64_t stride, int64_t w, ColumnSu
   T* __restrict max = c.max, * __restrict sum = c.sum;
   column_max(x, n, stride, w, max);
   for (int64_t j = 0; j < w; ++j) {
-    if (guard && (max[j] == Highest<T>::value || max[j] == Lowest<T>::value)) max[j] = 0;
+    if (guard && max[j] == Lowest<T>::value) max[j] = 0;
     sum[j] = 0;
   }
   for (int64_t i = 0; i < n; ++i) {
@@ -242,7 +243,8 @@ void logsumexp_of(const T* in, T* out, int64_t outer, int64_t n, int64_t inner, 
     ColumnSums<T> c;
     column_exp<T>(in + o * n * inner + first, nullptr, n, inner, w, c, guard);
     T* to = out + o * inner + first;
-    for (int64_t j = 0; j < w; ++j) to[j] = c.max[j] + math::log(c.sum[j]);
+    for (int64_t j = 0; j < w; ++j)
+      to[j] = guard && c.max[j] == Highest<T>::value ? c.max[j] : c.max[j] + math::log(c.sum[j]);
   };
   for_rows(outer, n, inner, row, columns);
 }
