@@ -186,7 +186,7 @@ def sparse_text(tensor, parts, stored, newline):
     size = f"size={tuple(tensor.shape)}"
     suffixes = [f"nnz={stored}", *_dtype_suffix(tensor), f"layout={tensor.layout}", *_history_suffix(tensor)]
     if newline:
-        return _join(text + ",\n" + " " * indent + size, suffixes, indent) + ")"
+        return _join(text + ",\n" + " " * indent + size, suffixes, indent, indent + len(size)) + ")"
     return _join(text, [size, *suffixes], indent) + ")"
 
 
@@ -194,9 +194,9 @@ def _default_complex():
     return _C.complex128 if _C.get_default_dtype() is _C.float64 else _C.complex64
 
 
-def _join(text, suffixes, indent):
-    """Suffixes go behind the numbers, or on a line of their own where there is no room."""
-    width = len(text) - text.rfind("\n") + 1
+def _join(text, suffixes, indent, width=None):
+    """Suffixes go behind the numbers (whose last line has a width), or on a line of their own where there is no room."""
+    width = len(text) - text.rfind("\n") + 1 if width is None else width
     for suffix in suffixes:
         if width + len(suffix) + 2 > _options["linewidth"]:
             text += ",\n" + " " * indent + suffix

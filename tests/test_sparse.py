@@ -442,3 +442,57 @@ def test_modules():
     other = Graph()
     other.load_state_dict(net.state_dict())
     check_equal(other.adjacency, net.adjacency.float())
+
+
+def test_compressed_leaf():
+    """Gradients of a leaf by rows lie on its pattern."""
+    x = fl.tensor([[0.0, 2.0], [3.0, 0.0]]).to_sparse_csr().requires_grad_()
+    (x @ fl.tensor([[1.0], [2.0]])).sum().backward()
+    assert x.grad.layout is fl.sparse_csr and x.grad.to_dense().tolist() == [[0, 2], [1, 0]]
+    (given,) = fl.autograd.grad((x * x).to_dense().sum(), x)
+    assert given.to_dense().tolist() == [[0, 4], [6, 0]] and given.layout is fl.sparse_csr
+    (given,) = fl.autograd.grad(x.t().to_sparse_coo().sum(), x)
+    assert given.to_dense().tolist() == [[0, 1], [1, 0]]
+
+
+@oracle
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", range(3))
+def test_random_tensors_like_torch(seed):
+    """Hybrid tensors of random shapes and dtypes, coalesced."""
+    random = np.random.default_rng(seed)
+    for _ in range(60):
+        ndim = int(random.integers(1, 5))
+        shape, sparse = tuple(int(n) for n in random.choice([1, 2, 3, 5], ndim)), int(random.integers(1, ndim + 1))
+        count, dtype = (
+            int(random.choice([0, 2, 6, 12])),
+            str(random.choice(["float32", "float64", "int64", "complex64"])),
+        )
+        indices = [random.integers(0, n, count).tolist() for n in shape[:sparse]]
+        values = random.integers(0, 4, (count, *shape[sparse:])).tolist()
+        dim, at = int(random.integers(-ndim, ndim)), int(random.integers(-2, 4))
+        results = []
+        for module in (torch, fl):
+            x = module.sparse_coo_tensor(
+                module.tensor(indices).long().reshape(sparse, count),
+                module.tensor(values).reshape(count, *shape[sparse:]).to(getattr(module, dtype)),
+                shape,
+            )
+            merged, found = x.coalesce(), []
+            for call in (
+                lambda x, module: [x.to_dense(), x.coalesce(), x.clone(), -x, x * 2, repr(x)],
+                lambda x, module: [x + x, x * x, x.abs(), x.square(), x.isnan(), x.sum()],
+                lambda x, module: [x.select(dim, at)],
+                lambda x, module: [x.narrow_copy(dim % len(shape), 0, 1), x.unsqueeze(dim), x.unbind(dim)],
+                lambda x, module: [module.cat([x, x], dim), module.stack([x, x], dim), module.sparse.sum(x, dim)],
+                lambda x, module: [module.sparse.softmax(x.float() if not x.is_complex() else x, dim)],
+                lambda x, module: [x @ module.ones(shape[-1], 2, dtype=x.dtype)],
+            ):
+                try:
+                    found.append(described(call(merged, module)))
+                except (RuntimeError, IndexError, NotImplementedError):
+                    found.append(None)
+            results.append(found)
+        for theirs, ours in zip(*results):
+            if theirs is not None:
+                check_same(theirs, ours)

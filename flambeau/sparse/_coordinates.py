@@ -414,12 +414,12 @@ def narrow_copy(self, dim, start, length):
     start, size[dim] = start % max(total, 1) if start < 0 else start, length
     if dim >= self.sparse_dim():
         elements = self._elements.narrow(dim - self.sparse_dim() + 1, start, length)
-        return make_coo(size, self._positions, elements)
+        return make_coo(size, self._positions, elements)._coalesced_(self._sorted)
     row = self._positions[dim]
     here = ((row >= start) & (row < start + length)).nonzero().view(-1)
     positions = self._positions.index_select(1, here)
     positions[dim] -= start
-    return make_coo(size, positions, self._elements.index_select(0, here))
+    return make_coo(size, positions, self._elements.index_select(0, here))._coalesced_(self._sorted)
 
 
 def unbind(self, dim=0):

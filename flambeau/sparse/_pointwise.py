@@ -109,7 +109,8 @@ def _accumulate(dense, sparse, alpha):
         return dense.add_(elements.sum(0))
     if dense.is_contiguous() and dense.dtype is not flambeau.bool:
         flat = flat_positions(sparse._positions, dense.shape[:ndim])
-        dense.view(-1, *dense.shape[ndim:]).index_add_(0, flat, elements)
+        rows = dense.view(math.prod(dense.shape[:ndim]), *dense.shape[ndim:])
+        rows.index_add_(0, flat, elements)
         return dense
     return dense.index_put_(tuple(sparse._positions), elements, accumulate=True)
 

@@ -99,6 +99,8 @@ def matmul(input, other, *, out=None):
         return mv(input, other)
     if dims == (1, 2) and is_dense(input):
         return mv(other.t(), input)
+    if dims == (1, 2):
+        return mm(input.unsqueeze(0), other).select(0, 0)
     if dims == (3, 3):
         return bmm(input, other)
     raise RuntimeError(

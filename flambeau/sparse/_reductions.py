@@ -35,9 +35,9 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
 def _sum_dims(input, dims, dtype):
     sparse = input.sparse_dim()
     inner = [d - sparse + 1 for d in dims if d >= sparse]
-    elements = input._elements
-    if inner or dtype is not None or not (elements.dtype.is_floating_point or elements.dtype.is_complex):
-        elements = elements.sum(inner, dtype=dtype) if inner else elements.to(dtype or flambeau.int64)
+    elements = input._elements if dtype is None else input._elements.to(dtype)
+    if inner:
+        elements = elements.any(inner) if elements.dtype is flambeau.bool else elements.sum(inner, dtype=elements.dtype)
     kept = [d for d in range(sparse) if d not in dims]
     if not kept:
         return elements.sum(0)
