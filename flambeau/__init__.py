@@ -61,8 +61,8 @@ _LAZY = {
     "Stream": "_streams",
     "save": "serialization",
     "load": "serialization",
-    "TypedStorage": "storage",
-    "UntypedStorage": "storage",
+    "cond": "_control",
+    "while_loop": "_control",
     "cosine_similarity": "nn.functional",
     "pairwise_distance": "nn.functional",
     "pdist": "nn.functional",
@@ -72,6 +72,14 @@ _LAZY = {
     **dict.fromkeys(("dsmm", "hsmm", "hspmm", "saddmm", "smm", "spmm", "sspaddmm"), "sparse._products"),
     "vmap": "func",
 }
+# What torch has on GPUs only, or no more.
+_ELSEWHERE = (
+    "batch_norm_backward_elemt", "batch_norm_backward_reduce", "batch_norm_elemt", "batch_norm_gather_stats",
+    "batch_norm_gather_stats_with_counts", "batch_norm_stats", "cudnn_affine_grid_generator", "cudnn_batch_norm", "cudnn_convolution",
+    "cudnn_convolution_add_relu", "cudnn_convolution_relu", "cudnn_convolution_transpose", "cudnn_grid_sampler", "cudnn_is_acceptable",
+    "miopen_batch_norm", "miopen_convolution", "miopen_convolution_add_relu", "miopen_convolution_relu", "miopen_convolution_transpose",
+    "miopen_depthwise_convolution", "miopen_rnn", "native_norm", "solve",
+)  # fmt: skip
 # What torch's core has under its own name.
 _NATIVE = (
     "batch_norm", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "ctc_loss", "embedding", "frobenius_norm", "group_norm",
@@ -92,6 +100,10 @@ def __getattr__(name):
         return getattr(_importlib.import_module(f"{__name__}.ops.foreach"), name)
     elif name in _NATIVE:
         return getattr(_importlib.import_module(f"{__name__}.nn._native"), name)
+    elif name in _ELSEWHERE:
+        return getattr(_importlib.import_module(f"{__name__}._elsewhere"), name)
+    elif name.endswith("Storage") or name == "StorageBase":
+        return getattr(_importlib.import_module(f"{__name__}.storage"), name)
     elif "autocast" in name:
         return getattr(_importlib.import_module(f"{__name__}.amp.autocast_mode"), name)
     elif name in _LAZY:

@@ -2,10 +2,18 @@
 
 from . import _C
 
-__all__ = ["TypedStorage", "UntypedStorage"]
+__all__ = ["StorageBase", "TypedStorage", "UntypedStorage"]
 
 
-class UntypedStorage:
+class StorageBase:
+    """What storages of bytes have in common; for isinstance.
+
+    >>> isinstance(flambeau.ones(2).untyped_storage(), flambeau.StorageBase)
+    True
+    """
+
+
+class UntypedStorage(StorageBase):
     """Bytes. `tensor.untyped_storage()` gives those of a tensor; `UntypedStorage(n)` has n new ones.
 
     Args:
@@ -135,8 +143,44 @@ class TypedStorage:
     [1.0, 2.0]
     """
 
-    def __init__(self, *, wrap_storage, dtype):
-        self._storage, self.dtype = wrap_storage, dtype
+    dtype = None
+
+    def __init__(self, *args, wrap_storage=None, dtype=None, device=None):
+        self.dtype = _C.get_default_dtype() if dtype is None else dtype
+        self._storage = wrap_storage
+        if wrap_storage is not None:
+            if args:
+                raise RuntimeError("[TypedStorage] expected no positional arguments beside wrap_storage")
+            return
+        if len(args) > 1:
+            raise RuntimeError(f"[TypedStorage] expected a size or a sequence of values, got {len(args)} arguments")
+        content = args[0] if args else 0
+        if isinstance(content, int):
+            self._storage = UntypedStorage(content * self.dtype.itemsize)
+        else:
+            self._storage = UntypedStorage._of(_C.tensor(list(content), self.dtype, False))
+
+    @classmethod
+    def from_buffer(cls, buffer, byte_order=None, *, dtype=None, count=-1, offset=0):
+        """A copy of the bytes of an object with a buffer, as elements of dtype.
+
+        Args:
+            byte_order: "native", "little" or "big"; needed for elements of more than a byte.
+            count: number of elements; -1 for all that are there.
+            offset: where they begin, in bytes.
+
+        >>> flambeau.ShortStorage.from_buffer(bytes([1, 2]), "big").tolist()
+        [258]
+        """
+        dtype = cls.dtype or (_C.get_default_dtype() if dtype is None else dtype)
+        if byte_order not in ("native", "little", "big") and not (byte_order is None and dtype.itemsize == 1):
+            raise RuntimeError(f"[from_buffer] byte_order must be 'native', 'little' or 'big', got {byte_order!r}")
+        size = dtype.itemsize
+        data = bytes(memoryview(buffer).cast("B"))[offset:]
+        data = data[: len(data) // size * size if count < 0 else count * size]
+        if byte_order == "big":
+            data = b"".join(data[i : i + size][::-1] for i in range(0, len(data), size))
+        return TypedStorage(wrap_storage=UntypedStorage(data), dtype=dtype)
 
     def untyped(self):
         """The bytes."""
@@ -208,6 +252,22 @@ class TypedStorage:
         """The storage itself: it is on the CPU."""
         return self
 
+    def cuda(self, device=None, non_blocking=False):
+        """A copy on a CUDA device: an error, as there is none."""
+        raise AssertionError("[cuda] Torch not compiled with CUDA enabled: flambeau is built for the CPU")
+
+    def type(self):
+        """The name of the old type, such as "torch.FloatStorage"."""
+        return f"torch.{_name_of(self.dtype)}"
+
+    def pickle_storage_type(self):
+        """The name of the old type in files."""
+        return _name_of(self.dtype)
+
+    def is_pinned(self):
+        """Whether the memory is page-locked for a GPU; it is not."""
+        return False
+
     def is_shared(self):
         """Whether other processes see this memory; they do not."""
         return False
@@ -224,3 +284,59 @@ class TypedStorage:
     def __repr__(self):
         values = "\n".join(f" {value}" for value in self.tolist())
         return f"{values}\n[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {len(self)}]"
+
+
+_LEGACY = {
+    "BFloat16Storage": _C.bfloat16, "BoolStorage": _C.bool, "ByteStorage": _C.uint8, "CharStorage": _C.int8,
+    "ComplexDoubleStorage": _C.complex128, "ComplexFloatStorage": _C.complex64, "DoubleStorage": _C.float64, "FloatStorage": _C.float32,
+    "HalfStorage": _C.float16, "IntStorage": _C.int32, "LongStorage": _C.int64, "ShortStorage": _C.int16,
+}  # fmt: skip
+_CONVERSIONS = {
+    "bfloat16": _C.bfloat16, "bool": _C.bool, "byte": _C.uint8, "char": _C.int8, "complex_double": _C.complex128,
+    "complex_float": _C.complex64, "double": _C.float64, "float": _C.float32, "half": _C.float16, "int": _C.int32, "long": _C.int64,
+    "short": _C.int16,
+}  # fmt: skip
+
+
+def _name_of(dtype):
+    return next(name for name, known in _LEGACY.items() if known is dtype)
+
+
+def _conversion(dtype):
+    def convert(self):
+        return TypedStorage(wrap_storage=UntypedStorage._of(_C.to_dtype(self._elements, dtype, 1)), dtype=dtype)
+
+    convert.__doc__ = f"The elements as {dtype}."
+    return convert
+
+
+for _name, _dtype in _CONVERSIONS.items():
+    setattr(TypedStorage, _name, _conversion(_dtype))
+
+
+class storagetype(type):
+    """The class of FloatStorage and its likes: calling one makes a TypedStorage of its dtype."""
+
+    def __call__(cls, *args, **kwargs):
+        return TypedStorage(*args, **{"dtype": cls.dtype, **kwargs})
+
+    def __instancecheck__(cls, instance):
+        return TypedStorage in type(instance).__mro__ and instance.dtype is cls.dtype
+
+    def __repr__(cls):
+        return f"<class 'torch.{cls.__name__}'>"
+
+
+def _legacy(name, dtype):
+    text = f"""The old name of storages of {dtype}: a constructor from a size or from values, and a type for isinstance.
+
+>>> flambeau.{name}([1, 0]).dtype
+{dtype}
+"""
+    return storagetype(name, (TypedStorage,), {"dtype": dtype, "__doc__": text, "__module__": "flambeau"})
+
+
+for _name, _dtype in _LEGACY.items():
+    globals()[_name] = _legacy(_name, _dtype)
+    __all__.append(_name)
+Storage = FloatStorage  # noqa: F821

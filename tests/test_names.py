@@ -334,3 +334,86 @@ def test_methods_by_name():
     for call in (lambda: x.size(dims=1), lambda: x.view(2, shape=3), lambda: x.size(1, dim=1)):
         with pytest.raises(TypeError):
             call()
+
+
+def test_fake_quantize():
+    """Values and gradients, at the bounds and beyond; infinities and NaN."""
+    x = fl.tensor([-1.0, 0.0, 0.04, 0.26, 30.0, float("nan"), float("inf")], requires_grad=True)
+    y = fl.fake_quantize_per_tensor_affine(x, 0.1, 0, 0, 255)
+    y.sum().backward()
+    np.testing.assert_allclose(y.detach().numpy(), [0, 0, 0, 0.3, 25.5, 0, 25.5], 1e-6)
+    assert x.grad.tolist() == [0, 1, 1, 1, 0, 0, 0]
+    found = fl.fake_quantize_per_channel_affine(fl.ones(2, 2), fl.tensor([0.5, 1.0]), fl.tensor([0.0, 0.25]), 1, 0, 255)
+    assert found.tolist() == [[1, 0.75], [1, 0.75]]  # a zero point between steps
+
+
+def test_typed_storages():
+    memory = fl.FloatStorage([1, 2])
+    assert (
+        memory.tolist() == [1, 2]
+        and memory.dtype is fl.float32
+        and fl.LongStorage(3).size() == 3
+        and fl.Storage is fl.FloatStorage
+    )
+    assert (
+        isinstance(memory, fl.FloatStorage)
+        and not isinstance(memory, fl.LongStorage)
+        and isinstance(memory, fl.TypedStorage)
+    )
+    assert repr(fl.HalfStorage) == "<class 'torch.HalfStorage'>" and fl.TypedStorage(
+        [1, 2], dtype=fl.int32
+    ).tolist() == [1, 2]
+    assert fl.ShortStorage.from_buffer(bytes([1, 2, 3, 4]), "big").tolist() == [258, 772] and fl.FloatTensor(
+        memory
+    ).tolist() == [1, 2]
+    assert isinstance(fl.ones(1).untyped_storage(), fl.StorageBase)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_conversions_of_storages():
+    memory = fl.tensor([1.5, 2.0]).storage()
+    assert (
+        memory.long().tolist() == [1, 2]
+        and memory.double().dtype is fl.float64
+        and memory.type() == "torch.FloatStorage"
+    )
+    with pytest.raises(RuntimeError):
+        fl.FloatStorage.from_buffer(bytes(4))
+    with pytest.raises((AssertionError, TypeError)):
+        memory.cuda()
+
+
+def test_control_flow():
+    one = fl.ones(2)
+    for pred, value in ((True, 2), (fl.tensor(False), 0)):
+        assert fl.cond(pred, lambda x: x + 1, lambda x: x - 1, (one,)).tolist() == [value] * 2
+    assert fl.cond(True, lambda: {"a": one}, lambda: {"a": one})["a"] is one
+    count, x = fl.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x * 2), (fl.tensor(0), one))
+    assert count.item() == 3 and x.tolist() == [8, 8] and fl.while_loop(lambda i: i < 0, lambda i: i, (5,)) == (5,)
+    with pytest.raises(RuntimeError):
+        fl.cond(fl.tensor([True, False]), abs, abs, (one,))
+
+
+@pytest.mark.parametrize("name", ["native_norm", "batch_norm_stats", "miopen_batch_norm", "cudnn_convolution"])
+def test_functions_of_other_builds(name):
+    with pytest.raises((NotImplementedError, TypeError)):
+        getattr(fl, name)(fl.ones(2, 2))
+
+
+def test_removed_functions():
+    assert not fl.cudnn_is_acceptable(fl.ones(1))
+    for call in (fl.solve, fl.Tensor.solve):
+        with pytest.raises(RuntimeError, match="removed"):
+            call(fl.ones(1, 1), fl.ones(1, 1))
+
+
+def test_float_functional():
+    ops = importlib.import_module(f"{fl.__name__}.nn.quantized").FloatFunctional()
+    one = fl.ones(2)
+    assert ops.add(one, one).tolist() == ops.add_scalar(one, 1).tolist() == ops.mul_scalar(one, 2.0).tolist() == [2, 2]
+    assert ops.mul(one, one).tolist() == ops.cat([one]).tolist() == [1, 1] and ops.matmul(one, one).item() == 2
+    assert ops.add_relu(one, -3 * one).tolist() == [0, 0]
+    ops.activation_post_process = fl.nn.Softmax(0)
+    assert ops.add(one, one).tolist() == [0.5, 0.5]
+    with pytest.raises(RuntimeError):
+        ops(one)

@@ -16,6 +16,8 @@ PYTHON = [
     {"_composed", "_interpreters", "_legacy", "autograd", "overrides", "tensor", "_printing"},
     {"fft", "linalg", "nested", "random", "signal", "sparse", "special"},
     {
+        "_control",
+        "_elsewhere",
         "accelerator",
         "amp",
         "backends",

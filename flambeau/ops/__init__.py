@@ -31,6 +31,7 @@ FAMILIES = (
     "pointwise",
     "pooling",
     "properties",
+    "quantization",
     "random",
     "reduce",
     "resize",

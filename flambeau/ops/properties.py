@@ -56,8 +56,15 @@ METHODS = [
     ("__idiv__", lambda self, other: self.div_(other)),
     ("__long__", lambda self: int(self)),
     ("__nonzero__", lambda self: bool(self)),
+    ("solve", lambda self, other: _removed_solve()),
     ("dim_order", lambda self: tuple(sorted(range(self.dim()), key=lambda d: (-self.stride(d), d)))),
 ]  # fmt: skip
+
+
+def _removed_solve():
+    raise RuntimeError(
+        "[solve] Tensor.solve was deprecated and is now removed: linalg.solve(A, B) instead of B.solve(A)"
+    )
 
 
 def _positive(self):
