@@ -289,7 +289,8 @@ def logaddexp(input, other, *, dtype=None, input_mask=None, other_mask=None):
     merged = _C.result_type(input, other)
     if not (merged.is_floating_point or merged.is_complex):
         raise NotImplementedError(f"[masked.logaddexp] not implemented for {merged}: convert to a floating dtype")
-    parts = (_filled(input, input_mask, -_INFINITY), _filled(other, other_mask, -_INFINITY))
+    lows = [-_INFINITY if t.is_complex() else _limit("logaddexp", t.dtype, -1) for t in (input, other)]
+    parts = (_filled(input, input_mask, lows[0]), _filled(other, other_mask, lows[1]))
     return ops.logaddexp(*parts).to(input.dtype if dtype is None else dtype)
 
 

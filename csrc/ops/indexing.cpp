@@ -350,6 +350,8 @@ void check_slices(const char* op, const Tensor& x, int64_t dim, const Tensor& in
            info(source.dtype()).title, ") must have the same scalar type");
   FL_CHECK(source.ndim() == x.ndim(), Shape, op, "source must have as many dimensions as self: self ", x.shape(),
            ", source ", source.shape());
+  FL_CHECK(std::string_view(op) != "index_copy" || x.ndim() == 0 || source.size(dim) == index.numel(), Index, op,
+           "Number of indices (", index.numel(), ") should be equal to source.size(dim) (", source.size(dim), ")");
   for (int64_t d = 0; d < x.ndim(); d++)
     FL_CHECK(source.size(d) == (d == dim ? index.numel() : x.size(d)), Shape, op,
              "source tensor shape must match self tensor shape, excluding the specified dimension, where it has one "

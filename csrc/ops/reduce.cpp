@@ -338,6 +338,7 @@ Tensor vector_norm(const Tensor& x, double p, DimsRef dims, bool keepdim, DType 
   const Reduced r = reduced(in, dims, keepdim, op);
   FL_CHECK(r.count > 0 || (p >= 0 && !std::isinf(p)), Runtime, op, op, " cannot compute the ", p,
            " norm on an empty tensor because the operation does not have an identity");
+  if (r.count == 1 && p != 0) return reshape(abs(in), r.shape);  // no square that could overflow
   Tensor out = reduce(Reduction::Norm, op, in, r, in.dtype(), p);
   if (!needs_grad({&in})) return out;
   return record(norm_op, {&in}, {in.shape(), r.kept, p}, {in, out}, out);

@@ -2,6 +2,7 @@
 
 import flambeau
 
+from ..ops.norm import core_batch_norm, core_instance_norm
 from . import _recurrence
 from . import functional as F
 from ._reduction import reduced
@@ -30,12 +31,12 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05, cudnn_enabl
 
 def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled):
     """nn.functional.batch_norm, with its arguments in another order."""
-    return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return core_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
 def instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, cudnn_enabled):
     """nn.functional.instance_norm, with its arguments in another order."""
-    return F.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+    return core_instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
 def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
@@ -82,8 +83,9 @@ def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2, eps=1e-06, 
 
 def binary_cross_entropy_with_logits(input, target, weight=None, pos_weight=None, reduction=0):
     """nn.functional.binary_cross_entropy_with_logits."""
+    shapes = flambeau.broadcast_shapes(tuple(input.shape), tuple(target.shape))  # which the core allows
     return F.binary_cross_entropy_with_logits(
-        input, target, weight, reduction=_reduction(reduction), pos_weight=pos_weight
+        input.expand(shapes), target.expand(shapes), weight, reduction=_reduction(reduction), pos_weight=pos_weight
     )
 
 

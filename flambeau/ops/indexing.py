@@ -321,6 +321,8 @@ def index_put(input, indices, values, accumulate=False):
     >>> flambeau.index_put(flambeau.zeros(3), (flambeau.tensor([0, 0]),), flambeau.tensor([1.0, 2.0]), accumulate=True)
     tensor([3., 0., 0.])
     """
+    if _fills(input, indices, values, accumulate):
+        return _C.masked_fill(input, indices[0], values.to(input.dtype), False)
     return _C.index_put(input, _as_list(indices), values, accumulate, False)
 
 
@@ -330,7 +332,17 @@ def index_put_(input, indices, values, accumulate=False):
     >>> flambeau.index_put_(flambeau.zeros(3), (flambeau.tensor([1]),), flambeau.tensor(2.0))
     tensor([0., 2., 0.])
     """
+    if _fills(input, indices, values, accumulate):
+        return _C.masked_fill(input, indices[0], values.to(input.dtype), True)
     return _C.index_put(input, _as_list(indices), values, accumulate, True)
+
+
+def _fills(input, indices, values, accumulate):
+    """Whether this is one value of another dtype behind a mask of the same shape: torch fills then, and converts."""
+    mask = indices[0] if len(indices) == 1 else None
+    if accumulate or not isinstance(mask, _C.Tensor) or mask.dtype is not _C.bool or mask.shape != input.shape:
+        return False
+    return values.dim() == 0 and values.dtype is not input.dtype and not values.dtype.is_complex
 
 
 def take(input, index, *, out=None):

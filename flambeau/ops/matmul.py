@@ -393,8 +393,10 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
         product = (vec1.unsqueeze(1) * vec2) if alpha else _C.zeros((len(vec1), len(vec2)), _C.bool)
         return write_out(out, (input.expand(product.shape) | product) if beta else product)
     product = _scaled(vec1.unsqueeze(1) * vec2, alpha)
+    dtype = _C.promote_types(input.dtype, product.dtype)
     if beta == 0:
-        return write_out(out, product.to(_C.promote_types(input.dtype, product.dtype)))
+        return write_out(out, product.to(dtype))
+    input = input.to(dtype)  # so that beta does not widen a bool
     return write_out(out, _scaled(input.expand(product.shape), beta) + product)
 
 

@@ -93,14 +93,15 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """
     if input.dim() < 2:
         raise RuntimeError(f"[group_norm] Expected at least 2 dimensions for input tensor but received {input.dim()}")
+    groups = max(num_groups, 1)
+    if input.shape[0] * input.shape[1] // groups * prod(input.shape[2:]) == 1 and input.shape[0] == 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
     if num_groups <= 0 or input.shape[1] % num_groups:
         raise RuntimeError(
             f"[group_norm] Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(input.shape)} and num_groups={num_groups}"
         )
     _check_channels("group_norm", input, weight=weight, bias=bias)
-    if input.shape[0] * prod(input.shape[2:]) * input.shape[1] // num_groups == 1 and input.shape[0] == 1:
-        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
     return _C.group_norm(input, num_groups, weight, bias, eps)
 
 
@@ -132,7 +133,12 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         return input.clone()  # no batch at all, not even of channels: torch takes this one
     if training:
         _check_batch(input)
-    elif running_mean is None or running_var is None:
+    return core_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def core_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps):
+    """batch_norm that takes a single value per channel, as torch's core does."""
+    if not training and (running_mean is None or running_var is None):
         raise RuntimeError("[batch_norm] Expected running_mean and running_var to be defined when training=False")
     if input.dim() < 2:
         raise RuntimeError(
@@ -173,13 +179,18 @@ def instance_norm(
     """
     if use_input_stats and prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    return core_instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+def core_instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps):
+    """instance_norm that takes a single spatial element, as torch's core does."""
     _check_channels(
         "instance_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     n, c, space = input.shape[0], input.shape[1], tuple(input.shape[2:])
     flat = _C.reshape(input, (1, n * c, *space))
     weight, bias, mean, var = (None if t is None else t.repeat(n) for t in (weight, bias, running_mean, running_var))
-    out = batch_norm(flat, mean, var, weight, bias, use_input_stats or mean is None, momentum, eps)
+    out = core_batch_norm(flat, mean, var, weight, bias, use_input_stats or mean is None, momentum, eps)
     if use_input_stats:
         for running, each in ((running_mean, mean), (running_var, var)):
             if running is not None:
@@ -257,7 +268,7 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training, 
         raise RuntimeError(
             f"[native_batch_norm] input tensor must have at least one element, but got input_sizes = {list(input.shape)}"
         )
-    out = batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    out = core_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:
         return out, _C.empty((0,), input.dtype), _C.empty((0,), input.dtype)
     return out, *_statistics(_C.detach(input).transpose(0, 1).reshape(input.shape[1], -1), eps)

@@ -330,7 +330,7 @@ def broadcast_shapes(*shapes):
     for shape in shapes:
         for i, size in enumerate(shape, rank - len(shape)):
             if size < 0:
-                raise RuntimeError(
+                raise ValueError(
                     f"[broadcast_shapes] Trying to create tensor with negative dimension ({size}): ({size})"
                 )
             if size != 1 and out[i] not in (1, size):
