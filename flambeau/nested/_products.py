@@ -18,6 +18,8 @@ def matmul(input, other, *, out=None):
     check_tensor("matmul", other, "other")
     if is_jagged(input) or is_jagged(other):
         return _jagged_matmul(input, other)
+    if is_dense(other) and other.dim() == 2 and input.dim() > 3:
+        return strided([c @ other for c in input.unbind()])
     if is_dense(input) or is_dense(other):
         raise RuntimeError("Expected both to be nested, but got a nested self and non-nested other")
     if input.size(0) != other.size(0):

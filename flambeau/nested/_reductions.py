@@ -31,7 +31,7 @@ def _reduction(name):
         kwargs = {key: value for key, value in kwargs.items() if value is not None}
         if dim is None or dim == ():
             return function(self._packed()._elements, **kwargs)
-        dims = [wrap_dim(d, self.dim()) for d in ((dim,) if isinstance(dim, int) else dim)]
+        dims = sorted({wrap_dim(d, self.dim()) for d in ((dim,) if isinstance(dim, int) else dim)})
         if 0 in dims:
             return _over_batch(name, function, self, dims, keepdim, kwargs)
         if self._ragged in dims:

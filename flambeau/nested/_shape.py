@@ -72,7 +72,22 @@ def squeeze(self, dim):
         inside = inner_dim(self, dim, "squeeze")
         gone = self._elements.shape[inside] == 1
         return self._on_values(self._elements.squeeze(inside), self._ragged - (gone and dim < self._ragged))
+    if any(size[dim - 1] != 1 for size in self._sizes):
+        return self
     return _on_components(self, lambda c: c.squeeze(dim - 1))
+
+
+def flatten(self, start_dim=0, end_dim=-1):
+    """Neighbouring dimensions of the components as one."""
+    start, end = wrap_dim(start_dim, self.dim()), wrap_dim(end_dim, self.dim())
+    if start == 0:
+        raise RuntimeError("flatten(): not supported for NestedTensor on dim=0")
+    if not is_jagged(self):
+        return _on_components(self, lambda c: c.flatten(start - 1, end - 1))
+    if start <= self._ragged <= end and start < end:
+        raise RuntimeError("flatten(): not supported for NestedTensor on ragged dim")
+    ragged = self._ragged - (end - start if end < self._ragged else 0)
+    return self._on_values(self._elements.flatten(start - 1, end - 1), ragged)
 
 
 def view(self, *shape):
@@ -146,8 +161,10 @@ def narrow(self, dim, start, length):
 
 
 def chunk(self, chunks, dim=0):
-    """Equal parts along a dimension of the components."""
+    """Equal parts along a dimension of the components, or of the batch."""
     if is_jagged(self):
+        if wrap_dim(dim, self.dim()) == 0:
+            return _chunk_batch(self, chunks)
         inside = inner_dim(self, dim, "chunk")
         return tuple(self._on_values(part) for part in self._elements.chunk(chunks, inside))
     last = self.size(-1)
@@ -157,6 +174,17 @@ def chunk(self, chunks, dim=0):
             f"{last} % {chunks} != 0"
         )
     return split(self, [last // chunks] * chunks, -1)
+
+
+def _chunk_batch(self, chunks):
+    each, parts = -(-self.size(0) // chunks), []
+    for first in range(0, self.size(0), max(each, 1)):
+        offsets = self._offsets[first : first + each + 1]
+        begin, end = int(offsets[0]), int(offsets[-1])
+        values = self._elements.narrow(self._ragged - 1, begin, end - begin)
+        lengths = None if self._lengths is None else self._lengths[first : first + each]
+        parts.append(jagged(values, offsets - begin, lengths, self._ragged))
+    return tuple(parts)
 
 
 def split(self, split_size, dim=0):
@@ -288,7 +316,7 @@ def _filled(component, size, padding):
 
 SHAPE = {
     "transpose": transpose, "swapaxes": transpose, "swapdims": transpose, "permute": permute, "unsqueeze": unsqueeze,
-    "squeeze": squeeze, "view": view, "reshape": view, "expand": expand, "select": select, "narrow": narrow, "chunk": chunk,
+    "squeeze": squeeze, "flatten": flatten, "view": view, "reshape": view, "expand": expand, "select": select, "narrow": narrow, "chunk": chunk,
     "split": split, "split_with_sizes": split, "__getitem__": getitem, "to_padded_tensor": to_padded_tensor,
     "expand_as": lambda self, other: expand(self, tuple(other.shape)),
     "mT": property(lambda self: transpose(self, -2, -1)),
