@@ -10,8 +10,9 @@ class BinaryCrossEntropy(Function):
 
     @staticmethod
     def forward(ctx, input, target):
-        if input.numel() and not bool(whole((input >= 0) & (input <= 1)).all()):
-            raise RuntimeError("all elements of input should be between 0 and 1")
+        for name, values in (("input", input), ("target", target)):
+            if values.numel() and not bool(whole((values >= 0) & (values <= 1)).all()):
+                raise RuntimeError(f"all elements of {name} should be between 0 and 1")
         ctx.save_for_backward(input, target)
         log_input, log_rest = input.log().clamp(min=-100), (-input).log1p().clamp(min=-100)
         return (target - 1) * log_rest - target * log_input

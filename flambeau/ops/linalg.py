@@ -170,7 +170,7 @@ def lu(A, pivot=True, get_infos=False, out=None):
 
     Args:
         A: `(*, m, n)`.
-        get_infos: give info too, instead of raising where U has a zero on its diagonal.
+        get_infos: give info too, which says where U has a zero on its diagonal.
     Returns: LU and pivots, or LU, pivots and info.
 
     >>> flambeau.lu(flambeau.tensor([[1.0, 2.0], [2.0, 2.0]]))[1]
@@ -179,7 +179,7 @@ def lu(A, pivot=True, get_infos=False, out=None):
     from .. import return_types
     from ..linalg import lu_factor_ex
 
-    found = lu_factor_ex(A, pivot=pivot, check_errors=not get_infos)
+    found = lu_factor_ex(A, pivot=pivot)
     return write_out(out, return_types._lu_with_info(found) if get_infos else tuple(found[:2]))
 
 

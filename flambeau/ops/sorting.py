@@ -154,6 +154,9 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
     tensor([False,  True, False])
     """
     tensors = [t if isinstance(t, _C.Tensor) else _C.tensor(t, None, False) for t in (elements, test_elements)]
+    for t in tensors:
+        if t.dtype is _C.bool or t.is_complex():
+            raise RuntimeError(f"[isin] Unsupported input type encountered for isin(): {t.dtype}")
     dtype = _C.result_type(*tensors)
     values, test = (_C.to_dtype(t.detach(), dtype, 0) for t in tensors)
     test = _C.sort(_C.reshape(test, (-1,)), 0, False)[0]

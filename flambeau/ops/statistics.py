@@ -248,10 +248,10 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None, axis=None):
         raise RuntimeError("[diff] expects input to be at least one-dimensional")
     if n < 0:
         raise RuntimeError(f"[diff] order must be non-negative but got {n}")
-    if n == 0:
-        return write_out(out, input.clone())
     parts = [t for t in (prepend, input, append) if t is not None]
     x = cat([t if t.dim() else _like_edge(t, input, dim) for t in parts], dim) if len(parts) > 1 else input
+    if n == 0:
+        return write_out(out, input.clone())
     for _ in range(min(n, x.shape[dim])):
         size = x.shape[dim]
         high, low = _C.slice(x, dim, min(1, size), size, 1), _C.slice(x, dim, 0, max(size - 1, 0), 1)
