@@ -37,3 +37,11 @@ def sdpa_kernel(backends, set_priority=False):
     if not all(isinstance(backend, SDPBackend) for backend in wanted):
         raise TypeError(f"[sdpa_kernel] expected SDPBackend values, got {backends}")
     yield {}
+
+
+def __getattr__(name):
+    if name == "flex_attention":  # loaded when first used
+        import importlib
+
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
