@@ -7,6 +7,7 @@ Every op on it is a composition of ops on `_elements`, so derivatives come by th
 
 import importlib
 import weakref
+from typing import ClassVar
 
 from . import _C
 
@@ -16,7 +17,7 @@ Tensor = _C.Tensor
 class Composed(Tensor):
     """What sparse and nested tensors share: an interface whose leaves name their `_PARTS` and what they can do."""
 
-    _PARTS = ()
+    _PARTS: ClassVar[tuple[str, ...]] = ()
     _KIND = "composed"
     __torch_function__ = _C._disabled_torch_function_impl  # leaves answer; nobody is asked before one of them is needed
 
@@ -193,7 +194,9 @@ class Composed(Tensor):
         self._elements = self._elements.detach()
         return self
 
-    data = property(detach)
+    @property
+    def data(self):
+        return self.detach()
 
     @data.setter
     def data(self, value):

@@ -90,7 +90,10 @@ class Nested(Composed):
         """An error: use to_padded_tensor, or unbind."""
         raise RuntimeError("[numpy] not supported for nested tensors: use .to_padded_tensor(0.0) or .unbind()")
 
-    tolist = __array__ = numpy
+    tolist = numpy
+
+    def __array__(self, dtype=None, copy=None):
+        return self.numpy()
 
     def copy_(self, src, non_blocking=False):
         """The numbers of another nested tensor of the same sizes, in place."""

@@ -69,7 +69,8 @@ class Sparse(Composed):
         """An error: NumPy's arrays are dense."""
         raise TypeError(f"can't convert {_name(self)} layout tensor to numpy. Use Tensor.to_dense() first.")
 
-    __array__ = numpy
+    def __array__(self, dtype=None, copy=None):
+        return self.numpy()
 
     def item(self):
         """The number of a tensor of one element."""
@@ -130,7 +131,11 @@ class Sparse(Composed):
         """An error: nothing is stored twice."""
         raise RuntimeError("[expand] expand is unsupported for Sparse tensors")
 
-    expand_as = broadcast_to = repeat = expand
+    expand_as = broadcast_to = expand
+
+    def repeat(self, *counts, repeats=None):
+        """An error: nothing is stored twice."""
+        return self.expand()
 
 
 class SparseTensor(Sparse):
