@@ -37,9 +37,9 @@ INTENDED = [
         "torch's special functions are less precise",
     ),
     (".*(interpolate|upsample).*", "values", "", "bytes are rounded once, not in fixed point"),
-    (".*copy_|histogram|histc", "values", "", "NaN and huge numbers as integers"),
+    (".*copy_|.*scatter|histogram|histc", "values", "", "NaN and huge numbers as integers"),
     (
-        ".*fill_diagonal_|native_group_norm|nn.functional.grouped_mm",
+        ".*fill_diagonal_|lu_unpack|native_group_norm|nn.functional.grouped_mm",
         "values|raise",
         "",
         "torch misses its places in memory with gaps",
@@ -86,11 +86,12 @@ INTENDED = [
     (
         LOSSES
         + r"|nn\.functional\.(fold|adaptive.*)|affine_grid.*|grid_sampl.*|nn\.functional\.grid_sample|histogram.*|view_as_complex.*|cross|"
-        r"linalg\.cross|_foreach_m..imum|searchsorted|bucketize|inner|tensordot|conv.*|masked\.am.*|(linalg\.)?triangular.*",
+        r"linalg\.cross|_foreach_m..imum|searchsorted|bucketize|inner|tensordot|conv.*|masked\.(am|arg|norm|soft|log_soft).*|(linalg\.)?(solve_)?triangular.*|linalg\.cond|einsum|bmm",
         "raise|Error, torch",
         "",
         "dtypes that only one side takes, or both refuse with another class",
     ),
+    ("addmv", "torch IndexError", "", "several mistakes in one call: another one is named"),
     ("segment_reduce", "values|raise", "", "sizes and places that torch does not check"),
     ("linalg.cond", "values", "", "condition numbers of singular matrices"),
 ]
@@ -105,7 +106,7 @@ FINITE = "infinities and NaN in LAPACK: an error or NaN"
 BREAKING = (
     r"linalg\..*|fft\..*|conv.*|grid_sampl.*|nn\.functional\.(grid_sample|interpolate|upsample.*|conv.*|bilinear|scaled_dot.*|batch_norm|"
     r"normalize)|lu_solve|triangular_solve|cholesky.*|orgqr|ormqr|slogdet|det|logdet|addbmm|lu|qr|svd|geqrf|native_(batch|group|layer)_norm|"
-    r"std|var|matrix_exp|einsum|special\..*polynomial.*|stft|istft|addcdiv|div|masked\.prod|masked\.normalize"
+    r"(std|var)(_mean)?|matrix_exp|einsum|special\..*polynomial.*|stft|istft|addcdiv|(_foreach_)?div|batch_norm|masked\.prod|masked\.normalize"
 )
 
 

@@ -489,6 +489,8 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     if weight is not None:
         losses = losses * weight[index]
     losses = flambeau.where(others, losses, flambeau.zeros_like(losses)).sum(1) / classes
+    if not count and reduction == "mean":
+        reduction = "sum"  # of no rows torch's mean is 0
     return reduced(losses.reshape(target.shape) if reduction == "none" else losses, reduction)
 
 
@@ -519,9 +521,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     index = wanted.clamp(min=0)
     is_wanted = flambeau.zeros(rows.shape, dtype=flambeau.long).scatter_add(1, index, listed.long()) > 0
     scores = rows.gather(1, index)
-    losses = (1 - scores.unsqueeze(2) + rows.unsqueeze(1)).clamp(min=0)
-    counted = listed.unsqueeze(2) & ~is_wanted.unsqueeze(1)
-    losses = flambeau.where(counted, losses, flambeau.zeros_like(losses)).sum((1, 2)) / classes
+    gaps = 1 - scores.unsqueeze(2) + rows.unsqueeze(1)
+    counted = listed.unsqueeze(2) & ~is_wanted.unsqueeze(1) & (gaps > 0)  # NaN is no gap
+    losses = flambeau.where(counted, gaps, flambeau.zeros_like(gaps)).sum((1, 2)) / classes
     return reduced(losses.reshape(input.shape[:-1]) if reduction == "none" else losses, reduction)
 
 

@@ -2,7 +2,7 @@
 
 import flambeau
 
-from ..ops.norm import core_batch_norm, core_instance_norm
+from ..ops.norm import core_batch_norm, core_group_norm, core_instance_norm
 from . import _recurrence
 from . import functional as F
 from ._reduction import reduced
@@ -26,7 +26,9 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05, cudnn
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05, cudnn_enabled=True):
     """nn.functional.group_norm."""
-    return F.group_norm(input, num_groups, weight, bias, eps)
+    if input.dim() < 2:
+        return F.group_norm(input, num_groups, weight, bias, eps)  # which says what is wrong
+    return core_group_norm(input, num_groups, weight, bias, eps)
 
 
 def batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled):
@@ -150,6 +152,15 @@ def rnn_relu_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     return _cell("RNN_RELU", input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
 
 
+def _check_layer(mode, parts):
+    """Whether the weights of a layer have rows for the same gates."""
+    gates = {"LSTM": 4, "GRU": 3}.get(mode, 1)
+    rows = parts[0].shape[0]
+    if len(parts) < 2 or rows % gates or parts[1].shape[0] != rows:
+        shapes = [tuple(p.shape) for p in parts]
+        raise RuntimeError(f"[{mode.lower()}] expected weights of {gates} * hidden_size rows each, got {shapes}")
+
+
 def _layers(mode, first, arguments, keywords):
     """A whole network: (input, hx, params, ..., batch_first), or packed (data, batch_sizes, hx, params, ...)."""
     packed = isinstance(arguments[0 if mode == "LSTM" else 1], flambeau.Tensor)
@@ -164,6 +175,7 @@ def _layers(mode, first, arguments, keywords):
         parts = params[start : start + step]
         biases = parts[2:4] if given["has_biases"] else [None, None]
         projection = parts[-1] if step in (3, 5) else None
+        _check_layer(mode, parts)
         weights.append([parts[0], parts[1], *biases, projection])
     states = tuple(given["hx"]) if mode == "LSTM" else (given["hx"],)
     turned = not packed and given.get("batch_first", False)

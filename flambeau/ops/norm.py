@@ -93,9 +93,13 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """
     if input.dim() < 2:
         raise RuntimeError(f"[group_norm] Expected at least 2 dimensions for input tensor but received {input.dim()}")
-    groups = max(num_groups, 1)
-    if input.shape[0] * input.shape[1] // groups * prod(input.shape[2:]) == 1 and input.shape[0] == 1:
+    if input.shape[0] * input.shape[1] // max(num_groups, 1) * prod(input.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
+    return core_group_norm(input, num_groups, weight, bias, eps)
+
+
+def core_group_norm(input, num_groups, weight, bias, eps):
+    """group_norm that takes a single value per group, as torch's core does."""
     if num_groups <= 0 or input.shape[1] % num_groups:
         raise RuntimeError(
             f"[group_norm] Expected number of channels in input to be divisible by num_groups, but got input of shape "
