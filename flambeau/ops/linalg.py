@@ -2,7 +2,7 @@
 
 from .. import _C
 from ._common import before_write, dims_of, write_out
-from ._host import one_by_one
+from ._host import one_by_one, whole
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "frobenius_norm", "geqrf", "inverse", "lobpcg", "logdet",
@@ -218,7 +218,11 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
             "[lu_unpack] LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this function is "
             "intended to be used with the output produced by torch.linalg.lu_factor"
         )
-    if unpack_pivots and LU_pivots.numel() and not bool(((LU_pivots >= 1) & (LU_pivots <= LU_data.shape[-2])).all()):
+    if (
+        unpack_pivots
+        and LU_pivots.numel()
+        and not bool(whole((LU_pivots >= 1) & (LU_pivots <= LU_data.shape[-2])).all())
+    ):
         raise RuntimeError(
             "[lu_unpack] pivots must be between 1 and LU.size(-2) inclusive: are they those of lu_factor?"
         )

@@ -6,6 +6,7 @@ arXiv 1712.05877.
 
 from .. import _C
 from ._common import check_tensor
+from ._host import whole
 from .comparison import isnan, isposinf
 from .creation import as_tensor
 from .elementary import round
@@ -110,7 +111,8 @@ def fake_quantize_per_channel_affine(input, scale, zero_point, axis, quant_min, 
             f"got {tuple(scale.shape)} and {tuple(zero_point.shape)}"
         )
     if zero_point.dtype is _C.int32 and zero_point.numel():
-        _check_zero_point(op, int(zero_point.min()), int(zero_point.max()), quant_min, quant_max)
+        low, high = whole(zero_point).aminmax()
+        _check_zero_point(op, int(low), int(high), quant_min, quant_max)
     shape = [-1 if d == axis else 1 for d in range(input.dim())]
     scale, zero_point = scale.detach().to(_C.float32).reshape(shape), zero_point.detach().reshape(shape)
     wide = _wide(input)
