@@ -77,7 +77,8 @@ class _Key:
         """The plain view, with the indexed dimensions next to that of the batch."""
         physical = vmap.spread(x)
         if any(k != slice(None) for k in self.basic):
-            physical = physical[(slice(None), *self.basic)]
+            key = (slice(None), *self.basic)
+            physical = physical[key]
         return (
             physical.movedim([d + 1 for d in self.dims], list(range(1, len(self.dims) + 1))) if self.dims else physical
         )
