@@ -1,180 +1,142 @@
-"""Times ops and training steps, beside torch where it is installed.
+"""Times every op of `calls.py` at 16 K and 1 M elements, forward and with its backward, beside torch.
 
-    python benchmarks/ops.py [PATTERN] [--threads 1,2] [--rounds 9]
+    python benchmarks/ops.py [PATTERN] [--tiers 1,2] [--sizes 16K,1M] [--threads 1] [--json FILE] [--above 1.5]
 
-PATTERN is a regular expression on the cases' names ("group/name"). Each figure is the best of several blocks of
-calls. The ratio is torch's time divided by flambeau's: above 1 is faster.
+PATTERN is a regular expression on "name | call". flambeau and torch take turns in one process; a time is the best of many short
+blocks of calls. The ratio is flambeau's time divided by torch's, so above 1 is slower; the table is sorted, slowest first.
+`--inventory FILE` lists instead the functions and methods of that table of PyTorch's names that have no row here: views, metadata, modules' state.
 """
 
 import argparse
+import ast
+import csv
+import json
 import re
+import sys
 
+from calls import ARGUMENTS, TIER_1, TIER_2, rows
 from timing import by_turns, geometric_mean, libraries, readable
 
-CASES = {}
+SIDES = {"16K": 128, "1M": 1024}
 
 
-def case(name):
-    """Register a function of the library that prepares a call and returns it."""
-
-    def register(prepare):
-        CASES[name] = prepare
-        return prepare
-
-    return register
+def names_in(call):
+    """The arguments that a call uses."""
+    return sorted({node.id for node in ast.walk(ast.parse(call)) if isinstance(node, ast.Name)} & ARGUMENTS.keys())
 
 
-def add_simple(name, shapes, call, grad=False):
-    """A case whose call takes random tensors of these shapes."""
-
-    def prepare(lib):
-        lib.manual_seed(0)
-        inputs = [lib.randn(*shape).requires_grad_(grad) for shape in shapes]
-        return lambda: call(lib, *inputs)
-
-    CASES[name] = prepare
-
-
-def add_backward(name, shapes, call):
-    """Forward and backward of a call, gradients of all inputs."""
-
-    def prepare(lib):
-        lib.manual_seed(0)
-        inputs = [lib.randn(*shape).requires_grad_() for shape in shapes]
-        weight = lib.ones_like(call(lib, *inputs))
-        return lambda: lib.autograd.grad(call(lib, *inputs), inputs, weight)
-
-    CASES[name] = prepare
-
-
-def define_small():
-    four = (4, 4)
-    add_simple("small/add", [four, four], lambda lib, a, b: a + b)
-    add_simple("small/add with grad", [four, four], lambda lib, a, b: a + b, grad=True)
-    add_simple("small/exp", [four], lambda lib, a: lib.exp(a))
-    add_simple("small/sum", [four], lambda lib, a: a.sum())
-    add_simple("small/matmul", [four, four], lambda lib, a, b: a @ b)
-    add_simple("small/index", [four], lambda lib, a: a[1])
-    add_simple("small/reshape", [four], lambda lib, a: a.reshape(16))
-    add_simple("small/linear", [(1, 16), (16, 16), (16,)], lambda lib, x, w, b: lib.nn.functional.linear(x, w, b))
-    add_backward("small/mul backward", [four, four], lambda lib, a, b: a * b)
-
-
-def define_pointwise():
-    for label, n in (("1M", 1 << 20), ("16M", 1 << 24)):
-        add_simple(f"pointwise/add {label}", [(n,), (n,)], lambda lib, a, b: a + b)
-        add_simple(f"pointwise/exp {label}", [(n,)], lambda lib, a: a.exp())
-        add_simple(f"pointwise/gelu {label}", [(n,)], lambda lib, a: lib.nn.functional.gelu(a))
-        add_simple(f"pointwise/tanh {label}", [(n,)], lambda lib, a: a.tanh())
-        rows = (n // 1024, 1024)
-        add_simple(f"pointwise/add row {label}", [rows, (1024,)], lambda lib, a, b: a + b)
-        add_simple(f"reduce/sum {label}", [rows], lambda lib, a: a.sum())
-        add_simple(f"reduce/sum dim 0 {label}", [rows], lambda lib, a: a.sum(0))
-        add_simple(f"reduce/amax dim 1 {label}", [rows], lambda lib, a: a.amax(1))
-        add_simple(f"reduce/softmax {label}", [rows], lambda lib, a: a.softmax(1))
-        add_simple(f"reduce/layer_norm {label}", [rows], lambda lib, a: lib.nn.functional.layer_norm(a, (1024,)))
-
-
-def define_matmul():
-    for m, k, n in (
-        (64, 64, 64),
-        (256, 256, 256),
-        (512, 512, 512),
-        (1024, 1024, 1024),
-        (128, 784, 128),
-        (32, 4096, 1024),
-    ):
-        add_simple(f"matmul/{m}x{k}x{n}", [(m, k), (k, n)], lambda lib, a, b: a @ b)
-    add_simple("matmul/batched 32x128x64x128", [(32, 128, 64), (32, 64, 128)], lambda lib, a, b: a @ b)
-    add_simple("matmul/a @ b.T 512", [(512, 512), (512, 512)], lambda lib, a, b: a @ b.t())
-    add_backward("matmul/linear backward", [(128, 512), (512, 512), (512,)],
-                 lambda lib, x, w, b: lib.nn.functional.linear(x, w, b))  # fmt: skip
-    heads = (4, 8, 128, 64)
-    add_backward("matmul/attention backward", [heads, heads, heads],
-                 lambda lib, q, k, v: lib.nn.functional.scaled_dot_product_attention(q, k, v))  # fmt: skip
-
-
-def define_convolution():
-    layers = {
-        "3x3 64 56": ((8, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}),
-        "3x3 128 28 stride 2": ((8, 128, 28, 28), (128, 128, 3, 3), {"padding": 1, "stride": 2}),
-        "1x1 256 14": ((8, 256, 14, 14), (256, 256, 1, 1), {}),
-        "7x7 stem": ((4, 3, 112, 112), (64, 3, 7, 7), {"padding": 3, "stride": 2}),
-        "depthwise 3x3": ((8, 64, 56, 56), (64, 1, 3, 3), {"padding": 1, "groups": 64}),
-    }
-    for label, (x, w, options) in layers.items():
-
-        def convolve(lib, a, b, options=options):
-            return lib.nn.functional.conv2d(a, b, **options)
-
-        add_simple(f"conv/{label}", [x, w], convolve)
-        add_backward(f"conv/{label} backward", [x, w], convolve)
-
-
-def training_step(lib, model, optimizer, x, y):
-    def step():
-        loss = lib.nn.functional.cross_entropy(model(x), y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    return step
-
-
-@case("train/mlp 784-128-10")
-def mlp(lib):
+def prepare(lib, call, side):
+    """(the call as a function of nothing, its arguments by name)."""
     lib.manual_seed(0)
-    nn = lib.nn
-    model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
-    optimizer = lib.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    return training_step(lib, model, optimizer, lib.randn(64, 784), lib.randint(0, 10, (64,)))
+    arguments = {name: ARGUMENTS[name](lib, side) for name in names_in(call)}
+    scope = {"t": lib, "F": lib.nn.functional, "n": side, **arguments}
+    return eval(f"lambda: {call}", scope), arguments
 
 
-@case("train/cnn 3-32-64")
-def cnn(lib):
-    lib.manual_seed(0)
-    nn = lib.nn
-    model = nn.Sequential(
-        nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(64 * 8 * 8, 10),
-    )  # fmt: skip
-    optimizer = lib.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    return training_step(lib, model, optimizer, lib.randn(32, 3, 32, 32), lib.randint(0, 10, (32,)))
+def leaves(lib, arguments):
+    """The floating tensors among the arguments, and modules' parameters, set to need gradients."""
+    found = []
+    for name, value in arguments.items():
+        if isinstance(value, lib.nn.Module):
+            found += value.parameters()
+        elif isinstance(value, lib.Tensor) and name != "data" and (value.is_floating_point() or value.is_complex()):
+            found.append(value.requires_grad_())
+        elif isinstance(value, list) and isinstance(value[0], lib.Tensor):
+            found += [item.requires_grad_() for item in value]
+    return found
 
 
-def measure(pattern, threads, rounds):
-    """Print one line per case; return the ratios by group."""
-    ratios = {}
-    found = libraries(("flambeau", "torch"), threads)
-    for name, prepare in CASES.items():
-        if not re.search(pattern, name):
-            continue
-        best = by_turns({lib: prepare(module) for lib, module in found.items()}, rounds)
-        line = f"threads {threads}  {name:34s} {readable(best['flambeau'])}"
-        if "torch" in best:
-            ratio = best["torch"] / best["flambeau"]
-            ratios.setdefault(name.split("/")[0], []).append(ratio)
-            line += f"   torch {readable(best['torch'])}   {ratio:6.2f}x"
-        print(line, flush=True)
-    return ratios
+def with_backward(lib, call, side):
+    """The call and the gradients of its first result for all leaves; an error where it has none."""
+    body, arguments = prepare(lib, call, side)
+    inputs = leaves(lib, arguments)
+    weight = lib.ones_like(first(lib, body()))
+    return lambda: lib.autograd.grad(first(lib, body()), inputs, weight, allow_unused=True)
+
+
+def first(lib, result):
+    """The first tensor of a result."""
+    while not isinstance(result, lib.Tensor):
+        result = result[0]
+    return result
+
+
+def cases(options):
+    """(label, {library: how to get its body}) for what the options ask for."""
+    table = [row for tier in options.tiers.split(",") for row in rows({"1": TIER_1, "2": TIER_2}[tier])]
+    for name, call in table:
+        if re.search(options.pattern, f"{name} | {call}"):
+            for size in options.sizes.split(","):
+                yield f"{name} | {call} | {size}", lambda lib, c=call, s=SIDES[size]: prepare(lib, c, s)[0]
+                yield f"{name} | {call} | {size} backward", lambda lib, c=call, s=SIDES[size]: with_backward(lib, c, s)
+
+
+def measure(label, make, found, options):
+    """{library: seconds}; empty where the first library has no such call (no gradient, say)."""
+    bodies = {}
+    for name, lib in found.items():
+        try:
+            body = make(lib)
+            body(), body()
+            bodies[name] = body
+        except Exception as error:  # one op that fails must not end the others
+            if not bodies:
+                return {}
+            print(f"{label}: {name}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
+    return by_turns(bodies, options.rounds, options.seconds, pause=0.008 if options.threads > 1 else 0, limit=1.0)
+
+
+def uncovered(path, tiers):
+    """Functions, methods and operators of the inventory without a row."""
+    covered = {name for text in (TIER_1, TIER_2) for name, _ in rows(text)}
+    with open(path, encoding="utf-8") as stream:
+        for entry in csv.DictReader(stream, delimiter="\t"):
+            if entry["tier"] in tiers and entry["kind"] in ("function", "method", "dunder"):
+                name = re.sub(r"^torch\.(Tensor\.|nn\.functional\.|nn\.init\.|nn\.utils\.(rnn\.)?)?", "", entry["name"])
+                plain = name.strip("_") if entry["kind"] == "dunder" else name
+                if not {name, plain, plain[1:], plain.rstrip("_"), plain[1:] + "_"} & covered:
+                    print(entry["tier"], entry["name"])
+
+
+def report(figures, above):
+    """The table, slowest first, and a line per size."""
+    ratios = {label: t["flambeau"] / t["torch"] for label, t in figures.items() if len(t) == 2}
+    for label in sorted(ratios, key=ratios.get, reverse=True):
+        if ratios[label] >= above:
+            times = figures[label]
+            print(f"{ratios[label]:7.2f}  {readable(times['flambeau'])}  {readable(times['torch'])}  {label}")
+    for kind in sorted({label.rsplit(" | ", 1)[1] for label in ratios}):
+        of_kind = [ratio for label, ratio in ratios.items() if label.endswith(" | " + kind)]
+        slow = sum(ratio > 1.5 for ratio in of_kind)
+        print(f"{kind}: {len(of_kind)} calls, geometric mean {geometric_mean(of_kind):.2f}, {slow} above 1.5")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pattern", nargs="?", default="")
-    parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--tiers", default="1")
+    parser.add_argument("--sizes", default="16K,1M")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=0.005, help="length of a block")
+    parser.add_argument("--above", type=float, default=0.0, help="show only ratios from here on")
+    parser.add_argument("--json", help="write the times there")
+    parser.add_argument("--inventory", help="list this table's names without a row")
     options = parser.parse_args()
-    define_small()
-    define_pointwise()
-    define_matmul()
-    define_convolution()
-    for threads in map(int, options.threads.split(",")):
-        for group, ratios in measure(options.pattern, threads, options.rounds).items():
-            print(
-                f"{threads} thread{'s' * (threads > 1)}  {group}: geometric mean {geometric_mean(ratios):.2f}x of torch"
-            )
+    if options.inventory:
+        uncovered(options.inventory, options.tiers.split(","))
+        return
+    found = libraries(("torch", "flambeau"), options.threads)
+    figures = {}
+    for label, make in cases(options):
+        times = measure(label, make, found, options)
+        if times:
+            figures[label] = times
+            print(label, times.get("flambeau", 0) / times.get("torch", 1), file=sys.stderr)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as stream:
+            json.dump(figures, stream, indent=1)
+    report(figures, options.above)
 
 
 if __name__ == "__main__":

@@ -36,13 +36,18 @@ def calls_for(body, seconds):
         count *= 4
 
 
-def by_turns(bodies, rounds=9, seconds=0.02):
-    """Best seconds per call of each body; the bodies take turns, with a rest in which idle threads go to sleep."""
+def by_turns(bodies, rounds=9, seconds=0.02, pause=0.008, limit=math.inf):
+    """Best seconds per call of each body; the bodies take turns, with a rest in which idle threads go to sleep.
+
+    After `limit` seconds three rounds must do."""
+    end = time.perf_counter() + limit
     counts = {name: calls_for(body, seconds) for name, body in bodies.items()}
     best = dict.fromkeys(bodies, math.inf)
-    for _ in range(rounds):
+    for done in range(rounds):
+        if done >= 3 and time.perf_counter() > end:
+            break
         for name, body in bodies.items():
-            time.sleep(0.008)
+            time.sleep(pause)
             best[name] = min(best[name], block(body, counts[name]))
     return best
 

@@ -298,6 +298,17 @@ Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& 
   return out;
 }
 
+void share_node(const Op& op, Attrs attrs, std::span<const Tensor> views) {
+  if (views.empty() || !views[0]->autograd || !views[0]->autograd->grad_fn) return;
+  Ref<Node> node(new Node(&op));
+  node->edges = views[0]->autograd->grad_fn->edges;
+  node->inputs.emplace_back();
+  node->attrs.assign(attrs.begin(), attrs.end());
+  node->outputs = static_cast<int32_t>(views.size());
+  for (const Tensor& view : views) node->output_metas.push_back(InputMeta::of(view, true));
+  for (size_t i = 0; i < views.size(); i++) attach(views[i], node, static_cast<int>(i));
+}
+
 // ---- in-place
 
 void check_inplace(const char* op, const Tensor& self, bool with_grad) {

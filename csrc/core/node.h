@@ -171,6 +171,8 @@ Tensor record_list(const Op& op, std::span<const Tensor> inputs, Attrs attrs, Sa
 // `out` is a view of `base` made by op.replay(base, attrs).
 Tensor record_view(const Op& op, const Tensor& base, Attrs attrs, const Tensor& out,
                    const char* refuse_inplace = nullptr);
+// Several views of one base, recorded one by one, get one node: `op` puts their gradients together.
+void share_node(const Op& op, Attrs attrs, std::span<const Tensor> views);
 // How a view is taken from its base.
 ViewChain view_chain(const Tensor& view);
 // The op behind windows on contiguous memory (as_strided: shape, strides, offset, shape and strides of the

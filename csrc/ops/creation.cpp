@@ -12,11 +12,17 @@ namespace flambeau::ops {
 namespace {
 
 template <class T, class F>
-Tensor generate(int64_t n, DType tile, DType dtype, F value) {
+Tensor generate_as(int64_t n, DType tile, F value) {
   Tensor out = empty(Dims{n}, tile);
   T* at = out.data<T>();
-  for (int64_t i = 0; i < n; i++) at[i] = value(i);
-  return to_dtype(out, dtype);
+  for (int64_t i = 0; i < n; i++) at[i] = static_cast<T>(value(i));
+  return out;
+}
+
+template <class T, class F>
+Tensor generate(int64_t n, DType tile, DType dtype, F value) {
+  if (dtype == DType::Float32 && tile == DType::Float64) return generate_as<float>(n, dtype, value);  // in one pass
+  return to_dtype(generate_as<T>(n, tile, value), dtype);
 }
 
 int64_t arange_count(double start, double end, double step) {

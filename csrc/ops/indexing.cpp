@@ -533,7 +533,7 @@ Tensor covered(const char* op, const Tensor& source, const Tensor& at, const Ten
 }
 
 void gather_vjp(Backward& b) {
-  b.set(0, scatter_add(zeros(b.attr<Dims>(1), b.grad().dtype()), b.attr<int64_t>(0), b.saved(0), b.grad(), false));
+  b.set(0, scatter_add(zeros(b.attr<Dims>(1), b.grad().dtype()), b.attr<int64_t>(0), b.saved(0), b.grad(), true));
 }
 const Op gather_op{"gather", gather_vjp};
 
@@ -805,13 +805,24 @@ Tensor nonzero(const Tensor& x) {
     std::copy(flat, flat + n, rows);
     return out;
   }
+  if (rank == 0 || n == 0) return out;
+  // Places come in order: from one to the next only the last dimensions move, and a division is rare.
+  int64_t width = x.size(rank - 1);
   parallel_for(n, 8192, [=, &x](int64_t begin, int64_t end) {
+    int64_t start = 0;  // of the line
     for (int64_t i = begin; i < end; i++) {
-      int64_t rest = flat[i];
-      for (int64_t d = rank - 1; d >= 0; d--) {
-        rows[i * rank + d] = rest % x.size(d);
-        rest /= x.size(d);
+      int64_t* row = rows + i * rank;
+      if (i == begin || flat[i] - start >= width) {
+        int64_t rest = flat[i] / width;
+        start = rest * width;
+        for (int64_t d = rank - 2; d >= 0; d--) {
+          row[d] = rest % x.size(d);
+          rest /= x.size(d);
+        }
+      } else {
+        for (int64_t d = 0; d < rank - 1; d++) row[d] = row[d - rank];
       }
+      row[rank - 1] = flat[i] - start;
     }
   });
   return out;
@@ -831,24 +842,32 @@ void roll_vjp(Backward& b) {
 }
 const Op roll_op{"roll", roll_vjp};
 
-// Slice i of the result is slice source(i) of x.
-template <class Source>
-Tensor reorder(const Tensor& x, int64_t dim, Source source) {
-  Tensor at = empty(Dims{x.size(dim)}, DType::Int64);
-  for (int64_t i = 0; i < x.size(dim); i++) at.data<int64_t>()[i] = source(i);
-  Tensor out = empty(x.shape(), x.dtype());
-  take_into(out, x, along(x, dim, at));
-  return out;
+// Writes x, rolled along dims[at:], to out: each dimension falls into two pieces that change places.
+void write_rolled(const Tensor& out, const Tensor& x, const Dims& dims, const Dims& shifts, int64_t at) {
+  while (at < dims.size() && shifts[at] == 0) at++;
+  if (at == dims.size()) {
+    copy_(out, x);
+    return;
+  }
+  int64_t d = dims[at], shift = shifts[at], n = x.size(d);
+  write_rolled(slice(out, d, shift, n), slice(x, d, 0, n - shift), dims, shifts, at + 1);
+  write_rolled(slice(out, d, 0, shift), slice(x, d, n - shift, n), dims, shifts, at + 1);
 }
 
 }  // namespace
 
+// A copy of x read backwards along some dimensions.
 Tensor flip(const Tensor& x, const Dims& dims) {
   uint64_t mask = dims.empty() ? 0 : dims_mask(dims, std::max<int64_t>(x.ndim(), 1), "flip");
-  Tensor out = detach(x);
-  for (int64_t d = 0; d < x.ndim(); d++)
-    if (mask >> d & 1) out = reorder(out, d, [n = x.size(d)](int64_t i) { return n - 1 - i; });
-  if (out->storage == x->storage) out = copy_of(x);
+  Dims strides = x.strides();
+  int64_t offset = x->offset;
+  for (int64_t d = 0; d < x.ndim(); d++) {
+    if (!(mask >> d & 1) || x.size(d) < 2) continue;
+    offset += (x.size(d) - 1) * strides[d];
+    strides[d] = -strides[d];
+  }
+  Tensor out = mask ? empty(x.shape(), x.dtype()) : empty_like(x);
+  if (x.numel()) kernels_of(out).pointwise.copy(out, alias(x, x.shape(), strides, offset));
   return record(flip_op, {&x}, {dims}, {}, out);
 }
 
@@ -857,15 +876,18 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
   FL_CHECK(dims.empty() ? shifts.size() == 1 : shifts.size() == dims.size(), Runtime, "roll",
            "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
   if (dims.empty()) return view(roll(reshape(x, {x.numel()}), shifts, {0}), x.shape());
-  Tensor out = detach(x);
+  Dims moved(x.ndim(), 0), order;  // by dimension; one may be named several times
   for (int64_t k = 0; k < dims.size(); k++) {
     FL_CHECK(x.ndim() > 0, Index, "roll", "Dimension specified as ", dims[k], " but tensor has no dimensions");
     int64_t d = wrap_dim(dims[k], x.ndim(), "roll"), n = x.size(d);
-    if (n == 0) continue;
-    int64_t shift = (shifts[k] % n + n) % n;
-    out = reorder(out, d, [=](int64_t i) { return i < shift ? i + n - shift : i - shift; });
+    if (n) moved[d] = ((moved[d] + shifts[k] % n) % n + n) % n;
   }
-  if (out->storage == x->storage) out = copy_of(x);
+  for (int64_t d = 0; d < x.ndim(); d++) order.push_back(d);
+  Tensor out = empty(x.shape(), x.dtype());
+  if (x.numel()) {
+    GradMode no_grad(false);
+    write_rolled(out, detach(x), order, moved, 0);
+  }
   return record(roll_op, {&x}, {shifts, dims}, {}, out);
 }
 

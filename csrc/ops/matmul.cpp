@@ -132,13 +132,13 @@ Tensor rows_of(const Tensor& x) { return x.ndim() == 2 ? x : reshape(x, Dims{-1,
 
 // The gradients of a and b in g = d(a b), given as matrices (or stacks of them); scaled by alpha.
 Tensor left_gradient(const Tensor& g, const Tensor& b, bool left_vector, bool right_vector) {
-  Tensor wide = right_vector ? unsqueeze(g, -1) : g;
-  if (left_vector) wide = unsqueeze(wide, -2);
-  const Tensor result = matmul(wide, adjoint(right_vector ? unsqueeze(b, 1) : b));
+  if (right_vector) return left_vector ? g * conj(b) : unsqueeze(g, -1) * conj(b);
+  const Tensor result = matmul(left_vector ? unsqueeze(g, -2) : g, adjoint(b));
   return left_vector ? squeeze(result, Dims{-2}) : result;
 }
 
 Tensor right_gradient(const Tensor& g, const Tensor& a, bool left_vector, bool right_vector, bool flat) {
+  if (left_vector && right_vector) return g * conj(a);
   Tensor wide = right_vector ? unsqueeze(g, -1) : g;
   if (left_vector) wide = unsqueeze(wide, -2);
   Tensor rows = left_vector ? unsqueeze(a, 0) : a;

@@ -1,4 +1,6 @@
 // Padding with a constant; negative padding crops, which makes the op its own adjoint.
+#include <algorithm>
+
 #include "ops/conv.h"
 
 namespace flambeau::ops {
@@ -31,7 +33,7 @@ Tensor constant_pad(const Tensor& x, const Dims& pads, const Tensor& value) {
     }
     out = suggests_channels_last(x) ? empty_strided(shape, channels_last_strides(shape), x.dtype())
                                     : empty(shape, x.dtype());
-    fill_(out, value);
+    if (std::any_of(pads.begin(), pads.end(), [](int64_t p) { return p > 0; })) fill_(out, value);
     Tensor inner = out, source = detach(x);
     for (int64_t i = 0; i < pads.size() / 2; ++i) {
       const int64_t d = x.ndim() - 1 - i, before = pads[2 * i], after = pads[2 * i + 1];

@@ -127,8 +127,8 @@ static Tensor rounded_to(const Tensor& x, DType dtype) {
   return out;
 }
 
-Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResult rule,
-                     std::span<const Tensor* const> inputs, Params params, const Tensor* into, DType common) {
+Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std::span<const Tensor* const> inputs,
+                     Params params, const Tensor* into, DType common) {
   Dims shape = inputs[0]->shape();
   for (size_t i = 1; i < inputs.size(); i++)
     if (!(inputs[i]->shape() == shape)) shape = broadcast_shapes(shape, inputs[i]->shape(), name);
@@ -136,9 +136,9 @@ Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResul
                        ? (is_inexact(common) ? common : default_dtype())
                        : common;
   DType dtype = pointwise_dtype(rule, common);
-  Compute compute = compute_of(computed);
+  Compute compute = is_bool(computed) ? Compute::Bool : compute_of(computed);
   TileFn tile = kernels_of(*inputs[0]).pointwise.tile[static_cast<int>(id)][static_cast<int>(compute)];
-  if (!tile || (is_bool(computed) && !(types & pointwise_types::B))) [[unlikely]]
+  if (!tile) [[unlikely]]
     refuse(id, name, common);
   if (id == PointwiseOp::sub && (is_bool(inputs[0]->dtype()) || is_bool(inputs[1]->dtype()))) [[unlikely]]
     FL_FAIL(Runtime, name, "subtraction with a bool tensor is not supported. To invert a mask, use ~ or logical_not()");
@@ -177,7 +177,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
 
 }  // namespace
 
-#define RULE(types, result) pointwise_types::types, PointwiseResult::result
+#define RULE(result) PointwiseResult::result
 
 // An in-place op overwrites its first input: a derivative that names it gets a copy from before.
 #define UNARY(op, nparams, types, result, formula, dx)                                                              \
@@ -191,7 +191,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
   Tensor op(const Tensor& x, Params params) {                                                                       \
     const Tensor* in[] = {&x};                                                                                      \
     check_defined(#op, in);                                                                                         \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, x.dtype());            \
+    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(result), in, params, nullptr, x.dtype());                   \
     if (is_none(#dx) || !needs_grad({&x})) return y;                                                                \
     return record_with(op##_op, {&x}, params, {Save(names(#dx, 'x') ? x : NONE), Save(names(#dx, 'y') ? y : NONE)}, \
                        y);                                                                                          \
@@ -200,7 +200,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     const Tensor* in[] = {&self};                                                                                   \
     InplaceRecord recording(op##_op, {&self}, self);                                                                \
     Tensor x = recording.active() && names(#dx, 'x') ? clone(self) : NONE;                                          \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, self.dtype());                  \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(result), in, params, &self, self.dtype());                         \
     finish_with(recording, params, {Save(x), Save(names(#dx, 'y') ? self : NONE)});                                 \
     return self;                                                                                                    \
   }
@@ -220,7 +220,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     const Tensor* in[] = {&a, &b};                                                                                    \
     check_defined(#op, in);                                                                                           \
     DType common = a.dtype() == b.dtype() && !a->weak && !b->weak ? a.dtype() : result_type({&a, &b});                \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr, common);                 \
+    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(result), in, params, nullptr, common);                        \
     if ((is_none(#da) && is_none(#db)) || !needs_grad({&a, &b})) return y;                                            \
     return record_with(op##_op, {&a, &b}, params,                                                                     \
                        {Save(a, op##_saves_a), Save(b, op##_saves_b), Save(y, op##_saves_y)}, y);                     \
@@ -230,7 +230,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     check_defined(#op "_", in);                                                                                       \
     InplaceRecord recording(op##_op, {&self, &b}, self);                                                              \
     Tensor before = recording.active() && (op##_saves_a || (b.is(self) && op##_saves_b)) ? clone(self) : NONE;        \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self, result_type({&self, &b}));        \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(result), in, params, &self, result_type({&self, &b}));               \
     finish_with(recording, params,                                                                                    \
                 {Save(before, op##_saves_a), Save(b.is(self) ? before : b, op##_saves_b), Save(self, op##_saves_y)}); \
     return self;                                                                                                      \
@@ -249,8 +249,8 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
   Tensor op(const Tensor& a, const Tensor& b, const Tensor& c, Params params) {                                       \
     const Tensor* in[] = {&a, &b, &c};                                                                                \
     check_defined(#op, in);                                                                                           \
-    Tensor y = run_pointwise(PointwiseOp::op, #op, RULE(types, result), in, params, nullptr,                          \
-                             common3(PointwiseOp::op, a, b, c));                                                      \
+    Tensor y =                                                                                                        \
+        run_pointwise(PointwiseOp::op, #op, RULE(result), in, params, nullptr, common3(PointwiseOp::op, a, b, c));    \
     if (!needs_grad({&a, &b, &c})) return y;                                                                          \
     return record_with(                                                                                               \
         op##_op, {&a, &b, &c}, params,                                                                                \
@@ -262,8 +262,7 @@ DType common3(PointwiseOp op, const Tensor& a, const Tensor& b, const Tensor& c)
     InplaceRecord recording(op##_op, {&self, &b, &c}, self);                                                          \
     bool again = (b.is(self) && op##_saves('b')) || (c.is(self) && op##_saves('c'));                                  \
     Tensor before = recording.active() && (op##_saves('a') || again) ? clone(self) : NONE;                            \
-    run_pointwise(PointwiseOp::op, #op "_", RULE(types, result), in, params, &self,                                   \
-                  common3(PointwiseOp::op, self, b, c));                                                              \
+    run_pointwise(PointwiseOp::op, #op "_", RULE(result), in, params, &self, common3(PointwiseOp::op, self, b, c));   \
     finish_with(recording, params,                                                                                    \
                 {Save(before, op##_saves('a')), Save(b.is(self) ? before : b, op##_saves('b')),                       \
                  Save(c.is(self) ? before : c, op##_saves('c')), Save(self, op##_saves('y'))});                       \

@@ -10,7 +10,7 @@ enum class PointwiseResult { SAME, FLOAT, BOOL, REAL, FREAL, CPLX };
 DType pointwise_dtype(PointwiseResult rule, DType common);
 
 // Broadcasts, makes the output (or checks `into`), and runs the kernel for the promoted dtype `common`. No graph.
-Tensor run_pointwise(PointwiseOp id, const char* name, int types, PointwiseResult rule,
-                     std::span<const Tensor* const> inputs, Params params, const Tensor* into, DType common);
+Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std::span<const Tensor* const> inputs,
+                     Params params, const Tensor* into, DType common);
 
 }  // namespace flambeau::ops

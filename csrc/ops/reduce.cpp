@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/kernels.h"
+#include "ops/indexing.h"
 
 namespace flambeau::ops {
 
@@ -179,7 +180,7 @@ void indexed_vjp(Backward& b) {
   Tensor index = b.saved(0), g = b.grad(0);
   if (shape.size() == 0) return b.set(0, g);
   if (index.ndim() != shape.size()) index = unsqueeze(index, dim), g = unsqueeze(g, dim);
-  b.set(0, where(eq(positions(shape, dim), index), g, 0.0));
+  b.set(0, scatter_add(zeros(shape, g.dtype()), dim, index, g, true));
 }
 const Op max_op{"max", indexed_vjp};
 const Op min_op{"min", indexed_vjp};
@@ -234,9 +235,11 @@ const Op std_mean_op{"std_mean", moments_vjp<true>};
 void norm_vjp(Backward& b) {
   const Tensor x = b.saved(0), y = b.saved(1), g = spread(b, b.grad()), norm = spread(b, y);
   const double p = b.attr<double>(2);
+  // What is the same for all elements of a norm is computed once for each.
+  const auto per_norm = [&](const Tensor& slope) { return spread(b, where(eq(y, 0.0), 0.0, slope)); };
   if (p == 0) return b.set(0, zeros_like(x));
   if (p == 1) return b.set(0, sign(x) * g);
-  if (p == 2) return b.set(0, where(eq(norm, 0.0), 0.0, x * (g / norm)));
+  if (p == 2) return b.set(0, x * per_norm(b.grad() / y));
   if (std::isinf(p)) {
     const Tensor hit = eq(abs(x), norm) + ne(x, x) * ne(norm, norm);
     const Tensor share = sum_to(to_dtype(hit, y.dtype()), b.attr<Dims>(1));
@@ -244,8 +247,7 @@ void norm_vjp(Backward& b) {
   }
   const Tensor size = abs(x);
   const Tensor away = where(eq(size, 0.0), 0.0, pow(where(eq(size, 0.0), 1.0, size), number(p - 1)));
-  const Tensor scale = where(eq(norm, 0.0), 0.0, g / pow(norm, number(p - 1)));
-  b.set(0, sign(x) * away * scale);
+  b.set(0, sign(x) * away * per_norm(b.grad() / pow(y, number(p - 1))));
 }
 const Op norm_op{"vector_norm", norm_vjp};
 

@@ -36,7 +36,7 @@ void pick_vjp(Backward& b) {
     g = unsqueeze(g, dim);
     at = unsqueeze(at, dim);
   }
-  b.set(0, scatter_add(zeros(shape, g.dtype()), dim, at, g, false));
+  b.set(0, scatter_add(zeros(shape, g.dtype()), dim, at, g, true));
 }
 const Op sort_op{"sort", pick_vjp};
 const Op topk_op{"topk", pick_vjp};

@@ -3,6 +3,7 @@
 
 #include "core/kernels.h"
 #include "ops/ops.h"
+#include "ops/reduce.h"
 
 namespace flambeau::ops {
 
@@ -532,7 +533,28 @@ constexpr const char* kSeveral =
     "This view is the output of a function that returns multiple views. Such functions do not allow the output views "
     "to be "
     "modified inplace. You should replace the inplace operation by an out-of-place one.";
+
+// The parts lie side by side along a dimension: so do their gradients.
+template <bool whole>
+void parts_vjp(Backward& b) {
+  int64_t dim = b.attr<int64_t>(0);
+  std::vector<Tensor> grads;
+  for (int i = 0; i < b.outputs(); i++) {
+    Tensor g = b.grad_or_zeros(i);
+    grads.push_back(whole ? unsqueeze(g, dim) : g);
+  }
+  b.set(0, cat(grads, dim));
 }
+const Op split_op{"split", parts_vjp<false>};
+const Op unbind_op{"unbind", parts_vjp<true>};
+
+std::vector<Tensor> finish_parts(const Op& op, std::vector<Tensor> parts, int64_t dim) {
+  for (Tensor& part : parts)
+    if (part->autograd && part->autograd->view) part->autograd->view->refuse = kSeveral;
+  share_node(op, {dim}, parts);
+  return parts;
+}
+}  // namespace
 
 std::vector<Tensor> split_sizes(const Tensor& x, DimsRef sizes, int64_t dim) {
   FL_CHECK(x.ndim() > 0, Runtime, "split", "split expects at least a 1-dimensional tensor");
@@ -549,21 +571,17 @@ std::vector<Tensor> split_sizes(const Tensor& x, DimsRef sizes, int64_t dim) {
   int64_t start = 0;
   for (int64_t s : sizes) {
     out.push_back(slice(x, dim, start, start + s));
-    if (out.back()->autograd && out.back()->autograd->view) out.back()->autograd->view->refuse = kSeveral;
     start += s;
   }
-  return out;
+  return finish_parts(split_op, std::move(out), dim);
 }
 
 std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
   FL_CHECK(x.ndim() > 0, Index, "unbind", "Dimension specified as 0 but tensor has no dimensions");
   dim = wrap_dim(dim, x.ndim(), "unbind");
   std::vector<Tensor> out;
-  for (int64_t i = 0; i < x.size(dim); i++) {
-    out.push_back(select(x, dim, i));
-    if (out.back()->autograd && out.back()->autograd->view) out.back()->autograd->view->refuse = kSeveral;
-  }
-  return out;
+  for (int64_t i = 0; i < x.size(dim); i++) out.push_back(select(x, dim, i));
+  return finish_parts(unbind_op, std::move(out), dim);
 }
 
 }  // namespace flambeau::ops

@@ -235,11 +235,12 @@ PyObject* to_list(const Tensor& t, const char* at, int64_t dim) {
   int64_t n = t.size(dim), step = t.stride(dim) * t.item_size();
   nb::object list = nb::steal(PyList_New(n));
   if (!list.is_valid()) throw nb::python_error();
-  bool doubles = dim == t.ndim() - 1 && t.dtype() == DType::Float64,
-       longs = dim == t.ndim() - 1 && t.dtype() == DType::Int64;
+  bool last = dim == t.ndim() - 1, doubles = last && t.dtype() == DType::Float64,
+       longs = last && t.dtype() == DType::Int64, bools = last && t.dtype() == DType::Bool;
   for (int64_t i = 0; i < n; i++, at += step) {
     PyObject* item = doubles ? PyFloat_FromDouble(*reinterpret_cast<const double*>(at))
                      : longs ? PyLong_FromLongLong(*reinterpret_cast<const int64_t*>(at))
+                     : bools ? PyBool_FromLong(*at)
                              : to_list(t, at, dim + 1);
     PyList_SET_ITEM(list.ptr(), i, item);
   }

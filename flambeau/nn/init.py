@@ -264,7 +264,10 @@ def _orthonormal(matrix):
     """The orthonormal factor of a QR decomposition, unique because R's diagonal is made positive."""
     import numpy
 
-    q, r = numpy.linalg.qr(matrix.numpy())
+    from ..ops._host import one_thread
+
+    with one_thread():
+        q, r = numpy.linalg.qr(matrix.numpy())
     return flambeau.from_numpy(q * numpy.sign(numpy.diagonal(r)))
 
 

@@ -150,7 +150,7 @@ def _contract(a, a_labels, b, b_labels, kept):
     left = _arrange(a, a_labels, batch, a_only, summed)
     right = _arrange(b, b_labels, batch, summed, b_only)
     sizes = [a.shape[a_labels.index(l)] for l in a_only] + [b.shape[b_labels.index(l)] for l in b_only]
-    product = left * right if not summed and not a_only and not b_only else matmul(left, right)
+    product = matmul(left, right) if summed else left * right
     return product.reshape(*product.shape[: len(batch)], *sizes), batch + a_only + b_only
 
 

@@ -1,10 +1,11 @@
 """Ops whose values NumPy computes (LAPACK through numpy.linalg, FFT through numpy.fft) and whose derivatives are ours."""
 
+import contextlib
 import functools
 
 from .. import _C
 
-__all__ = ["along_dims", "array_of", "copied_for", "host", "one_by_one", "pointwise", "tensor_of", "whole"]
+__all__ = ["along_dims", "array_of", "copied_for", "host", "one_by_one", "one_thread", "pointwise", "tensor_of", "whole"]
 
 
 vmap_rules = None  # what vmap does with the functions of this module, once there is one (func/_batching.py)
@@ -42,6 +43,40 @@ def _under_vmap(rule):
 # Marks of functions that need the values of their tensors. vmap calls such a function once for each of the batch; with all of
 # it where it is pointwise; or with one more dimension in front of (input, dims, ...).
 one_by_one, pointwise, along_dims = _under_vmap("one_by_one"), _under_vmap("pointwise"), _under_vmap("along_dims")
+
+
+@functools.cache
+def _blas_threads():
+    """(get, set) number of threads of the OpenBLAS that NumPy brings, or None where it uses another library."""
+    import ctypes
+
+    from numpy.linalg import _umath_linalg
+
+    library = ctypes.CDLL(_umath_linalg.__file__)
+    for names in ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads"):
+        if hasattr(library, names.format("set")):
+            return getattr(library, names.format("get")), getattr(library, names.format("set"))
+    return None
+
+
+@contextlib.contextmanager
+def one_thread():
+    """NumPy's linear algebra on the caller's thread: the same bits for any number of threads, and no waiting.
+
+    OpenBLAS splits the smallest of products; where another program uses a core its threads wait for each other many
+    times longer than they compute.
+    """
+    found = _blas_threads()
+    if found is None:
+        yield
+        return
+    get, put = found
+    before = get()
+    put(1)
+    try:
+        yield
+    finally:
+        put(before)
 
 
 def array_of(t):
@@ -104,7 +139,8 @@ def host(name, compute, tensors, backward=None, dtypes=None):
 
 
 def _forward(compute, tensors, dtypes):
-    results = compute(*(array_of(t) for t in tensors))
+    with one_thread():
+        results = compute(*(array_of(t) for t in tensors))
     single = not isinstance(results, tuple)
     results = (results,) if single else results
     dtypes = (None,) * len(results) if dtypes is None else dtypes

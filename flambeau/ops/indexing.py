@@ -659,7 +659,8 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         raise RuntimeError(
             f"[repeat_interleave] output_size {output_size} does not match the {count * size} slices of the result"
         )
-    return _C.index_select(input, dim, _places(_C.full((size,), _C.scalar(count), _C.int64), None, None))
+    places = _C.arange(0, size, 1, _C.int64)
+    return _C.index_select(input, dim, _C.reshape(_C.expand(_C.reshape(places, (size, 1)), (size, count)), (-1,)))
 
 
 def _places(repeats, _, output_size):

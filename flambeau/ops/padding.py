@@ -55,28 +55,16 @@ def _check_edges(mode, input, pad):
 
 def _pad_edge(mode, x, dim, before, after):
     """x with `before` and `after` more slices along a dimension; negative numbers crop."""
-    size = x.shape[dim]
-    if mode == "replicate":
-        length = size + before + after
-        head, tail = min(max(before, 0), length), length - max(0, min(length, size + before))
-        middle = x.narrow(dim, min(max(-before, 0), size), length - head - tail)
-        parts = [x.narrow(dim, 0, 1)] * head + [middle] + [x.narrow(dim, size - 1, 1)] * tail
-        return _C.cat(parts, dim)
-    if mode == "reflect":
-        parts = [x]
-        if before > 0:
-            parts.insert(0, x.narrow(dim, 1, before).flip(dim))
-        if after > 0:
-            parts.append(x.narrow(dim, size - 1 - after, after).flip(dim))
-        wide = _C.cat(parts, dim) if len(parts) > 1 else x
-        return wide.narrow(dim, max(-before, 0), size + before + after)
-    x = x.narrow(dim, max(-before, 0), size - max(-before, 0) - max(-after, 0))
-    size = max(x.shape[dim], 1)
-    parts = [x.narrow(dim, size - before % size, before % size)] if before > 0 and before % size else []
-    parts += [x] * (1 + max(before, 0) // size + max(after, 0) // size)
-    if after > 0 and after % size:
-        parts.append(x.narrow(dim, 0, after % size))
-    return _C.cat(parts, dim) if len(parts) > 1 else x
+    if before == after == 0:
+        return x
+    last = x.shape[dim] - 1
+    if mode == "circular":  # what is left after cropping is repeated
+        first, size = max(-before, 0), last + 1 + min(before, 0) + min(after, 0)
+        places = _C.arange(-max(before, 0), size + max(after, 0), 1, _C.int64) % max(size, 1) + first
+    else:
+        places = _C.arange(-before, last + 1 + after, 1, _C.int64)
+        places = places.clamp(0, last) if mode == "replicate" else last - (last - places.abs()).abs()
+    return _C.index_select(x, dim, places)
 
 
 def pad(input, pad, mode="constant", value=None):

@@ -4,11 +4,12 @@
 
 namespace flambeau {
 
-// The types formulas are computed in. Halves compute in float, integers and bool in int64; the driver converts.
-enum class Compute : uint8_t { F32, F64, I64, C64, C128 };
-inline constexpr int kNumComputes = 5;
-inline constexpr DType kComputeDType[] = {DType::Float32, DType::Float64, DType::Int64, DType::Complex64,
-                                          DType::Complex128};
+// The types formulas are computed in. Halves compute in float, integers in int64; the driver converts. Bool computes in
+// int64 too where it is one of many dtypes; pointwise ops of bool alone stay among bytes.
+enum class Compute : uint8_t { F32, F64, I64, C64, C128, Bool };
+inline constexpr int kNumComputes = 6;
+inline constexpr DType kComputeDType[] = {DType::Float32,   DType::Float64,    DType::Int64,
+                                          DType::Complex64, DType::Complex128, DType::Bool};
 inline constexpr Compute compute_of(DType t) {
   switch (t) {
     case DType::Float64:

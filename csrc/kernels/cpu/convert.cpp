@@ -36,10 +36,12 @@ constexpr std::array<RunFn, kNumDTypes> stores() {
   };
 }
 
-const std::array<RunFn, kNumDTypes> kLoads[] = {loads<float>(), loads<double>(), loads<int64_t>(),
-                                                loads<std::complex<float>>(), loads<std::complex<double>>()};
-const std::array<RunFn, kNumDTypes> kStores[] = {stores<float>(), stores<double>(), stores<int64_t>(),
-                                                 stores<std::complex<float>>(), stores<std::complex<double>>()};
+const std::array<RunFn, kNumDTypes> kLoads[] = {
+    loads<float>(), loads<double>(), loads<int64_t>(), loads<std::complex<float>>(), loads<std::complex<double>>(),
+    loads<bool>()};
+const std::array<RunFn, kNumDTypes> kStores[] = {
+    stores<float>(), stores<double>(), stores<int64_t>(), stores<std::complex<float>>(), stores<std::complex<double>>(),
+    stores<bool>()};
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 // Runs of elements of any dtype, with any stride, to and from the compute types.
 #pragma once
+#include <algorithm>
+
 #include "core/kernels/pointwise.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -47,6 +49,10 @@ void convert_run(void* to, int64_t to_step, const void* from, int64_t from_step,
     auto* __restrict y = static_cast<To*>(to);
     auto* __restrict x = static_cast<const From*>(from);
     for (int64_t i = 0; i < n; i++) y[i] = convert<To>(x[i]);
+    return;
+  }
+  if (to_step == static_cast<int64_t>(sizeof(To)) && from_step == 0) {  // one element for all
+    if (n) std::fill_n(static_cast<To*>(to), n, convert<To>(*static_cast<const From*>(from)));
     return;
   }
   auto* y = static_cast<char*>(to);

@@ -29,17 +29,8 @@ DType tile_dtype(Compute compute, Tile result) {
   }
 }
 
-RunFn load_to(DType from, DType tile) { return load_run(from, compute_of(tile)); }
-
-// From a tile to memory; a tile of bools is loaded as any dtype is.
-void bool_run(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n, DType dtype) {
-  int64_t buffer[kTile];
-  for (int64_t i = 0; i < n; i += kTile) {
-    int64_t m = std::min(kTile, n - i);
-    load_run(DType::Bool, Compute::I64)(buffer, 8, static_cast<const char*>(from) + i * from_step, from_step, m);
-    store_run(Compute::I64, dtype)(static_cast<char*>(to) + i * to_step, to_step, buffer, 8, m);
-  }
-}
+// The compute type whose tiles have this dtype.
+Compute tile_compute(DType tile) { return tile == DType::Bool ? Compute::Bool : compute_of(tile); }
 
 struct Operand {
   char* base;
@@ -132,12 +123,22 @@ struct alignas(64) Buffers {
   char bytes[kMaxOperands + 1][kTile * 16];
 };
 
+// A short copy without a call.
+inline void move_run(char* to, const char* from, int64_t bytes) {
+  if (bytes % 8) {
+    std::memcpy(to, from, bytes);
+  } else {
+    for (int64_t i = 0; i < bytes; i += 8) std::memcpy(to + i, from + i, 8);
+  }
+}
+
 struct Job {
   const PointwiseCall& call;
   const Plan& plan;
   DType in_tile, out_tile;
   int64_t in_item, out_item;
   bool direct[kMaxOperands + 1], constant[kMaxOperands + 1];  // along the inner dimension
+  bool scalar[kMaxOperands + 1];                              // one element for all
   RunFn load[kMaxOperands];
   RunFn store = nullptr;
 
@@ -152,22 +153,19 @@ struct Job {
       bool is_out = k == call.inputs;
       direct[k] = o.dtype == (is_out ? out_tile : in_tile) && o.steps[inner] == o.item;
       constant[k] = !is_out && o.steps[inner] == 0;
-      if (!is_out) load[k] = load_to(o.dtype, in_tile);
+      scalar[k] = std::all_of(o.steps, o.steps + plan.ndim, [](int64_t step) { return step == 0; });
+      if (!is_out) load[k] = load_run(o.dtype, call.compute);
     }
-    if (out_tile != DType::Bool) store = store_run(compute_of(out_tile), plan.operand[call.inputs].dtype);
+    store = store_run(tile_compute(out_tile), plan.operand[call.inputs].dtype);
   }
 
-  void write(char* to, int64_t step, const char* from, int64_t n) const {
-    if (store) {
-      store(to, step, from, out_item, n);
-    } else {
-      bool_run(to, step, from, 1, n, plan.operand[call.inputs].dtype);
-    }
-  }
+  void write(char* to, int64_t step, const char* from, int64_t n) const { store(to, step, from, out_item, n); }
 
   void run(int64_t begin, int64_t end) const {
     Buffers buffers;
     int64_t length = plan.sizes[plan.ndim - 1];
+    for (int k = 0; k < call.inputs; k++)
+      if (scalar[k]) load[k](buffers.bytes[k], in_item, plan.operand[k].base, 0, std::min(kTile, end - begin));
     if (length < kTile / 8 && plan.ndim > 1) {
       run_short_rows(begin, end, buffers);
       return;
@@ -189,7 +187,7 @@ struct Job {
     const void* in[kMaxOperands];
     int inner = plan.ndim - 1;
     for (int k = 0; k < call.inputs; k++) {
-      if (!constant[k]) continue;
+      if (!constant[k] || scalar[k]) continue;
       load[k](buffers.bytes[k], in_item, plan.operand[k].base + walk.offset[k], 0, std::min(kTile, stop - column));
     }
     int64_t limit = all_direct ? stop - column : kTile;
@@ -229,9 +227,10 @@ struct Job {
       while (begin < end && n < kTile) {
         int64_t run = std::min({length - column, end - begin, kTile - n});
         for (int k = 0; k < call.inputs; k++) {
+          if (scalar[k]) continue;
           const Operand& o = plan.operand[k];
-          load[k](buffers.bytes[k] + n * in_item, in_item, o.base + walk.offset[k] + column * o.steps[inner],
-                  o.steps[inner], run);
+          char *to = buffers.bytes[k] + n * in_item, *from = o.base + walk.offset[k] + column * o.steps[inner];
+          direct[k] ? move_run(to, from, run * in_item) : load[k](to, in_item, from, o.steps[inner], run);
         }
         n += run;
         begin += run;
@@ -299,8 +298,12 @@ void identity_tile(void* out, const void* const* in, const double*, int64_t n) {
   if (out != in[0]) std::memcpy(out, in[0], n * sizeof(T));
 }
 
-constexpr TileFn kIdentity[] = {identity_tile<float>, identity_tile<double>, identity_tile<int64_t>,
-                                identity_tile<std::complex<float>>, identity_tile<std::complex<double>>};
+constexpr TileFn kIdentity[] = {identity_tile<float>,
+                                identity_tile<double>,
+                                identity_tile<int64_t>,
+                                identity_tile<std::complex<float>>,
+                                identity_tile<std::complex<double>>,
+                                identity_tile<bool>};
 
 // Bit for bit, without a look at the type: rows of plain memory.
 template <class Word>
@@ -317,6 +320,11 @@ void copy_words(const Plan& plan, int64_t begin, int64_t end) {
     char* y = to.base + walk.offset[1] + column * to_step;
     if (from_step == sizeof(Word) && to_step == sizeof(Word)) {
       std::memmove(y, x, n * sizeof(Word));
+    } else if (from_step == 0 && to_step == sizeof(Word)) {
+      std::fill_n(reinterpret_cast<Word*>(y), n, *reinterpret_cast<const Word*>(x));
+    } else if (from_step == -static_cast<int64_t>(sizeof(Word)) && to_step == sizeof(Word)) {
+      auto* last = reinterpret_cast<const Word*>(x);
+      for (int64_t i = 0; i < n; i++) reinterpret_cast<Word*>(y)[i] = last[-i];
     } else {
       for (int64_t i = 0; i < n; i++, x += from_step, y += to_step)
         *reinterpret_cast<Word*>(y) = *reinterpret_cast<const Word*>(x);
@@ -376,10 +384,12 @@ void copy(const Tensor& out, const Tensor& in) {
   Compute compute = compute_of(in.dtype());
   if (is_inexact(out.dtype()) && !is_inexact(in.dtype())) compute = compute_of(out.dtype());
   DType middle = kComputeDType[static_cast<int>(compute)];
-  // One conversion where the source or the target is that type itself.
-  RunFn once = in.dtype() == middle    ? store_run(compute, out.dtype())
-               : out.dtype() == middle ? load_run(in.dtype(), compute)
-                                       : nullptr;
+  // One conversion where the source or the target is that type itself, or bool.
+  RunFn once = in.dtype() == middle         ? store_run(compute, out.dtype())
+               : out.dtype() == middle      ? load_run(in.dtype(), compute)
+               : in.dtype() == DType::Bool  ? store_run(Compute::Bool, out.dtype())
+               : out.dtype() == DType::Bool ? load_run(in.dtype(), Compute::Bool)
+                                            : nullptr;
   if (once) {
     auto body = [&](int64_t begin, int64_t end) { convert_rows(plan, once, begin, end); };
     if (n <= kGrain) return body(0, n);

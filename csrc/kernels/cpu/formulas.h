@@ -128,6 +128,12 @@ template <class T>
 FL_INLINE T clamp(T x, T low, T high) {
   return minimum(maximum(x, low), high);
 }
+// The same between two numbers that hold for all elements, in a form that becomes vector code.
+template <class T>
+FL_INLINE T clamp_between(T x, T low, T high) {
+  T y = x < low || low != low ? low : x;
+  return y > high || high != high ? high : y;
+}
 template <class T>
 FL_INLINE T lerp(T a, T b, T w) {
   if constexpr (std::is_floating_point_v<T>) {

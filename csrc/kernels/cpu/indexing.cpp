@@ -102,12 +102,30 @@ void walk_blocks(const BlockPlan& plan, int64_t begin, int64_t end, Body body) {
   }
 }
 
+// The same where a position is one element: body(offset in x, [first, last) of the index, offset in the dense side).
+template <class Body>
+void each_stretch(const BlockPlan& plan, int64_t begin, int64_t end, Body body) {
+  for (int64_t b = begin / plan.count, first = begin % plan.count; begin < end; b++, first = 0) {
+    int64_t last = std::min(plan.count, first + end - begin);
+    body(plan.before[b] + plan.after[0], first, last, begin);
+    begin += last - first;
+  }
+}
+
 template <class T>
 void take_range(const BlockPlan& plan, const T* x, T* out, int64_t begin, int64_t end) {
   if (plan.block == 1) {
     if (plan.after_count == 1 && plan.before_count == 1) {
       const T* from = x + plan.before[0] + plan.after[0];
       for (int64_t i = begin; i < end; i++) out[i] = from[plan.index[i]];
+      return;
+    }
+    if (plan.after_count == 1) {  // along the last dimension
+      each_stretch(plan, begin, end, [=](int64_t base, int64_t first, int64_t last, int64_t dense) {
+        const T* from = x + base;
+        T* to = out + dense - first;
+        for (int64_t i = first; i < last; i++) to[i] = from[plan.index[i]];
+      });
       return;
     }
     walk_blocks(plan, begin, end, [=](int64_t at, int64_t dense) { out[dense] = x[at]; });
@@ -168,6 +186,12 @@ void add_blocks(DType type, const BlockPlan& plan, void* x, const void* source) 
     auto* from = static_cast<const T*>(source);
     if (plan.before_count > 1 || plan.block < 64) {
       each_before(plan, [&](int64_t begin, int64_t end) {
+        if (plan.block == 1 && plan.after_count == 1) {
+          each_stretch(plan, begin, end, [&](int64_t base, int64_t first, int64_t last, int64_t dense) {
+            for (int64_t i = first; i < last; i++) add_to(to[base + plan.index[i]], from[dense + i - first]);
+          });
+          return;
+        }
         walk_blocks(plan, begin, end, [&](int64_t at, int64_t dense) {
           for (int64_t k = 0; k < plan.block; k++) add_to(to[at + k], from[dense + k]);
         });

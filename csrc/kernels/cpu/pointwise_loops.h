@@ -26,6 +26,10 @@ template <>
 struct type_bit<int64_t> {
   static constexpr int value = I;
 };
+template <>
+struct type_bit<bool> {
+  static constexpr int value = B;
+};
 
 template <class T>
 struct real_of {
@@ -214,6 +218,7 @@ void enter(Kernels& kernels) {
     row[2] = entry<Op, int64_t>();
     row[3] = entry<Op, std::complex<float>>();
     row[4] = entry<Op, std::complex<double>>();
+    row[5] = entry<Op, bool>();
   }
 }
 

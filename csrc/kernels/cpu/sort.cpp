@@ -1,6 +1,7 @@
 // Sorting by keys: an element's bits become an unsigned integer of the same order. A key and its place are packed into
 // one entry, so that any sort of entries is stable, and long rows take a radix sort.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <type_traits>
 
@@ -162,7 +163,7 @@ void topk_rows(const U* in, U* values, int64_t* places, int64_t rows, int64_t n,
     // Candidates gather in a buffer of a few times k; when it is full, all but the k least of it go. Where the
     // buffer would be most of the row, sorting it all is as good.
     bool whole = k > 1024 && 16 * k > n;
-    int64_t room = whole ? n : std::min(n, std::max<int64_t>(4 * k, 1024));
+    int64_t room = whole ? n : std::min(n, std::max<int64_t>(4 * k, 192));
     auto* a = (E*)scratch(1, room * (int64_t)sizeof(E));
     auto* spare = (E*)scratch(2, room * (int64_t)sizeof(E));
     for (int64_t r = begin; r < end; r++) {
@@ -213,21 +214,38 @@ void kth_rows(const U* in, int64_t* places, int64_t rows, int64_t n, int64_t k) 
   });
 }
 
+// The number type that keys order, where comparing it gives the same answers: a NaN compares as false, as in torch.
 template <class K, class U>
+using Native = std::conditional_t<K::is_float && sizeof(U) == 4, float,
+                                  std::conditional_t<K::is_float && sizeof(U) == 8, double, U>>;
+
+// Whether the search goes on behind `other`.
+template <bool right, class K, class U>
+inline bool goes_behind(U key, U other) {
+  using N = Native<K, U>;
+  if constexpr (std::is_floating_point_v<N>) {
+    auto value = std::bit_cast<N>(key), at = std::bit_cast<N>(other);
+    return right ? !(at > value) : !(at >= value);
+  } else {
+    key = K::key(key), other = K::key(other);
+    bool after = right ? !(key < other) : other < key;
+    return after | (K::is_float && (other == (U) ~(U)0 || key == (U) ~(U)0));
+  }
+}
+
+template <bool right, class K, class U>
 void search_rows(const U* sorted, const int64_t* sorter, int64_t length, const U* values, int64_t n, int64_t run,
-                 bool right, int64_t* out) {
+                 int64_t* out) {
   parallel_for(n, 1024, [=](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       int64_t offset = run == n ? 0 : i / run * length;
       const U* row = sorted + offset;
       const int64_t* order = sorter ? sorter + offset : nullptr;
-      U key = K::key(values[i]);
+      U key = values[i];
       int64_t low = 0, count = length;
       while (count > 0) {
         int64_t half = count / 2;
-        U other = K::key(row[order ? order[low + half] : low + half]);
-        bool after = right ? !(key < other) : other < key;
-        after |= K::is_float && (other == (U) ~(U)0 || key == (U) ~(U)0);  // a NaN compares as false, as in torch
+        bool after = goes_behind<right, K>(key, row[order ? order[low + half] : low + half]);
         low = after ? low + half + 1 : low;
         count = after ? count - half - 1 : half;
       }
@@ -281,7 +299,8 @@ void kth(KeyType type, const void* in, int64_t* places, int64_t rows, int64_t n,
 void search(KeyType type, const void* sorted, const int64_t* sorter, int64_t length, const void* values, int64_t n,
             int64_t run, bool right, int64_t* out) {
   with_keys(type, 0, [=]<class K, class U, class E>(K, U, E) {
-    search_rows<K, U>((const U*)sorted, sorter, length, (const U*)values, n, run, right, out);
+    auto search = right ? search_rows<true, K, U> : search_rows<false, K, U>;
+    search((const U*)sorted, sorter, length, (const U*)values, n, run, out);
   });
 }
 
