@@ -4,6 +4,7 @@
 
 PATTERN is a regular expression on "name | call". flambeau and torch take turns in one process; a time is the best of many short
 blocks of calls. The ratio is flambeau's time divided by torch's, so above 1 is slower; the table is sorted, slowest first.
+Calls that seem slower are measured twice, and progress goes to the standard error.
 `--inventory FILE` lists instead the functions and methods of that table of PyTorch's names that have no row here: views, metadata, modules' state.
 """
 
@@ -11,6 +12,7 @@ import argparse
 import ast
 import csv
 import json
+import math
 import re
 import sys
 
@@ -130,9 +132,12 @@ def main():
     figures = {}
     for label, make in cases(options):
         times = measure(label, make, found, options)
+        if times.get("flambeau", 0) > 1.4 * times.get("torch", math.inf):  # again, lest a disturbance decide
+            again = measure(label, make, found, options)
+            times = {name: min(times[name], again[name]) for name in times}
         if times:
             figures[label] = times
-            print(label, times.get("flambeau", 0) / times.get("torch", 1), file=sys.stderr)
+            print(f"{times.get('flambeau', 0) / times.get('torch', 1):7.2f}  {label}", file=sys.stderr, flush=True)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as stream:
             json.dump(figures, stream, indent=1)

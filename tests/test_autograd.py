@@ -373,6 +373,21 @@ def test_split_outputs_refuse_in_place():
 # ---- memory
 
 
+def test_parts_of_one_split_share_a_node():
+    """Their gradients are put together once, not added up as so many tensors of the whole size."""
+    x = fl.arange(12.0).reshape(3, 4).requires_grad_()
+    rows, halves = x.unbind(0), x.split([1, 3], 1)
+    assert rows[0].grad_fn == rows[1].grad_fn
+    (grad,) = fl.autograd.grad((rows[1] * rows[2]).sum() + (halves[1] ** 2).sum(), x, create_graph=True)
+    expected = 2 * x.detach()
+    expected[:, 0] = 0
+    expected[1] += x.detach()[2]
+    expected[2] += x.detach()[1]
+    assert (grad == expected).all()
+    (second,) = fl.autograd.grad(grad.sum(), x)
+    assert second.tolist() == [[0, 2, 2, 2], [1, 3, 3, 3], [1, 3, 3, 3]]
+
+
 def test_graph_is_freed():
     x = leaf(1.0, 2.0)
 

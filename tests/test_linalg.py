@@ -95,3 +95,33 @@ def test_gradient_of_one_output_alone():
     repeated = fl.eye(3, dtype=fl.float64).requires_grad_()
     fl.linalg.svd(repeated).S.sum().backward()  # no vectors: repeated values do no harm
     assert np.isfinite(to_numpy(repeated.grad)).all() and np.isfinite(to_numpy(a.grad)).all()
+
+
+def test_numpys_threads_are_given_back():
+    from flambeau.ops._host import _blas_threads, one_thread
+
+    found = _blas_threads()
+    if found is None:  # NumPy with another BLAS
+        return
+    before = found[0]()
+    with one_thread():
+        assert found[0]() == 1
+    fl.linalg.eigvalsh(fl.eye(3))
+    assert found[0]() == before
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+@pytest.mark.parametrize("n", [1, 31, 32, 33, 100, 200])
+def test_systems_across_blocks(n, dtype):
+    """Sizes around those of the blocks that LU factors and triangular systems are computed by."""
+    a, b = drawn(2, n, n, dtype="complex128"), drawn(2, n, 3, seed=1, dtype="complex128")
+    if dtype != "complex128":
+        a, b = a.real.to(getattr(fl, dtype)), b.real.to(getattr(fl, dtype))
+    tolerance = {"rtol": 0, "atol": 2e-2 if dtype == "float32" else 1e-9}
+    np.testing.assert_allclose(to_numpy(a @ fl.linalg.solve(a, b)), to_numpy(b), **tolerance)
+    p, low, up = fl.linalg.lu(a.mT[:, :, : n // 2 + 1])
+    np.testing.assert_allclose(to_numpy(p @ low @ up), to_numpy(a.mT[:, :, : n // 2 + 1]), **tolerance)
+    for upper in (False, True):
+        t = (a.triu() if upper else a.tril()) / n + fl.eye(n, dtype=a.dtype)
+        x = fl.linalg.solve_triangular(t, b, upper=upper)
+        np.testing.assert_allclose(to_numpy(t @ x), to_numpy(b), **tolerance)

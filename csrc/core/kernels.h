@@ -12,6 +12,7 @@
 #include "core/kernels/random.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/softmax.h"
+#include "core/kernels/solve.h"
 #include "core/kernels/sort.h"
 
 namespace flambeau {
@@ -29,6 +30,7 @@ struct Kernels {
   ReduceKernels reduce;
   SampleKernels sample;
   SoftmaxKernels softmax;
+  SolveKernels solve;
   SortKernels sort;
   IndexingKernels indexing;
 };

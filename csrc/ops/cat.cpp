@@ -93,4 +93,10 @@ Tensor cat(std::span<const Tensor> tensors, int64_t wanted) {
   return record_list(cat_op, tensors, {dim, sizes}, {}, out);
 }
 
+Tensor stack(std::span<const Tensor> tensors, int64_t dim) {
+  std::vector<Tensor> parts;
+  for (const Tensor& t : tensors) parts.push_back(unsqueeze(t, dim));
+  return cat(parts, dim);
+}
+
 }  // namespace flambeau::ops

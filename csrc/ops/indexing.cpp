@@ -58,16 +58,13 @@ Tensor checked_index(const char* op, const Tensor& index, int64_t dim, int64_t s
 struct Offsets {
   std::vector<int64_t> at;
   Offsets(const Tensor& x, DimsRef dims) {
-    int64_t n = 1;
-    for (int64_t d : dims) n *= x.size(d);
-    at.assign(std::max<int64_t>(n, 1), 0);
-    if (n == 0) at.clear();
-    int64_t repeat = n;
+    at = {0};
     for (int64_t d : dims) {
-      int64_t size = x.size(d), stride = x.stride(d);
-      if (size == 0) return;
-      repeat /= size;
-      for (int64_t i = 0; i < n; i++) at[i] += i / repeat % size * stride;
+      std::vector<int64_t> outer = std::move(at);
+      at.resize(outer.size() * x.size(d));
+      int64_t* next = at.data();
+      for (int64_t base : outer)
+        for (int64_t i = 0; i < x.size(d); i++) *next++ = base + i * x.stride(d);
     }
   }
 };

@@ -236,10 +236,11 @@ void norm_vjp(Backward& b) {
   const Tensor x = b.saved(0), y = b.saved(1), g = spread(b, b.grad()), norm = spread(b, y);
   const double p = b.attr<double>(2);
   // What is the same for all elements of a norm is computed once for each.
-  const auto per_norm = [&](const Tensor& slope) { return spread(b, where(eq(y, 0.0), 0.0, slope)); };
+  const Tensor none = eq(y, 0.0), size_or_one = where(none, 1.0, y);
+  const auto per_norm = [&](const Tensor& slope) { return spread(b, where(none, 0.0, slope)); };
   if (p == 0) return b.set(0, zeros_like(x));
   if (p == 1) return b.set(0, sign(x) * g);
-  if (p == 2) return b.set(0, x * per_norm(b.grad() / y));
+  if (p == 2) return b.set(0, x * per_norm(b.grad() / size_or_one));
   if (std::isinf(p)) {
     const Tensor hit = eq(abs(x), norm) + ne(x, x) * ne(norm, norm);
     const Tensor share = sum_to(to_dtype(hit, y.dtype()), b.attr<Dims>(1));
@@ -247,7 +248,7 @@ void norm_vjp(Backward& b) {
   }
   const Tensor size = abs(x);
   const Tensor away = where(eq(size, 0.0), 0.0, pow(where(eq(size, 0.0), 1.0, size), number(p - 1)));
-  b.set(0, sign(x) * away * per_norm(b.grad() / pow(y, number(p - 1))));
+  b.set(0, sign(x) * away * per_norm(b.grad() / pow(size_or_one, number(p - 1))));
 }
 const Op norm_op{"vector_norm", norm_vjp};
 

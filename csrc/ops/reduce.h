@@ -51,5 +51,6 @@ std::vector<Tensor> batch_norm(const Tensor& x, const Tensor& weight, const Tens
                                const Tensor& var, bool train, double eps);
 
 Tensor cat(std::span<const Tensor> tensors, int64_t dim);
+Tensor stack(std::span<const Tensor> tensors, int64_t dim);  // of one shape
 
 }  // namespace flambeau::ops

@@ -1,4 +1,5 @@
 // Matrix products and attention.
+#include "ops/solve.h"
 #include "python/python.h"
 
 namespace flambeau::python {
@@ -6,6 +7,9 @@ namespace flambeau::python {
 void define_matmul(nb::module_& m) {
   m.def("matmul", ops::matmul, nb::arg("input"), nb::arg("other"));
   m.def("addmm", ops::addmm);
+  m.def("lu_packed", ops::lu_packed);
+  m.def("substitute", ops::substitute);
+  m.def("swap_rows", ops::swap_rows);
   m.def(
       "attention",
       [](const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& mask, bool causal,

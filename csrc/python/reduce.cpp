@@ -129,6 +129,7 @@ void define_reduce(nb::module_& m) {
       nb::arg("smoothing"));
   define_norms(m);
   m.def("cat", [](const std::vector<Tensor>& tensors, int64_t dim) { return ops::cat(tensors, dim); });
+  m.def("stack", [](const std::vector<Tensor>& tensors, int64_t dim) { return ops::stack(tensors, dim); });
 }
 
 }  // namespace flambeau::python

@@ -1,7 +1,5 @@
 """What numpy.linalg lacks, on NumPy arrays: stacks of matrices, double precision inside, errors as info numbers."""
 
-BLOCK = 32  # columns that are eliminated one by one before a matrix product does the rest
-
 
 def _stack(a):
     """A copy in double precision as (number of matrices, rows, columns)."""
@@ -14,9 +12,9 @@ def _stack(a):
 
 def columns(a):
     """The same values with columns next to each other in memory, as LAPACK leaves them."""
-    import numpy as np
+    from .. import contiguous_format
 
-    return np.array(a.swapaxes(-1, -2), order="C").swapaxes(-1, -2)
+    return _tensor(a).mT.clone(memory_format=contiguous_format).mT.numpy()
 
 
 def quiet(function):
@@ -40,90 +38,32 @@ def _size1(a):
     return abs(a.real) + abs(a.imag) if np.iscomplexobj(a) else abs(a)
 
 
-@quiet
+def _tensor(a):
+    from .. import from_numpy
+
+    return from_numpy(a if a.flags.writeable else a.copy())
+
+
+def _tensors(a, b):
+    """Both in the dtype that holds both."""
+    import numpy as np
+
+    common = np.result_type(a, b)
+    return _tensor(a.astype(common, copy=False)), _tensor(b.astype(common, copy=False))
+
+
 def lu(a):
     """P A = L U with partial pivoting: (L below the diagonal and U, rows swapped counted from 1, first zero pivot or 0)."""
-    import numpy as np
+    from .. import _C
 
-    x = _stack(a)
-    count, m, n = x.shape
-    k = min(m, n)
-    pivots, info = np.zeros((count, k), np.int32), np.zeros(count, np.int32)
-    for first in range(0, k, BLOCK):
-        last = min(first + BLOCK, k)
-        if count <= 4:
-            for i in range(count):
-                found = _eliminate_one(x[i], pivots[i], first, last)
-                info[i] = info[i] or found
-        else:
-            _eliminate(x, pivots, info, first, last)
-        corner, right = x[:, first:last, first:last], x[:, first:last, last:]
-        right[...] = substitute(corner, right, True, True)
-        x[:, last:, last:] -= x[:, last:, first:last] @ right
-    batch = a.shape[:-2]
-    return x.reshape(a.shape), pivots.reshape(*batch, k), info.reshape(batch)
+    return tuple(x.numpy() for x in _C.lu_packed(_tensor(a)))
 
 
-def _eliminate(x, pivots, info, first, last):
-    """Eliminate some columns of many matrices at once."""
-    import numpy as np
-
-    every = np.arange(len(x))
-    for j in range(first, last):
-        row = j + _size1(x[:, j:, j]).argmax(1)
-        pivots[:, j] = row + 1
-        x[every, row], x[:, j] = x[:, j].copy(), x[every, row]
-        info[(x[:, j, j] == 0) & (info == 0)] = j + 1
-        pivot = np.where(x[:, j, j] == 0, 1, x[:, j, j])
-        x[:, j + 1 :, j] /= pivot[:, None]
-        x[:, j + 1 :, j + 1 : last] -= x[:, j + 1 :, j, None] * x[:, j, None, j + 1 : last]
-
-
-def _eliminate_one(x, pivots, first, last):
-    """Eliminate some columns of one matrix; gives the position of the first zero pivot, or 0."""
-    info = 0
-    for j in range(first, last):
-        row = j + int(_size1(x[j:, j]).argmax())
-        pivots[j] = row + 1
-        if row != j:
-            x[[j, row]] = x[[row, j]]
-        pivot = x[j, j]
-        if pivot == 0:
-            info = info or j + 1
-            continue
-        x[j + 1 :, j] /= pivot
-        x[j + 1 :, j + 1 : last] -= x[j + 1 :, j, None] * x[j, j + 1 : last]
-    return info
-
-
-@quiet
 def substitute(a, b, lower, unit):
     """The solution of a triangular system, block after block; zeros on the diagonal give infinities."""
-    import numpy as np
+    from .. import _C
 
-    n = a.shape[-1]
-    x = np.array(b, np.result_type(a, b, np.float64))
-    blocks = [(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK)]
-    for begin, end in blocks if lower else reversed(blocks):
-        known = slice(0, begin) if lower else slice(end, n)
-        rest = x[..., begin:end, :]
-        if known.stop > known.start:
-            rest -= a[..., begin:end, known] @ x[..., known, :]
-        corner = (np.tril if lower else np.triu)(a[..., begin:end, begin:end], (-1 if lower else 1) if unit else 0)
-        try:
-            rest[...] = np.linalg.solve(corner + np.eye(end - begin) if unit else corner, rest)
-        except np.linalg.LinAlgError:
-            _substitute_rows(corner, rest, lower)
-    return x
-
-
-def _substitute_rows(a, x, lower):
-    """The same in place, row after row, whatever stands on the diagonal."""
-    n = a.shape[-1]
-    for i in range(n) if lower else reversed(range(n)):
-        x[..., i, :] /= a[..., i, i, None]
-        rest = slice(i + 1, n) if lower else slice(0, i)
-        x[..., rest, :] -= a[..., rest, i, None] * x[..., None, i, :]
+    return _C.substitute(*_tensors(a, b), lower, unit).numpy()
 
 
 def permutation(pivots, m):
@@ -139,20 +79,14 @@ def permutation(pivots, m):
     return order.reshape(*pivots.shape[:-1], m)
 
 
-@quiet
 def solve(a, b):
     """X with A X = B, and the number of the first zero pivot, or 0."""
-    import numpy as np
+    from .. import _C
 
-    try:
-        if a.shape[-1] == 0:
-            raise np.linalg.LinAlgError
-        return np.linalg.solve(a, b), np.zeros(a.shape[:-2], np.int32)
-    except np.linalg.LinAlgError:  # at least one is singular: infinities there, the rest is right
-        packed, pivots, info = lu(a)
-        order = permutation(pivots, a.shape[-1])
-        moved = np.take_along_axis(b, order[..., None], -2)
-        return substitute(packed, substitute(packed, moved, True, True), False, False), info
+    a, b = _tensors(a, b)
+    packed, pivots, info = _C.lu_packed(a)
+    x = _C.substitute(packed, _C.swap_rows(b, pivots), True, True)
+    return _C.substitute(packed, x, False, False).numpy(), info.numpy()
 
 
 def invert(a):

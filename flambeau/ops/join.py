@@ -63,7 +63,7 @@ def stack(tensors, dim=0, *, out=None, axis=None):
             raise RuntimeError(
                 f"[stack] expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t.shape)} at entry {i}"
             )
-    return write_out(out, _C.cat([_C.unsqueeze(t, dim) for t in tensors], dim))
+    return write_out(out, _C.stack(tensors, dim))
 
 
 def _at_least(t, n):

@@ -778,7 +778,10 @@ def _positive_root(squares):
 
 def _euclidean(x1, x2):
     squares = (x1 * x1).sum(-1, keepdim=True) + (x2 * x2).sum(-1).unsqueeze(-2)
-    return _positive_root(squares - 2 * _C.matmul(x1, x2.transpose(-1, -2)))
+    product = _C.matmul(x1 * -2, x2.transpose(-1, -2))
+    if _C.is_grad_enabled() and (x1.requires_grad or x2.requires_grad):
+        return _positive_root(squares + product)
+    return product.add_(squares).clamp_(min=0).sqrt_()
 
 
 def _norm_of_differences(d, p):

@@ -1,6 +1,7 @@
 """Padding, sliding windows as columns, and pixels moved between channels and space."""
 
 from .. import _C
+from .creation import tensor
 
 __all__ = [
     "channel_shuffle", "constant_pad_nd", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle",
@@ -60,11 +61,12 @@ def _pad_edge(mode, x, dim, before, after):
     last = x.shape[dim] - 1
     if mode == "circular":  # what is left after cropping is repeated
         first, size = max(-before, 0), last + 1 + min(before, 0) + min(after, 0)
-        places = _C.arange(-max(before, 0), size + max(after, 0), 1, _C.int64) % max(size, 1) + first
+        places = [first + i % max(size, 1) for i in range(-max(before, 0), size + max(after, 0))]
+    elif mode == "replicate":
+        places = [min(max(i, 0), last) for i in range(-before, last + 1 + after)]
     else:
-        places = _C.arange(-before, last + 1 + after, 1, _C.int64)
-        places = places.clamp(0, last) if mode == "replicate" else last - (last - places.abs()).abs()
-    return _C.index_select(x, dim, places)
+        places = [last - abs(last - abs(i)) for i in range(-before, last + 1 + after)]
+    return _C.index_select(x, dim, tensor(places, dtype=_C.int64))
 
 
 def pad(input, pad, mode="constant", value=None):

@@ -1,6 +1,9 @@
 // Runs of elements of any dtype, with any stride, to and from the compute types.
 #pragma once
 #include <algorithm>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "core/kernels/pointwise.h"
 
@@ -40,6 +43,29 @@ inline To convert(From v) {
   }
 }
 
+#ifdef __AVX512F__
+// The processor's own conversions of halves, 16 at a time; the rest one by one. Returns how many are done. (With a
+// mask, because GCC 12 warns of a variable in its header otherwise.)
+inline int64_t convert_many(float* y, const Float16* x, int64_t n) {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    _mm512_storeu_ps(y + i,
+                     _mm512_maskz_cvtph_ps(__mmask16(-1), _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i))));
+  return i;
+}
+inline int64_t convert_many(Float16* y, const float* x, int64_t n) {
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16)
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(y + i),
+                        _mm512_maskz_cvtps_ph(__mmask16(-1), _mm512_loadu_ps(x + i), 0));
+  return i;
+}
+#endif
+template <class To, class From>
+inline int64_t convert_many(To*, const From*, int64_t) {
+  return 0;
+}
+
 // n elements from `from` (a step of bytes apart) to `to`.
 using RunFn = void (*)(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n);
 
@@ -48,7 +74,7 @@ void convert_run(void* to, int64_t to_step, const void* from, int64_t from_step,
   if (to_step == static_cast<int64_t>(sizeof(To)) && from_step == static_cast<int64_t>(sizeof(From))) {
     auto* __restrict y = static_cast<To*>(to);
     auto* __restrict x = static_cast<const From*>(from);
-    for (int64_t i = 0; i < n; i++) y[i] = convert<To>(x[i]);
+    for (int64_t i = convert_many(y, x, n); i < n; i++) y[i] = convert<To>(x[i]);
     return;
   }
   if (to_step == static_cast<int64_t>(sizeof(To)) && from_step == 0) {  // one element for all

@@ -139,6 +139,7 @@ struct Job {
   int64_t in_item, out_item;
   bool direct[kMaxOperands + 1], constant[kMaxOperands + 1];  // along the inner dimension
   bool scalar[kMaxOperands + 1];                              // one element for all
+  bool flat[kMaxOperands + 1];                                // one run of memory in the order of the plan
   RunFn load[kMaxOperands];
   RunFn store = nullptr;
 
@@ -154,6 +155,8 @@ struct Job {
       direct[k] = o.dtype == (is_out ? out_tile : in_tile) && o.steps[inner] == o.item;
       constant[k] = !is_out && o.steps[inner] == 0;
       scalar[k] = std::all_of(o.steps, o.steps + plan.ndim, [](int64_t step) { return step == 0; });
+      flat[k] = o.steps[inner] == o.item;
+      for (int d = 0; d < inner; d++) flat[k] &= o.steps[d] == o.steps[d + 1] * plan.sizes[d + 1];
       if (!is_out) load[k] = load_run(o.dtype, call.compute);
     }
     store = store_run(tile_compute(out_tile), plan.operand[call.inputs].dtype);
@@ -222,12 +225,12 @@ struct Job {
     int64_t column = begin % length;
     while (begin < end) {
       Walk start = walk;
-      int64_t start_column = column, n = 0;
+      int64_t start_column = column, first = begin, n = 0;
       const void* in[kMaxOperands];
       while (begin < end && n < kTile) {
         int64_t run = std::min({length - column, end - begin, kTile - n});
         for (int k = 0; k < call.inputs; k++) {
-          if (scalar[k]) continue;
+          if (scalar[k] || flat[k]) continue;
           const Operand& o = plan.operand[k];
           char *to = buffers.bytes[k] + n * in_item, *from = o.base + walk.offset[k] + column * o.steps[inner];
           direct[k] ? move_run(to, from, run * in_item) : load[k](to, in_item, from, o.steps[inner], run);
@@ -240,10 +243,20 @@ struct Job {
           if (begin < end) walk.next();
         }
       }
-      for (int k = 0; k < call.inputs; k++) in[k] = buffers.bytes[k];
-      char* result = buffers.bytes[outputs];
-      call.tile(result, in, call.params, n);
+      for (int k = 0; k < call.inputs; k++) {
+        in[k] = buffers.bytes[k];
+        if (!flat[k]) continue;
+        char* at = plan.operand[k].base + first * plan.operand[k].item;
+        direct[k] ? void(in[k] = at) : load[k](buffers.bytes[k], in_item, at, plan.operand[k].item, n);
+      }
       const Operand& o = plan.operand[outputs];
+      char* target = o.base + first * o.item;
+      char* result = flat[outputs] && direct[outputs] ? target : buffers.bytes[outputs];
+      call.tile(result, in, call.params, n);
+      if (flat[outputs]) {
+        if (!direct[outputs]) write(target, o.item, result, n);
+        continue;
+      }
       for (int64_t done = 0, at = start_column; done < n; at = 0) {
         int64_t run = std::min(length - at, n - done);
         write(o.base + start.offset[outputs] + at * o.steps[inner], o.steps[inner], result + done * out_item, run);

@@ -104,6 +104,13 @@ FL_INLINE T angle(T x) {
   return x != x ? x : (x < T(0) ? T(pi) : T(0));
 }
 
+// A parameter as a factor; of bools it is one.
+template <class T>
+FL_INLINE T factor(double p) {
+  if constexpr (std::is_same_v<T, uint8_t>) return p != 0;
+  return T(p);
+}
+
 // ---------------------------------------------------------------- selections
 
 // These give NaN where one argument is NaN.

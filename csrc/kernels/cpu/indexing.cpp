@@ -121,10 +121,11 @@ void take_range(const BlockPlan& plan, const T* x, T* out, int64_t begin, int64_
       return;
     }
     if (plan.after_count == 1) {  // along the last dimension
+      const int64_t* index = plan.index;
       each_stretch(plan, begin, end, [=](int64_t base, int64_t first, int64_t last, int64_t dense) {
         const T* from = x + base;
         T* to = out + dense - first;
-        for (int64_t i = first; i < last; i++) to[i] = from[plan.index[i]];
+        _Pragma("GCC ivdep") for (int64_t i = first; i < last; i++) to[i] = from[index[i]];
       });
       return;
     }

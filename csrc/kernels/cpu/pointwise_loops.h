@@ -27,7 +27,7 @@ struct type_bit<int64_t> {
   static constexpr int value = I;
 };
 template <>
-struct type_bit<bool> {
+struct type_bit<uint8_t> {  // stands for bool, as a byte that is 0 or 1
   static constexpr int value = B;
 };
 
@@ -175,7 +175,8 @@ FL_INLINE void tile_over(void* out, const double* params, int64_t n, const In*..
   if constexpr (Rare<Op>::any && std::is_floating_point_v<T>) {
     tile_with_rare<Op>(y, n, p, in...);
   } else {
-    _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = Op::of(in[i]..., p);
+    using Kept = std::conditional_t<std::is_same_v<T, uint8_t>, bool, Out>;
+    _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = static_cast<Kept>(Op::of(in[i]..., p));
   }
 }
 
@@ -218,7 +219,7 @@ void enter(Kernels& kernels) {
     row[2] = entry<Op, int64_t>();
     row[3] = entry<Op, std::complex<float>>();
     row[4] = entry<Op, std::complex<double>>();
-    row[5] = entry<Op, bool>();
+    row[5] = entry<Op, uint8_t>();
   }
 }
 

@@ -21,6 +21,7 @@ void fill(Kernels& kernels) {
   register_sample(kernels);
   register_scan(kernels);
   register_softmax(kernels);
+  register_solve(kernels);
   register_sort(kernels);
 }
 

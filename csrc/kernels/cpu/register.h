@@ -22,6 +22,7 @@ void register_reduce(Kernels& kernels);
 void register_sample(Kernels& kernels);
 void register_scan(Kernels& kernels);
 void register_softmax(Kernels& kernels);
+void register_solve(Kernels& kernels);
 void register_sort(Kernels& kernels);
 
 // All of them, in register.cpp.

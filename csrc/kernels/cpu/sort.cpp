@@ -174,7 +174,8 @@ void topk_rows(const U* in, U* values, int64_t* places, int64_t rows, int64_t n,
         continue;
       }
       int64_t filled = 0;
-      U bound = (U) ~(U)0;
+      U bound = (U) ~(U)0;  // of keys that still count; of equal ones the first stay
+      bool chosen = false;
       constexpr int64_t step = 64;
       for (int64_t i = 0; i < n; i += step) {
         int64_t count = std::min(step, n - i);
@@ -182,15 +183,16 @@ void topk_rows(const U* in, U* values, int64_t* places, int64_t rows, int64_t n,
           std::nth_element(a, a + k, a + filled);
           filled = k;
           bound = (U)(*std::max_element(a, a + k) >> place_bits<E>);
+          chosen = true;
           if (filled + count > room) count = room - filled;
         }
-        bool any = false;
-        for (int64_t j = 0; j < count; j++) any |= (U)(K::key(row[i + j]) ^ flip) <= bound;
+        bool any = !chosen;
+        for (int64_t j = 0; j < count; j++) any |= (U)(K::key(row[i + j]) ^ flip) < bound;
         if (any)
           for (int64_t j = 0; j < count; j++) {
             U key = K::key(row[i + j]) ^ flip;
             a[filled] = (E)key << place_bits<E> | (E)(i + j);
-            filled += key <= bound;
+            filled += !chosen | (key < bound);
           }
         if (count < std::min(step, n - i)) i += count - step;
       }

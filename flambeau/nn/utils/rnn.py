@@ -163,7 +163,8 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
         while sizes[at - 1] <= t:
             at -= 1
         batch_sizes.append(at)
-    data = flambeau.cat([steps[t, :size] for t, size in enumerate(batch_sizes)])
+    rows = zip(steps.unbind(0), batch_sizes, strict=False)
+    data = flambeau.cat([row if size == len(sizes) else row[:size] for row, size in rows])
     return PackedSequence(data, flambeau.tensor(batch_sizes, dtype=flambeau.int64), order, None)
 
 
@@ -267,12 +268,12 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
     if not sequences:
         raise RuntimeError("pad_sequence: received an empty list of sequences")
     longest = max(s.shape[0] for s in sequences)
-    padded = []
+    filler, pieces = sequences[0].new_full((longest, *sequences[0].shape[1:]), padding_value), []
     for s in sequences:
-        missing = longest - s.shape[0]
-        filler = [s.new_full((missing, *s.shape[1:]), padding_value)] if missing else []
-        padded.append(flambeau.cat([s, *filler] if padding_side == "right" else [*filler, s]))
-    return flambeau.stack(padded, 0 if batch_first else 1)
+        missing = filler[: longest - s.shape[0]]
+        pieces += [s, missing] if padding_side == "right" else [missing, s]
+    padded = flambeau.cat(pieces).reshape(len(sequences), longest, *sequences[0].shape[1:])
+    return padded if batch_first else padded.transpose(0, 1).contiguous()
 
 
 def unpad_sequence(padded_sequences, lengths, batch_first=False):
