@@ -277,6 +277,11 @@ def _cat(vmap, function, tensors, dim):
     return vmap.wrap(function([vmap.spread(x) for x in some], place(some[0], dim)))
 
 
+@rule("stack")
+def _stack(vmap, function, tensors, dim):
+    return vmap.wrap(function([vmap.spread(x) for x in tensors], dim + 1 if dim >= 0 else dim))
+
+
 # ------------------------------------------------------------------------------------------------ products
 
 

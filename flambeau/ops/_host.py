@@ -5,7 +5,17 @@ import functools
 
 from .. import _C
 
-__all__ = ["along_dims", "array_of", "copied_for", "host", "one_by_one", "one_thread", "pointwise", "tensor_of", "whole"]
+__all__ = [
+    "along_dims",
+    "array_of",
+    "copied_for",
+    "host",
+    "one_by_one",
+    "one_thread",
+    "pointwise",
+    "tensor_of",
+    "whole",
+]
 
 
 vmap_rules = None  # what vmap does with the functions of this module, once there is one (func/_batching.py)
