@@ -197,8 +197,6 @@ class _Limits:
     def __eq__(self, other):
         return type(other) is type(self) and self.dtype == other.dtype
 
-    __hash__ = None
-
     def __reduce__(self):
         return type(self), (getattr(_C, self.dtype),)
 

@@ -14,7 +14,7 @@ def _refuse(*args):
     )
 
 
-_KIND.refuse = _refuse
+vars(_KIND)["refuse"] = _refuse
 device_index = _KIND.context(
     "device_index", "The current device in a block; None for none.", lambda device: -1 if device is None else device
 )

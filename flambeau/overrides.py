@@ -215,11 +215,11 @@ def _unchanged(self, func, types, args=(), kwargs=None):
     return func(*args, **(kwargs or {}))
 
 
-_C.DisableTorchFunction, _C.DisableTorchFunctionSubclass = DisableTorchFunction, DisableTorchFunctionSubclass
+vars(_C).update(DisableTorchFunction=DisableTorchFunction, DisableTorchFunctionSubclass=DisableTorchFunctionSubclass)
 
 # Not in the class statements, which would be noticed while this module is still being loaded.
-TorchFunctionMode.__torch_function__ = _undefined
-BaseTorchFunctionMode.__torch_function__ = _unchanged
+for _kind, _answer_of in ((TorchFunctionMode, _undefined), (BaseTorchFunctionMode, _unchanged)):
+    setattr(_kind, "__torch_function__", _answer_of)  # noqa: B010
 
 
 # ------------------------------------------------------------------------------------------------------ asking oneself

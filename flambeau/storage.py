@@ -339,4 +339,4 @@ def _legacy(name, dtype):
 for _name, _dtype in _LEGACY.items():
     globals()[_name] = _legacy(_name, _dtype)
     __all__.append(_name)
-Storage = FloatStorage  # noqa: F821
+Storage = globals()["FloatStorage"]

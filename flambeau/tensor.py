@@ -86,9 +86,6 @@ def _generator(state):
     return _C.Generator().set_state(state)
 
 
-_C.Generator.__reduce__ = lambda self: (_generator, (self.get_state(),))
-_C.device.__enter__, _C.device.__exit__ = _enter_device, lambda self, *error: False
-
 for _family in ops.FAMILIES:
     _module = importlib.import_module(f"flambeau.ops.{_family}")
     for _entry in getattr(_module, "METHODS", ()):
@@ -147,8 +144,6 @@ def _notice_subclass(cls, **keywords):
 
 
 _C._disabled_torch_function_impl = _disabled_torch_function_impl
-Tensor.__torch_function__ = classmethod(_torch_function)
-Tensor.__init_subclass__ = classmethod(_notice_subclass)
 _C.watch_classes(_class_noticed, _disabled_torch_function_impl)
 
 
@@ -227,7 +222,12 @@ _PROTOCOLS = {
     "__deepcopy__": _deepcopy,
     "__reduce_ex__": _reduce,
     "__array_priority__": 1000,
+    "__init_subclass__": classmethod(_notice_subclass),
+    "__torch_function__": classmethod(_torch_function),
     "_make_subclass": staticmethod(lambda cls, data, require_grad=False: _C.make_subclass(cls, data, require_grad)),
 }
-for _name, _value in _PROTOCOLS.items():
-    setattr(Tensor, _name, _value)
+_OF_GENERATORS = {"__reduce__": lambda self: (_generator, (self.get_state(),))}
+_OF_DEVICES = {"__enter__": _enter_device, "__exit__": lambda self, *error: False}
+for _kind, _members in ((Tensor, _PROTOCOLS), (_C.Generator, _OF_GENERATORS), (_C.device, _OF_DEVICES)):
+    for _name, _value in _members.items():
+        setattr(_kind, _name, _value)

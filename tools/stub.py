@@ -66,6 +66,8 @@ def main(target=ROOT / "flambeau" / "_C.pyi"):
     # `bool` is a dtype in the module, and bool, float and int are methods of Tensor; `from` is a word of the language.
     text = re.sub(r"((?:[:>|,] |\[))(bool|float|int)\b", r"\1builtins.\2", Path(target).read_text())
     text = re.sub(r"\bfrom: ", "from_: ", text)
+    # Functions of Python that became attributes of the module or of its classes.
+    text = re.sub(r"^from flambeau\.\w+ import \([^)]*\)\n", "_disabled_torch_function_impl: Any\n", text, flags=re.M)
     Path(target).write_text(text)
 
 

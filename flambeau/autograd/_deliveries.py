@@ -16,7 +16,7 @@ class _Passes(threading.local):
 
 
 _passes = _Passes()
-_guarded = {}  # id: weak reference to a leaf whose .grad was sparse at least once
+_guarded: dict = {}  # id: weak reference to a leaf whose .grad was sparse at least once
 
 
 class Pass:

@@ -14,7 +14,7 @@ from ..ops import _host
 
 VmapInfo = namedtuple("VmapInfo", ["batch_size", "randomness"])  # what a Function's own rule gets to know
 
-RULES = {}  # name of a function of the core: rule(vmap, function, *args, **kwargs), giving the final result
+RULES: dict = {}  # name of a function of the core: rule(vmap, function, *args, **kwargs), giving the final result
 
 
 def rule(*names):

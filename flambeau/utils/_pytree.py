@@ -401,7 +401,7 @@ class TreeSpec:
         return head + gap.join(child._text(indent + 2) for child in self._children) + "])"
 
 
-class _LeafSpecMeta(type(TreeSpec)):
+class _LeafSpecMeta(type):
     def __instancecheck__(cls, instance):
         return isinstance(instance, TreeSpec) and instance.is_leaf()
 
