@@ -26,6 +26,7 @@ _SUBMODULES = (
     "compiler",
     "cpu",
     "cuda",
+    "distributions",
     "fft",
     "func",
     "functional",

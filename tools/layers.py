@@ -35,7 +35,7 @@ PYTHON = [
         "utils",
         "xpu",
     },
-    {"data", "func", "hub", "masked", "testing", "types"},
+    {"data", "distributions", "func", "hub", "masked", "testing", "types"},
     {"vision", "train", "compat", "cli"},
     {"__init__", "__main__"},
 ]
