@@ -489,8 +489,6 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     if weight is not None:
         losses = losses * weight[index]
     losses = flambeau.where(others, losses, flambeau.zeros_like(losses)).sum(1) / classes
-    if not count and reduction == "mean":
-        reduction = "sum"  # of no rows torch's mean is 0
     return reduced(losses.reshape(target.shape) if reduction == "none" else losses, reduction)
 
 
