@@ -781,5 +781,8 @@ def test_empty_and_scalar_batches():
     ):
         assert d.sample((2,)).shape == (2, 0) and d.log_prob(d.sample()).shape == (0,) and d.entropy().shape == (0,)
     fd.Gamma(fl.ones(0, requires_grad=True), 1.0).rsample().sum().backward()
+    normal = fd.MultivariateNormal(fl.zeros(3, 2), fl.eye(2))
+    assert normal.log_prob(normal.sample((0,))).shape == (0, 3)
+    assert fd.Independent(fd.Normal(fl.zeros(0, 2), 1.0), 1).log_prob(fl.zeros(0, 2)).shape == (0,)
     assert fd.Normal(0.0, 1.0).sample().shape == () == fd.Normal(0, 1).batch_shape
     assert fd.Normal(0, 1).expand((2, 0)).rsample().shape == (2, 0)

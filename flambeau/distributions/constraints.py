@@ -159,7 +159,7 @@ class _IndependentConstraint(Constraint):
         rank = inside.dim() - self.reinterpreted_batch_ndims
         if rank < 0:
             raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
-        return inside.reshape((*inside.shape[:rank], -1)).all(-1)
+        return inside.reshape((*inside.shape[:rank], inside.shape[rank:].numel())).all(-1)
 
     def __repr__(self):
         return f"IndependentConstraint({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"

@@ -149,7 +149,7 @@ def vec_to_tril_matrix(vec, diag=0):
 
 def sum_rightmost(value, dims):
     """The sum over the last `dims` dimensions."""
-    return value if dims == 0 else value.reshape((*value.shape[: value.dim() - dims], -1)).sum(-1)
+    return value.sum(tuple(range(-dims, 0))) if dims else value
 
 
 def tiny(tensor):
