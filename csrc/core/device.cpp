@@ -7,11 +7,11 @@
 namespace flambeau {
 
 namespace {
-constexpr const char* kNames[] = {"cpu",    "cuda",  "mkldnn", "opengl", "opencl", "ideep", "hip",
-                                  "fpga",   "maia",  "xla",    "vulkan", "metal",  "xpu",   "mps",
-                                  "meta",   "hpu",   "ve",     "lazy",   "ipu",    "mtia",  "privateuseone"};
+constexpr const char* kNames[] = {"cpu",  "cuda", "mkldnn", "opengl", "opencl", "ideep", "hip",
+                                  "fpga", "maia", "xla",    "vulkan", "metal",  "xpu",   "mps",
+                                  "meta", "hpu",  "ve",     "lazy",   "ipu",    "mtia",  "privateuseone"};
 constexpr int kNumNames = sizeof(kNames) / sizeof(kNames[0]);
-}
+}  // namespace
 
 std::string to_string(Device device) {
   std::string text = kNames[static_cast<int>(device.type)];
@@ -31,8 +31,8 @@ Device parse_device(const std::string& text) {
   }
   for (int i = 0; i < kNumNames; i++)
     if (type == kNames[i]) return {static_cast<DeviceType>(i), static_cast<int8_t>(index)};
-  FL_FAIL(Runtime, "device", "Expected one of cpu, cuda, mps, xpu, meta ... device type at start of device string: ",
-          text);
+  FL_FAIL(Runtime, "device",
+          "Expected one of cpu, cuda, mps, xpu, meta ... device type at start of device string: ", text);
 }
 
 }  // namespace flambeau

@@ -289,9 +289,9 @@ Tensor conv_transpose(const char* op, int64_t dims, const Tensor& x, const Tenso
   const Dims more = per_dimension(op, "output_padding", output_padding, dims);
   check_settings(op, s);
   const Tensor in = batched(x, dims);
-  FL_CHECK(w.size(0) > 0 && in.size(1) == w.size(0) && w.size(0) % groups == 0, Runtime, op, "Given transposed=1, groups=", groups,
-           ", weight of size ", w.shape(), ", expected input", in.shape(), " to have ", w.size(0),
-           " channels, but got ", in.size(1), " channels instead");
+  FL_CHECK(w.size(0) > 0 && in.size(1) == w.size(0) && w.size(0) % groups == 0, Runtime, op,
+           "Given transposed=1, groups=", groups, ", weight of size ", w.shape(), ", expected input", in.shape(),
+           " to have ", w.size(0), " channels, but got ", in.size(1), " channels instead");
   check_bias(op, bias, w.size(1) * groups);
   Dims result;
   for (int64_t d = 0; d < dims; ++d) {

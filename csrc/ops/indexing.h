@@ -40,7 +40,7 @@ Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accu
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value, bool in_place);
 Tensor masked_select(const Tensor& x, const Tensor& mask);
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source, bool in_place);
-Tensor nonzero(const Tensor& x);                             // (count, dims)
+Tensor nonzero(const Tensor& x);  // (count, dims)
 
 Tensor flip(const Tensor& x, const Dims& dims);
 Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims);

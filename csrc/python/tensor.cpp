@@ -496,14 +496,14 @@ bool by_name(const char* method, std::initializer_list<const char*> allowed, Py_
   return false;
 }
 
-#define FL_FAST(name, function, ...)                                                                                    \
-  {name,                                                                                                                \
-   reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(                                                               \
-       static_cast<FastMethod>([](PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) -> PyObject* {  \
-         if (names && !by_name(name, {__VA_ARGS__}, n, names)) return nullptr;                                          \
-         if (PyObject* result; method_diverted(name, self, args, n, &result)) return result;                            \
-         return function(self, args, n);                                                                                \
-       }))),                                                                                                            \
+#define FL_FAST(name, function, ...)                                                                                   \
+  {name,                                                                                                               \
+   reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(                                                              \
+       static_cast<FastMethod>([](PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) -> PyObject* { \
+         if (names && !by_name(name, {__VA_ARGS__}, n, names)) return nullptr;                                         \
+         if (PyObject* result; method_diverted(name, self, args, n, &result)) return result;                           \
+         return function(self, args, n);                                                                               \
+       }))),                                                                                                           \
    METH_FASTCALL | METH_KEYWORDS, nullptr}
 
 PyMethodDef methods[] = {

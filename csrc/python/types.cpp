@@ -67,12 +67,12 @@ PyObject* dtype_signed(const DTypeInfo& info) {
   return PyBool_FromLong(info.kind != Kind::Unsigned && info.kind != Kind::Bool && !unsigned_float);
 }
 
-#define FL_DTYPE_GETTER(name, expression)  \
-  {#name,                                  \
-   [](PyObject* o, void*) -> PyObject* {   \
-     const DTypeInfo& info = info_of(o);   \
-     return expression;                    \
-   },                                      \
+#define FL_DTYPE_GETTER(name, expression) \
+  {#name,                                 \
+   [](PyObject* o, void*) -> PyObject* {  \
+     const DTypeInfo& info = info_of(o);  \
+     return expression;                   \
+   },                                     \
    nullptr, nullptr, nullptr}
 PyGetSetDef dtype_getters[] = {
     FL_DTYPE_GETTER(is_floating_point, PyBool_FromLong(info.kind == Kind::Float)),
@@ -179,7 +179,8 @@ void define_size(nb::module_& m) {
 Device make_device(nb::handle what, std::optional<int> index) {
   if (nb::isinstance<Device>(what)) return nb::cast<Device>(what);
   if (nb::isinstance<nb::int_>(what)) {
-    FL_FAIL(Runtime, "device", "Cannot access accelerator device when none is available: write 'cpu' instead of an index");
+    FL_FAIL(Runtime, "device",
+            "Cannot access accelerator device when none is available: write 'cpu' instead of an index");
   }
   if (!nb::isinstance<nb::str>(what)) {
     throw nb::type_error("[device] expected a string such as 'cpu' or a device");
@@ -187,8 +188,10 @@ Device make_device(nb::handle what, std::optional<int> index) {
   auto text = nb::cast<std::string>(what);
   Device d = parse_device(text);
   if (index) {
-    FL_CHECK(d.index < 0, Runtime, "device", "type (string) must not include an index because index was passed: ", text);
-    FL_CHECK(*index >= 0 && *index < 128, Runtime, "device", "Device index must not be negative or above 127, got ", *index);
+    FL_CHECK(d.index < 0, Runtime, "device",
+             "type (string) must not include an index because index was passed: ", text);
+    FL_CHECK(*index >= 0 && *index < 128, Runtime, "device", "Device index must not be negative or above 127, got ",
+             *index);
     d.index = static_cast<int8_t>(*index);
   }
   return d;

@@ -69,7 +69,8 @@ inline double row_exp(const T* __restrict x, T* __restrict y, int64_t n, T max) 
   return sum;
 }
 
-// A maximum of -inf is left out of logsumexp's difference: log(sum(exp(-inf))) is -inf, not NaN. One of inf is the result.
+// A maximum of -inf is left out of logsumexp's difference: log(sum(exp(-inf))) is -inf, not NaN. One of inf is the
+// result.
 template <class T>
 inline T row_logsumexp(const T* x, int64_t n, bool guard) {
   T max = row_max(x, n);
