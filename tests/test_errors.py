@@ -218,6 +218,39 @@ def test_misuse(name):
         caught.match(pattern)
 
 
+# What random calls beside torch found: the class of the error that torch raises.
+FOUND = {
+    "rot90 of a dim that is not there": (lambda: fl.rot90(fl.ones(2, 1, 4), 1, (4, 0)), IndexError),
+    "negative output padding": (
+        lambda: fl.convolution(fl.ones(1, 2, 5), fl.ones(3, 2, 3), None, [1], [1], [1], False, [-2], 1),
+        RuntimeError,
+    ),
+    "a transposed kernel without elements": (
+        lambda: fl.convolution(fl.ones(1, 2, 5), fl.ones(2, 3, 0), None, [2], [1], [1], True, [1], 1),
+        RuntimeError,
+    ),
+    "max_pool1d padding, whatever the dilation": (
+        lambda: fl.nn.functional.max_pool1d(fl.ones(1, 1, 7), 2, 1, 2, 3),
+        RuntimeError,
+    ),
+    "targets of another batch": (
+        lambda: fl.nn.functional.cross_entropy(fl.ones(4, 5), fl.ones(5, 5), label_smoothing=0.1),
+        ValueError,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_classes_that_the_fuzzer_found(name):
+    call, error = FOUND[name]
+    with pytest.raises(error):
+        call()
+
+
+def test_the_core_form_of_affine_grid_takes_no_channels():
+    assert fl.affine_grid_generator(fl.ones(2, 2, 3), (2, 0, 3, 4), False).shape == (2, 3, 4, 2)
+
+
 def test_enough_misuses():
     assert len(CASES) >= 100
 

@@ -37,7 +37,7 @@ INTENDED = [
         "torch's special functions are less precise",
     ),
     (".*(interpolate|upsample).*", "values", "", "bytes are rounded once, not in fixed point"),
-    (".*copy_|.*scatter|histogram|histc", "values", "", "NaN and huge numbers as integers"),
+    (".*copy_|.*scatter|histogram|histc|logsumexp", "values", "", "NaN and huge numbers as integers"),
     (
         ".*fill_diagonal_|lu_unpack|native_group_norm|nn.functional.grouped_mm",
         "values|raise",
@@ -70,7 +70,25 @@ INTENDED = [
         r"mixed dtype|scalar type|Found dtype|desired output type|the? same|same dtype|dtypes match|self.dtype to be equal",
         "several dtypes in one call",
     ),
-    (LOSSES + "|cdist|block_diag|ldexp|addr|trapezoid|complex", "dtype", "", "several dtypes in one call"),
+    (
+        LOSSES
+        + "|cdist|block_diag|ldexp|addr|addcmul|trapezoid|complex|.*(batch|instance)_norm|linalg.solve_triangular",
+        "dtype",
+        "",
+        "several dtypes in one call",
+    ),
+    ("ldexp", "values", "", "several dtypes in one call"),
+    ("addcdiv", "values", "", "complex numbers divided by zero"),
+    ("linalg.lstsq", "shape", "", "when LAPACK gives up"),
+    ("(linalg.)?matrix_power", "values", "", "products in half precision are rounded between the factors"),
+    ("index_put_", "torch raises", "without overflow", "arguments that mean nothing"),
+    (
+        "addr|conv.*",
+        "torch raises",
+        "expanded size|Calculated padded|primitive descriptor|zero batch",
+        "torch needs another memory layout, or elements",
+    ),
+    ("native_batch_norm", "we raise", "should contain", "sizes and places that torch does not check"),
     (
         ".*",
         "we raise",
@@ -106,7 +124,7 @@ FINITE = "infinities and NaN in LAPACK: an error or NaN"
 BREAKING = (
     r"linalg\..*|fft\..*|conv.*|grid_sampl.*|nn\.functional\.(grid_sample|interpolate|upsample.*|conv.*|bilinear|scaled_dot.*|batch_norm|"
     r"normalize)|lu_solve|triangular_solve|cholesky.*|orgqr|ormqr|slogdet|det|logdet|addbmm|lu|qr|svd|geqrf|native_(batch|group|layer)_norm|"
-    r"(std|var)(_mean)?|matrix_exp|einsum|special\..*polynomial.*|stft|istft|addcdiv|(_foreach_)?div|batch_norm|masked\.prod|masked\.normalize"
+    r"(std|var)(_mean)?|matrix_exp|einsum|special\..*polynomial.*|stft|istft|addcdiv|(_foreach_)?div|batch_norm|nn\.functional\.multi_margin_loss|masked\.prod|masked\.normalize"
 )
 
 

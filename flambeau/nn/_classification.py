@@ -46,13 +46,13 @@ def check_classes(op, input, target, weight):
     if input.dim() < 1:
         raise ValueError(f"[{op}] Expected 1 or more dimensions (got {input.dim()})")
     dim = 0 if input.dim() == 1 else 1
-    if target.dtype not in (flambeau.int64, flambeau.uint8):
-        kind = str(target.dtype).rpartition(".")[2].removesuffix("32").removesuffix("16").removesuffix("64").title()
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {kind}")
     if dim == 1 and input.shape[0] != target.shape[:1].numel():
         raise ValueError(
             f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[:1].numel()})."
         )
+    if target.dtype not in (flambeau.int64, flambeau.uint8):
+        kind = str(target.dtype).rpartition(".")[2].removesuffix("32").removesuffix("16").removesuffix("64").title()
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {kind}")
     wanted = input.shape[:dim] + input.shape[dim + 1 :]
     if tuple(target.shape) != tuple(wanted) and not (dim == 0 and target.numel() == 1):
         raise RuntimeError(

@@ -179,6 +179,10 @@ def convolution(input, weight, bias, stride, padding, dilation, transposed, outp
     tensor([[[2., 2.]]])
     """
     dims = weight.dim() - 2
+    if min(output_padding, default=0) < 0:
+        raise RuntimeError(f"[convolution] negative output_padding is not supported, got {list(output_padding)}")
+    if 0 in weight.shape[2:]:
+        raise RuntimeError(f"[convolution] kernel size should be greater than zero, got {tuple(weight.shape[2:])}")
     if transposed:
         return _conv_transpose(
             f"conv_transpose{dims}d", input, weight, bias, stride, padding, output_padding, groups, dilation

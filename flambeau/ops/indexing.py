@@ -582,7 +582,7 @@ def rot90(input, k=1, dims=(0, 1)):
         raise RuntimeError(f"[rot90] expected total dims >= 2, but got total dims = {input.dim()}")
     for d in dims:
         if not -input.dim() <= d < input.dim():
-            raise RuntimeError(f"[rot90] Rotation dim out of range, dim = {d}")
+            raise _C.OutOfRangeError(f"[rot90] Rotation dim out of range, dim = {d}")
     first, second = (d % input.dim() for d in dims)
     if first == second:
         raise RuntimeError(

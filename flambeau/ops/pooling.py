@@ -43,6 +43,11 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
         pairs = [_row(value, rest) for value, rest in ((kernel_size, 1), (stride, 1), (padding, 0), (dilation, 1))]
         values, indices = _max_pool("max_pool2d", 2, _C.unsqueeze(input, -2), *pairs, ceil_mode, True)
         return _C.squeeze(values, -2), _C.squeeze(indices, -2)
+    kernel, pad = (v[0] if isinstance(v, (list, tuple)) and v else v for v in (kernel_size, padding))
+    if isinstance(kernel, int) and isinstance(pad, int) and pad > kernel // 2:  # dilation does not count here
+        raise RuntimeError(
+            f"[max_pool1d] pad should be at most half of kernel size, but got pad={pad} and kernel_size={kernel}"
+        )
     return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 

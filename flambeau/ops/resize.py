@@ -256,8 +256,6 @@ def affine_grid(theta, size, align_corners=None):
     >>> flambeau.nn.functional.affine_grid(flambeau.eye(2, 3)[None], (1, 1, 1, 2), align_corners=False).flatten()
     tensor([-0.5000,  0.0000,  0.5000,  0.0000])
     """
-    from . import ones, stack
-
     _warn_align("affine_grid", align_corners)
     if not theta.dtype.is_floating_point:
         raise ValueError(f"[affine_grid] Expected theta to have floating point type, but got {theta.dtype}")
@@ -272,7 +270,13 @@ def affine_grid(theta, size, align_corners=None):
         )
     if min(size) <= 0:
         raise ValueError(f"[affine_grid] Expected non-zero, positive output size. Got {list(size)}")
-    spatial = tuple(size[2:])
+    return _affine_places(theta, size, align_corners)
+
+
+def _affine_places(theta, size, align_corners):
+    from . import ones, stack
+
+    dims, spatial = len(size) - 2, tuple(size[2:])
     axes = []
     for d in range(dims - 1, -1, -1):
         shape = [1] * dims
@@ -293,7 +297,7 @@ def affine_grid_generator(theta, size, align_corners):
         raise RuntimeError(
             f"[affine_grid_generator] expected theta of shape {matrices} for size {tuple(size)}, got {tuple(theta.shape)}"
         )
-    return affine_grid(theta, size, bool(align_corners))
+    return _affine_places(theta, size, bool(align_corners))
 
 
 def _unnormalize(place, size, align):
