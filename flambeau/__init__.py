@@ -70,6 +70,17 @@ _LAZY = {
     **dict.fromkeys(
         ("sparse_compressed_tensor", "sparse_coo_tensor", "sparse_csc_tensor", "sparse_csr_tensor"), "sparse._creation"
     ),
+    **dict.fromkeys(
+        (
+            "ccol_indices_copy",
+            "col_indices_copy",
+            "crow_indices_copy",
+            "indices_copy",
+            "row_indices_copy",
+            "values_copy",
+        ),
+        "sparse._copies",
+    ),
     **dict.fromkeys(("dsmm", "hsmm", "hspmm", "saddmm", "smm", "spmm", "sspaddmm"), "sparse._products"),
     "vmap": "func",
 }
@@ -83,7 +94,7 @@ _ELSEWHERE = (
 )  # fmt: skip
 # What torch's core has under its own name.
 _NATIVE = (
-    "batch_norm", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "ctc_loss", "embedding", "frobenius_norm", "group_norm",
+    "batch_norm", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "ctc_loss", "embedding", "embedding_bag", "frobenius_norm", "group_norm",
     "gru", "gru_cell", "hinge_embedding_loss", "instance_norm", "kl_div", "layer_norm", "lstm", "lstm_cell", "margin_ranking_loss",
     "native_dropout", "norm_except_dim", "nuclear_norm", "poisson_nll_loss", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
     "rnn_tanh_cell", "triplet_margin_loss",

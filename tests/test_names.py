@@ -44,6 +44,20 @@ def test_old_types_check_their_data():
     same(fl.FloatTensor(fl.ones(2).untyped_storage()), fl.ones(2))
 
 
+def test_in_place_products_take_names():
+    a, b, x = fl.ones(2, 3), fl.ones(3, 2), fl.zeros(2, 2)
+    same(x.addmm_(mat1=a, mat2=b, beta=0, alpha=2), fl.full((2, 2), 6.0))
+    same(fl.zeros(2).addmv_(mat=a, vec=fl.ones(3)), fl.full((2,), 3.0))
+
+
+def test_copies_of_the_parts_of_sparse_tensors():
+    x = fl.eye(2).to_sparse()
+    assert fl.indices_copy(x).tolist() == [[0, 1], [0, 1]] and fl.values_copy(x).tolist() == [1, 1]
+    rows, columns = fl.eye(2).to_sparse_csr(), fl.eye(2).to_sparse_csc()
+    assert fl.crow_indices_copy(rows).tolist() == [0, 1, 2] == fl.ccol_indices_copy(columns).tolist()
+    assert fl.col_indices_copy(rows).tolist() == [0, 1] == fl.row_indices_copy(columns).tolist()
+
+
 def test_untyped_storage():
     x = fl.arange(6, dtype=fl.float32)
     view, memory = x[2:], x.untyped_storage()

@@ -2,8 +2,10 @@
 
 import flambeau
 from flambeau import Tensor
+from flambeau.ops._host import one_by_one
 
 
+@one_by_one
 def embedding_bag(
     input,
     weight,

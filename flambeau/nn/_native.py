@@ -2,9 +2,11 @@
 
 import flambeau
 
+from ..ops._host import one_by_one
 from ..ops.norm import core_batch_norm, core_group_norm, core_instance_norm
 from . import _recurrence
 from . import functional as F
+from ._embedding_bag import _places
 from ._reduction import reduced
 
 _REDUCTIONS = ("none", "mean", "sum")
@@ -45,6 +47,60 @@ def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=
     """nn.functional.embedding, the weight first; padding_idx -1 stands for none."""
     padding = None if padding_idx == -1 else padding_idx
     return F.embedding(indices, weight, padding, scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
+
+
+@one_by_one
+def embedding_bag(
+    weight,
+    indices,
+    offsets,
+    scale_grad_by_freq=False,
+    mode=0,
+    sparse=False,
+    per_sample_weights=None,
+    include_last_offset=False,
+    padding_idx=None,
+):
+    """Sums (mode 0), means (1) or maxima (2) of bags of rows, with what a backward pass of the core wants to know.
+
+    Args: as for nn.functional.embedding_bag; padding_idx counts from the end if negative, None for none.
+
+    Returns:
+        (bags, the bag of each index or nothing, how many rows each bag has (0 where sums do not need it), the rows of the maxima or
+        the same again); the last three of the dtype of the indices.
+
+    >>> table = flambeau.tensor([[1.0, 4.0], [3.0, 2.0]])
+    >>> flambeau.embedding_bag(table, flambeau.tensor([0, 1]), flambeau.tensor([0]), mode=2)
+    (tensor([[3., 4.]]), tensor([0, 0]), tensor([2]), tensor([[1, 0]]))
+    """
+    name = ("sum", "mean", "max")[mode]
+    settings = {
+        "per_sample_weights": per_sample_weights,
+        "include_last_offset": include_last_offset,
+        "padding_idx": padding_idx,
+    }
+    bags = F.embedding_bag(
+        indices, weight, offsets, scale_grad_by_freq=scale_grad_by_freq, mode=name, sparse=sparse, **settings
+    )
+    places, inside = _places(offsets, indices.numel(), include_last_offset)
+    if padding_idx is not None and indices.numel():
+        inside = inside & (indices[places] != padding_idx % len(weight))
+    return (bags, *_of_bags(weight, indices, offsets, places, inside, bags, mode, padding_idx))
+
+
+def _of_bags(weight, indices, offsets, places, inside, bags, mode, padding_idx):
+    """The bag of each index, the sizes of the bags, and the rows of the maxima."""
+    kind = indices.dtype
+    which = flambeau.searchsorted(offsets.long(), flambeau.arange(indices.numel()), right=True).to(kind) - 1
+    plain = (
+        mode == 0 and padding_idx is None and weight.dtype in (flambeau.float32, flambeau.float16, flambeau.bfloat16)
+    )
+    sizes = offsets.new_zeros(offsets.shape).to(kind) if mode == 0 else inside.sum(1).to(kind)
+    if mode != 2:
+        return which[:0] if plain else which, sizes, sizes.clone()
+    rows = weight[indices[places]].masked_fill(~inside.unsqueeze(-1), float("-inf")) if indices.numel() else None
+    best = places.new_zeros(bags.shape) if rows is None else indices[places].gather(1, rows.argmax(1))
+    return which, sizes, best.masked_fill(~inside.any(1, keepdim=True), 0).to(kind)
 
 
 def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reduction=0, zero_infinity=False):

@@ -403,8 +403,8 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
 def _in_place(function):
     name = function.__name__ + "_"
 
-    def method(self, *args, beta=1, alpha=1):
-        result = function(before_write(self), *args, beta=beta, alpha=alpha)
+    def method(self, *args, beta=1, alpha=1, **named):
+        result = function(before_write(self), *args, beta=beta, alpha=alpha, **named)
         ok = result.shape == self.shape
         _expect(name, ok, f"the result {tuple(result.shape)} does not fit into self {tuple(self.shape)}")
         return _C.copy_(self, result)

@@ -16,6 +16,21 @@ def core(name, ref, samples, **fields):
     return Row(name, ref, samples, **{**defaults, **fields})
 
 
+STARTS = T((4,), values=[0, 2, 2, 6], dtype="int64")
+
+
+def bags(weight, indices, starts, by_frequency, mode, sparse, factors, last, padding):
+    """Of each bag the reduction, its size and where its maxima are; of each index its bag."""
+    ends = list(starts[1:]) if last else [*starts[1:], len(indices)]
+    rows = [[i for i in indices[a:b] if i != padding] for a, b in zip(starts, ends)]
+    reduce = (np.sum, np.mean, np.max)[mode]
+    values = np.array([reduce(weight[r], 0) if r else np.zeros(weight.shape[1]) for r in rows])
+    which = np.searchsorted(starts, np.arange(len(indices)), side="right") - 1
+    sizes = np.array([len(r) for r in rows]) if mode else np.zeros(len(starts), int)
+    best = np.array([np.array(r)[weight[r].argmax(0)] if r else np.zeros(weight.shape[1], int) for r in rows])
+    return values, which, sizes, best if mode == 2 else sizes
+
+
 def numbered(formula, last=False):
     """A reference whose last argument is the number of a reduction (none by default)."""
 
@@ -161,6 +176,10 @@ ROWS = [
     core("embedding", lambda w, i, padding=-1: w[i], [
         Sample(tensor(4, 3), index(2, 5, high=4)), Sample(tensor(4, 3), index(high=4)), Sample(tensor(4, 3), index(0, high=4)),
     ]),
+    core("embedding_bag", bags, [
+        Sample(tensor(4, 3, distinct=True), T((6,), values=[0, 1, 1, 3, 2, 0], dtype="int64"), STARTS, False, mode, False, None, last, pad)
+        for mode, last, pad in ((0, False, 2), (0, True, 1), (1, False, 1), (1, True, None), (2, False, 1), (2, True, None))
+    ], result=("first", "int64", "int64", "int64")),
     core("kl_div", numbered(losses.kl_div), every(tensor(3, 4), tensor(3, 4, low=0.1)) + every(tensor(5), tensor(5), log_target=True)),
     core("cosine_embedding_loss", numbered(cosine_loss), every(tensor(3, 4), tensor(3, 4), TARGETS) + [Sample(tensor(3, 4), tensor(3, 4), TARGETS, 0.2)]),
     core("hinge_embedding_loss", numbered(lambda x, y, margin=1.0: np.where(y == 1, x, np.maximum(0, margin - x))), every(tensor(3), TARGETS)),
