@@ -50,6 +50,14 @@ def test_in_place_products_take_names():
     same(fl.zeros(2).addmv_(mat=a, vec=fl.ones(3)), fl.full((2,), 3.0))
 
 
+def test_pieces_by_name():
+    x = fl.arange(8).reshape(2, 4)
+    assert [p.tolist() for p in fl.tensor_split(x, sections=3, dim=1)] == [[[0, 1], [4, 5]], [[2], [6]], [[3], [7]]]
+    assert [p.tolist() for p in x.hsplit(indices=(1,))] == [[[0], [4]], [[1, 2, 3], [5, 6, 7]]]
+    with pytest.raises(TypeError):
+        fl.vsplit(x)
+
+
 def test_copies_of_the_parts_of_sparse_tensors():
     x = fl.eye(2).to_sparse()
     assert fl.indices_copy(x).tolist() == [[0, 1], [0, 1]] and fl.values_copy(x).tolist() == [1, 1]

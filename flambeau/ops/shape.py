@@ -508,13 +508,24 @@ def sum_to_size(self, *size):
     return result.reshape(size) if extra else result
 
 
-def tensor_split(input, indices_or_sections, dim=0, *, axis=None):
+def _cuts(op, given, sections, indices):
+    """Where to cut, by whichever name it came."""
+    found = [v for v in (given, sections, indices) if v is not None]
+    if len(found) != 1:
+        raise TypeError(f"[{op}] expected one of indices_or_sections, sections and indices, got {len(found)} of them")
+    return found[0]
+
+
+def tensor_split(input, indices_or_sections=None, dim=0, *, axis=None, sections=None, indices=None):
     """Views of pieces of a dimension: a number of nearly equal ones, or cut at given indices.
+
+    `sections` and `indices` are names of the second argument for its two kinds.
 
     >>> flambeau.tensor_split(flambeau.arange(5), 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
     dim = dim if axis is None else axis
+    indices_or_sections = _cuts("tensor_split", indices_or_sections, sections, indices)
     if not input.dim():
         raise RuntimeError(
             "[tensor_split] tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
@@ -537,7 +548,8 @@ def tensor_split(input, indices_or_sections, dim=0, *, axis=None):
 
 
 def _numpy_split(op, dim_of, least):
-    def split_along(input, indices_or_sections):
+    def split_along(input, indices_or_sections=None, *, sections=None, indices=None):
+        indices_or_sections = _cuts(op, indices_or_sections, sections, indices)
         if input.dim() < least:
             raise RuntimeError(
                 f"[{op}] torch.{op} requires a tensor with at least {least} dimension{'s' * (least > 1)}, but got a tensor with {input.dim()} dimensions!"
