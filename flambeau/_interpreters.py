@@ -90,21 +90,6 @@ def _activate(stack):
     _C.set_interpreters(len(stack), any(interpreter.every_call for interpreter in stack))
 
 
-class below:
-    """A context in which only the interpreters outside of the innermost (or the given) one are active."""
-
-    def __init__(self, interpreter=None):
-        stack = active()
-        self._inner = stack[:-1] if interpreter is None else stack[: stack.index(interpreter)]
-
-    def __enter__(self):
-        self._before = active()
-        _activate(self._inner)
-
-    def __exit__(self, *exception):
-        _activate(self._before)
-
-
 class within:
     """A context in which exactly the given interpreters are active."""
 
@@ -119,13 +104,39 @@ class within:
         _activate(self._before)
 
 
+def below(interpreter=None):
+    """A context in which only the interpreters outside of the innermost (or the given) one are active."""
+    stack = active()
+    return within(stack[:-1] if interpreter is None else stack[: stack.index(interpreter)])
+
+
 def _interpret(function, args, kwargs):
-    before = _state.stack
-    _activate(before[:-1])
-    try:
-        return before[-1].run(function, args, kwargs)
-    finally:
-        _activate(before)
+    innermost = active()[-1]
+    with below():
+        return innermost.run(function, args, kwargs)
+
+
+# Operators and methods that the core implements itself and that are primitives; those with the tensor as their second argument.
+_PRIMITIVE_METHODS = {
+    "add", "add_", "div", "div_", "expand", "ge", "gt", "le", "lt", "mul", "mul_", "ne", "neg", "permute", "reshape", "sub", "sub_", "view",
+}  # fmt: skip
+_REFLECTED = {"__rsub__": "sub", "__rdiv__": "div"}
+
+
+def as_primitive(method, args):
+    """The name of the primitive that an operator or method of Tensor is, and the primitive's arguments; None if it is none."""
+    if method in _REFLECTED:
+        return _REFLECTED[method], args[::-1]
+    if method == "__eq__":
+        return "eq", args
+    if method not in _PRIMITIVE_METHODS:
+        return None
+    if method == "view" and len(args) == 2 and isinstance(args[1], _C.dtype):
+        return "view_dtype", args
+    if method in ("view", "reshape", "permute", "expand"):
+        sizes = args[1] if len(args) == 2 and not isinstance(args[1], int) else args[1:]
+        return method, (args[0], tuple(sizes))
+    return method, args
 
 
 _enabled = False

@@ -8,7 +8,7 @@ without a rule is called once for each of the batch.
 from collections import namedtuple
 
 from .. import _C
-from .._interpreters import RANDOM, Batched, Interpreter, active, below, within
+from .._interpreters import RANDOM, Batched, Interpreter, active, as_primitive, below, within
 from ..autograd.function import Function
 from ..ops import _host
 
@@ -154,22 +154,14 @@ _OF_PHYSICAL = {
     "requires_grad", "is_leaf", "grad_fn", "_version", "_is_view_flag", "output_nr", "retains_grad", "is_inference",
 }  # fmt: skip
 _WRAPPED = {"grad", "data", "_base"}
-_REFLECTED = {"__rsub__": "sub", "__rdiv__": "div"}
-_SLOTS = {
-    "add", "sub", "mul", "div", "neg", "add_", "sub_", "mul_", "div_", "lt", "le", "ne", "gt", "ge", "view", "reshape", "permute",
-    "expand",
-}  # fmt: skip
 
 
 def _method(vmap, name, args):
     """An operator, method or attribute of Tensor that the core implements itself; with only outer interpreters active."""
-    with vmap.inside():
-        if name in _SLOTS:
-            return _slot(name, args)
-        if name in _REFLECTED:
-            return getattr(_C, _REFLECTED[name])(args[1], args[0])
-        if name == "__eq__":
-            return _C.eq(*args)
+    found = as_primitive(name, args)
+    if found is not None:
+        with vmap.inside():
+            return getattr(_C, found[0])(*found[1])
     if not any(map(vmap.holds, args)):
         return _method_of_outer(name, args)
     return _attribute(vmap, name, args)
@@ -182,15 +174,6 @@ def _method_of_outer(name, args):
         return NotImplemented
     with below():
         return stack[-1].run(name, args, {})
-
-
-def _slot(name, args):
-    if name in ("view", "reshape", "permute", "expand"):
-        if len(args) == 2 and isinstance(args[1], _C.dtype):
-            return _C.view_dtype(*args)
-        sizes = args[1] if len(args) == 2 and not isinstance(args[1], int) else args[1:]
-        return getattr(_C, name)(args[0], tuple(sizes))
-    return getattr(_C, name)(*args)
 
 
 def _attribute(vmap, name, args):

@@ -8,15 +8,10 @@ import contextlib
 import functools
 
 from .. import _C
-from .._interpreters import Interpreter, active, within
+from .._interpreters import Interpreter, active, as_primitive, within
 
 __all__ = ["Primitive", "TorchDispatchMode"]
 
-_SLOTS = {"__eq__": "eq"}
-_REFLECTED = {"__rsub__": "sub", "__rdiv__": "div"}  # with the tensor as their first argument
-_ASKED = (
-    "add", "add_", "div", "div_", "expand", "ge", "gt", "le", "lt", "mul", "mul_", "ne", "neg", "permute", "reshape", "sub", "sub_", "view",
-)  # fmt: skip
 _METHODS = {"__getitem__": "getitem", "__setitem__": "setitem", "item": "_local_scalar_dense", "T": "t", "mT": "mT"}
 
 
@@ -82,14 +77,14 @@ class TorchDispatchMode(Interpreter):
         raise NotImplementedError("a TorchDispatchMode must define __torch_dispatch__(self, func, types, args, kwargs)")
 
     def run(self, function, args, kwargs):
-        name = function if isinstance(function, str) else function.__name__
-        if name in _REFLECTED:
-            name, args = _REFLECTED[name], args[::-1]
-        elif isinstance(function, str) and name not in _ASKED and name not in _SLOTS and name not in _METHODS:
+        if not isinstance(function, str):
+            name = function.__name__
+        elif (found := as_primitive(function, args)) is not None:
+            name, args = found
+        elif function in _METHODS:
+            name = function
+        else:
             return NotImplemented
-        name = _SLOTS.get(name, name)
-        if name in ("view", "reshape", "permute", "expand") and isinstance(function, str):
-            args = (args[0], tuple(args[1]) if len(args) == 2 and not isinstance(args[1], int) else args[1:])
         kinds = tuple({type(x) for x in args if isinstance(x, _C.Tensor) and type(x) is not _C.Tensor})
         return self.__torch_dispatch__(primitive(name), kinds, args, kwargs)
 
