@@ -111,3 +111,19 @@ class Event:
         return (
             f"torch.Event device_type={self.device.type}, device_index=-1, event_flag={int(self._timing)}, event_id=0"
         )
+
+
+class StreamContext:
+    """A block in which work goes to a stream of a device that is not there: only to the default one, None."""
+
+    _refuse: staticmethod  # raises
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __enter__(self):
+        if self.stream is not None:
+            self._refuse()
+
+    def __exit__(self, *error):
+        return False

@@ -169,6 +169,46 @@ def test_jacobians_inside_and_outside():
     close(fl.vmap(lambda a: func.vjp(fl.sin, a)[1](a)[0])(x), x.cos() * x)
 
 
+def test_tangent_kernel_by_jacobians_and_by_products():
+    fl.manual_seed(0)
+    model = fl.nn.Sequential(fl.nn.Conv2d(2, 3, 3), fl.nn.ReLU(), fl.nn.Flatten(), fl.nn.Linear(12, 4))
+    params = {name: p.detach() for name, p in model.named_parameters()}
+    xs, ys = fl.randn(3, 2, 4, 4), fl.randn(2, 2, 4, 4)
+
+    def one(params, x):
+        return func.functional_call(model, params, (x[None],))[0]
+
+    first, second = (fl.vmap(func.jacrev(one), (None, 0))(params, batch) for batch in (xs, ys))
+    expected = sum(fl.einsum("naf,mbf->nmab", first[k].flatten(2), second[k].flatten(2)) for k in params)
+
+    def kernel(x, y):
+        value, pull = func.vjp(lambda p: one(p, x), params)
+        column = fl.vmap(lambda v: func.jvp(lambda p: one(p, y), (params,), pull(v))[1])
+        return column(fl.eye(value.numel()))
+
+    found = fl.vmap(fl.vmap(kernel, (None, 0)), (0, None))(xs, ys)
+    np.testing.assert_allclose(to_numpy(found), to_numpy(expected), 1e-4, 1e-4)
+
+
+def test_gradients_of_gradients_over_tasks():
+    fl.manual_seed(0)
+    model = fl.nn.Sequential(fl.nn.Linear(1, 8), fl.nn.Tanh(), fl.nn.Linear(8, 1))
+    params = {name: p.detach() for name, p in model.named_parameters()}
+    tasks = [fl.randn(3, 5, 1) for _ in range(4)]
+
+    def loss(p, x, y):
+        return ((func.functional_call(model, p, (x,)) - y) ** 2).mean()
+
+    def adapted(p, x, y, x_new, y_new):
+        steps = func.grad(loss)(p, x, y)
+        return loss({name: p[name] - 0.1 * steps[name] for name in p}, x_new, y_new)
+
+    found = func.grad(lambda p: fl.vmap(adapted, (None, 0, 0, 0, 0))(p, *tasks).mean())(params)
+    each = [func.grad(adapted)(params, *(t[i] for t in tasks)) for i in range(3)]
+    for name in params:
+        close(found[name], sum(g[name] for g in each) / 3)
+
+
 def test_gradients_through_vmap():
     x = fl.randn(4, 3, requires_grad=True)
     w = fl.randn(3, requires_grad=True)

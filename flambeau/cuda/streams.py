@@ -41,22 +41,14 @@ class Event(_streams.Event):
         raise RuntimeError("[Event] torch.cuda.Event requires CUDA support")
 
 
-class StreamContext:
+class StreamContext(_streams.StreamContext):
     """A block in which work goes to a stream; None for the default one.
 
     >>> with flambeau.cuda.StreamContext(None):
     ...     pass
     """
 
-    def __init__(self, stream):
-        self.stream = stream
-
-    def __enter__(self):
-        if self.stream is not None:
-            _refuse()
-
-    def __exit__(self, *error):
-        return False
+    _refuse = staticmethod(_refuse)
 
 
 def stream(stream):
