@@ -5,7 +5,7 @@ import math
 import flambeau
 
 from . import constraints
-from .distribution import Distribution
+from .distribution import Distribution, Symmetric
 from .gamma import Exponential, Gamma, defined
 from .normal import Folded
 from .transformed_distribution import TransformedDistribution
@@ -98,7 +98,7 @@ class HalfCauchy(Folded):
         return self.base_dist.variance
 
 
-class Laplace(Distribution):
+class Laplace(Symmetric, Distribution):
     """Density exp(-|x - loc| / scale) / (2 scale).
 
     Args:
@@ -116,14 +116,6 @@ class Laplace(Distribution):
 
     def __init__(self, loc, scale, validate_args=None):
         self._set(validate_args, loc=loc, scale=scale)
-
-    @property
-    def mean(self):
-        return self.loc
-
-    @property
-    def mode(self):
-        return self.loc
 
     @property
     def variance(self):

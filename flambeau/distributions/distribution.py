@@ -246,6 +246,18 @@ class Distribution:
         return f"{type(self).__name__}({', '.join(f'{n}: {v if v.numel() == 1 else v.shape}' for n, v in shown)})"
 
 
+class Symmetric:
+    """What distributions have in common that are symmetric about `loc`, where they are highest."""
+
+    @property
+    def mean(self):
+        return self.loc
+
+    @property
+    def mode(self):
+        return self.loc
+
+
 class ExponentialFamily(Distribution):
     """Densities of the form h(x) exp(eta . t(x) - A(eta)).
 

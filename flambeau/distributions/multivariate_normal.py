@@ -5,7 +5,7 @@ import math
 import flambeau
 
 from . import constraints
-from .distribution import Distribution
+from .distribution import Distribution, Symmetric
 from .utils import lazy_property
 
 __all__ = ["LowRankMultivariateNormal", "MultivariateNormal"]
@@ -78,7 +78,7 @@ class FactoredMatrix(Distribution):
         return flambeau.cholesky_inverse(self._unbroadcasted_scale_tril).expand(self._matrix_shape())
 
 
-class MultivariateNormal(FactoredMatrix):
+class MultivariateNormal(Symmetric, FactoredMatrix):
     """Normal vectors with mean loc and a covariance, given in one of three ways.
 
     Args:
@@ -118,14 +118,6 @@ class MultivariateNormal(FactoredMatrix):
         self._unbroadcasted_scale_tril = factor_of(name, matrix)
 
     @property
-    def mean(self):
-        return self.loc
-
-    @property
-    def mode(self):
-        return self.loc
-
-    @property
     def variance(self):
         return self._unbroadcasted_scale_tril.pow(2).sum(-1).expand(self._batch_shape + self._event_shape)
 
@@ -152,7 +144,7 @@ class MultivariateNormal(FactoredMatrix):
         return value.expand(self._batch_shape)
 
 
-class LowRankMultivariateNormal(Distribution):
+class LowRankMultivariateNormal(Symmetric, Distribution):
     """Normal vectors with covariance W W^T + diag(d): all is done with r x r matrices, by Woodbury's identity.
 
     Args:
@@ -202,14 +194,6 @@ class LowRankMultivariateNormal(Distribution):
 
     def _matrix_shape(self):
         return self._batch_shape + self._event_shape + self._event_shape
-
-    @property
-    def mean(self):
-        return self.loc
-
-    @property
-    def mode(self):
-        return self.loc
 
     @lazy_property
     def variance(self):

@@ -5,7 +5,7 @@ import math
 import flambeau
 
 from . import constraints
-from .distribution import ExponentialFamily
+from .distribution import ExponentialFamily, Symmetric
 from .transformed_distribution import TransformedDistribution
 from .transforms import AbsTransform, ExpTransform, StickBreakingTransform
 
@@ -13,7 +13,7 @@ __all__ = ["HalfNormal", "LogNormal", "LogisticNormal", "Normal"]
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
-class Normal(ExponentialFamily):
+class Normal(Symmetric, ExponentialFamily):
     """Density exp(-(x - loc)^2 / (2 scale^2)) / (scale sqrt(2 pi)).
 
     Args:
@@ -32,14 +32,6 @@ class Normal(ExponentialFamily):
 
     def __init__(self, loc, scale, validate_args=None):
         self._set(validate_args, loc=loc, scale=scale)
-
-    @property
-    def mean(self):
-        return self.loc
-
-    @property
-    def mode(self):
-        return self.loc
 
     @property
     def stddev(self):

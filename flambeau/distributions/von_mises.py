@@ -5,13 +5,13 @@ import math
 import flambeau
 
 from . import constraints
-from .distribution import Distribution
+from .distribution import Distribution, Symmetric
 from .utils import lazy_property
 
 __all__ = ["VonMises"]
 
 
-class VonMises(Distribution):
+class VonMises(Symmetric, Distribution):
     """Density exp(k cos(x - loc)) / (2 pi I0(k)) on the circle, with k the concentration.
 
     Draws are in [-pi, pi), by rejection from a wrapped Cauchy distribution (Best and Fisher, 1979), in double precision.
@@ -31,14 +31,6 @@ class VonMises(Distribution):
 
     def __init__(self, loc, concentration, validate_args=None):
         self._set(validate_args, loc=loc, concentration=concentration)
-
-    @property
-    def mean(self):
-        return self.loc
-
-    @property
-    def mode(self):
-        return self.loc
 
     @lazy_property
     def variance(self):
