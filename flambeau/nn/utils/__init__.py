@@ -6,6 +6,8 @@ from .convert_parameters import parameters_to_vector, vector_to_parameters
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
 from .init import skip_init
 from .memory_format import convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format
+from .spectral_norm import remove_spectral_norm, spectral_norm
+from .weight_norm import remove_weight_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm",
@@ -20,18 +22,16 @@ __all__ = [
     "fuse_linear_bn_weights",
     "get_total_norm",
     "parameters_to_vector",
+    "remove_spectral_norm",
+    "remove_weight_norm",
     "rnn",
     "skip_init",
+    "spectral_norm",
     "vector_to_parameters",
+    "weight_norm",
 ]
 
-_LATER = {"parametrizations", "parametrize", "stateless"}
-_OLD = {
-    "weight_norm": "_weight_norm",
-    "remove_weight_norm": "_weight_norm",
-    "spectral_norm": "_spectral_norm",
-    "remove_spectral_norm": "_spectral_norm",
-}
+_LATER = {"parametrizations", "parametrize", "prune", "stateless"}
 
 
 def __getattr__(name):
@@ -40,6 +40,4 @@ def __getattr__(name):
 
     if name in _LATER:
         return importlib.import_module(f"{__name__}.{name}")
-    if name in _OLD:
-        return getattr(importlib.import_module(f"{__name__}.{_OLD[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from collections.abc import Sequence
 
 import flambeau
 from flambeau import Tensor
@@ -67,12 +68,22 @@ class ParametrizationList(ModuleList):
             raise ValueError("ParametrizationList requires one or more modules.")
         super().__init__(modules)
         self.unsafe = unsafe
+        before = original.dtype, original.shape
         with flambeau.no_grad():
-            value = self._inverse(original)
+            value = original
+            for module in reversed(list(self)):
+                if hasattr(module, "right_inverse"):
+                    with contextlib.suppress(NotImplementedError):
+                        value = module.right_inverse(value)
+        if not isinstance(value, Tensor | Sequence):
+            raise ValueError(
+                "`right_inverse` must return a Tensor or a Sequence of tensors (list, tuple...). "
+                f"Got {type(value).__name__}"
+            )
         self.is_tensor = isinstance(value, Tensor)
         self.ntensors = 1 if self.is_tensor else len(value)
         if self.is_tensor:
-            if not unsafe and value.dtype != original.dtype:
+            if value.dtype != original.dtype:
                 raise ValueError(
                     "When `right_inverse` outputs one tensor, it may not change the dtype.\n"
                     f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {value.dtype}"
@@ -90,7 +101,7 @@ class ParametrizationList(ModuleList):
                     )
                 self._own(f"original{i}", _keep(part, original))
         if not unsafe:
-            self._check(original)
+            self._check(*before)
 
     def _own(self, name, tensor):
         if isinstance(tensor, Parameter):
@@ -98,26 +109,20 @@ class ParametrizationList(ModuleList):
         else:
             self.register_buffer(name, tensor)
 
-    def _inverse(self, value):
-        for module in reversed(list(self)):
-            if hasattr(module, "right_inverse"):
-                value = module.right_inverse(value)
-        return value
-
-    def _check(self, original):
+    def _check(self, dtype, shape):
         with flambeau.no_grad():
             result = self()
         if not isinstance(result, Tensor):
             raise ValueError(f"A parametrization must return a tensor. Got {type(result).__name__}.")
-        if result.dtype != original.dtype:
+        if result.dtype != dtype:
             raise ValueError(
                 "Registering a parametrization may not change the dtype of the tensor, unless `unsafe` flag is "
-                f"enabled.\nunparametrized dtype: {original.dtype}\nparametrized dtype: {result.dtype}"
+                f"enabled.\nunparametrized dtype: {dtype}\nparametrized dtype: {result.dtype}"
             )
-        if result.shape != original.shape and self.is_tensor:
+        if result.shape != shape:
             raise ValueError(
                 "Registering a parametrization may not change the shape of the tensor, unless `unsafe` flag is "
-                f"enabled.\nunparametrized shape: {original.shape}\nparametrized shape: {result.shape}"
+                f"enabled.\nunparametrized shape: {shape}\nparametrized shape: {result.shape}"
             )
 
     def originals(self):
@@ -128,18 +133,37 @@ class ParametrizationList(ModuleList):
     def right_inverse(self, value):
         """Changes the originals, in place, so that the parametrized tensor becomes `value`."""
         with flambeau.no_grad():
-            value = self._inverse(value)
-            parts = [value] if self.is_tensor else list(value)
-            if len(parts) != self.ntensors:
-                raise ValueError(
-                    "The length of the sequence of tensors returned by `right_inverse` must be equal to the number of "
-                    f"original tensors: got {len(parts)}, expected {self.ntensors}"
-                )
-            for original, part in zip(self.originals(), parts, strict=True):
+            for module in reversed(list(self)):
+                if not hasattr(module, "right_inverse"):
+                    raise RuntimeError(f"parametrization {type(module).__name__} does not implement right_inverse.")
+                value = module.right_inverse(value)
+            for original, part in zip(self.originals(), self._parts(value), strict=True):
                 if part.shape == original.shape:
                     original.copy_(part)
                 else:
                     original.data = part.detach()
+
+    def _parts(self, value):
+        """What `right_inverse` gave, as a list of as many tensors as there are originals."""
+        if self.is_tensor and not isinstance(value, Tensor):
+            raise ValueError(f"`right_inverse` should return a tensor. Got {type(value).__name__}")
+        if not self.is_tensor and not isinstance(value, Sequence):
+            raise ValueError(f"`right_inverse` must return a sequence of tensors. Got {type(value).__name__}.")
+        parts = [value] if self.is_tensor else list(value)
+        if len(parts) != self.ntensors:
+            raise ValueError(
+                "The length of the sequence of tensors returned by `right_inverse` must be equal to the number of "
+                f"original tensors: got {len(parts)}, expected {self.ntensors}"
+            )
+        for i, (original, part) in enumerate(zip(self.originals(), parts, strict=True)):
+            if not isinstance(part, Tensor):
+                raise ValueError(f"`right_inverse` must return tensors. Got {type(part).__name__} at position {i}.")
+            if part.dtype != original.dtype:
+                raise ValueError(
+                    f"The tensor that `right_inverse` returned at position {i} is {part.dtype}, its original "
+                    f"{original.dtype}"
+                )
+        return parts
 
     def forward(self):
         modules = list(self)
@@ -246,6 +270,18 @@ def _check_next(module, name, parametrization):
         raise ValueError(
             "Registering a parametrization may not change the shape or dtype of the tensor, unless the `unsafe` flag "
             f"is enabled: {before.dtype} {tuple(before.shape)} becomes {after.dtype} {tuple(after.shape)}"
+        )
+    if not hasattr(parametrization, "right_inverse"):
+        return
+    with flambeau.no_grad():
+        back = parametrization.right_inverse(after)
+    if not isinstance(back, Tensor):
+        raise ValueError(f"parametrization.right_inverse must return a tensor. Got: {type(back).__name__}")
+    if back.dtype != before.dtype or back.shape != before.shape:
+        raise ValueError(
+            "The tensor returned by parametrization.right_inverse must have the dtype and shape of the parametrized one, "
+            f"unless the `unsafe` flag is enabled: {before.dtype} {tuple(before.shape)} becomes {back.dtype} "
+            f"{tuple(back.shape)}"
         )
 
 

@@ -2,9 +2,8 @@
 
 import warnings
 
+import flambeau
 from flambeau.nn.parameter import Parameter
-
-from .parametrizations import norm_except_dim
 
 
 class WeightNorm:
@@ -17,7 +16,7 @@ class WeightNorm:
     def compute_weight(self, module):
         """The weight from its length and direction."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
-        return v * (g / norm_except_dim(v, 2, self.dim))
+        return v * (g / flambeau.norm_except_dim(v, 2, self.dim))
 
     def __call__(self, module, inputs):
         setattr(module, self.name, self.compute_weight(module))
@@ -56,8 +55,11 @@ def weight_norm(module, name="weight", dim=0):
             raise RuntimeError(f"Cannot register two weight_norm hooks on the same parameter {name}")
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
+    if not isinstance(weight, flambeau.Tensor):
+        raise TypeError(f"[weight_norm] '{name}' must be a tensor, got {type(weight).__name__}")
+    length = flambeau.norm_except_dim(weight, 2, hook.dim).detach()
     del module._parameters[name]
-    module.register_parameter(name + "_g", Parameter(norm_except_dim(weight, 2, hook.dim).detach()))
+    module.register_parameter(name + "_g", Parameter(length))
     module.register_parameter(name + "_v", Parameter(weight.detach()))
     setattr(module, name, hook.compute_weight(module))
     module.register_forward_pre_hook(hook)
