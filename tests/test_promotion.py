@@ -159,3 +159,15 @@ def test_margins_beside_nan():
     F = fl.nn.functional
     np.testing.assert_allclose(F.multilabel_margin_loss(x, target).item(), 2 / 3)
     np.testing.assert_allclose(F.multi_margin_loss(x, fl.tensor([1])).item(), 2 / 3)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_factors_and_sums(dtype):
+    """alpha is rounded to the dtype, as numbers that are added are; a product with two factors is rounded once."""
+    half = getattr(fl, dtype)
+    x, y, m = (fl.linspace(-1, low, 64).to(half).reshape(8, 8) for low in (2, 3, 4))
+    alpha = fl.tensor(0.37, dtype=half).item()
+    assert fl.equal(x.add(y, alpha=0.37), (x.double() + alpha * y.double()).to(half))
+    assert fl.equal(x.sub(y, alpha=0.37), (x.double() - alpha * y.double()).to(half))
+    exact = -4.775 * x.double() + 2.0315 * (y.double() @ m.double())
+    assert fl.equal(fl.addmm(x, y, m, beta=-4.775, alpha=2.0315), exact.to(half))

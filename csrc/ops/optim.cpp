@@ -78,7 +78,7 @@ bool optimizer_step(OptimRule rule, OptimOptions options, double rate, double se
       double step = count_up(steps[i], op);
       if (rule == OptimRule::Adam) {
         t.rate = rate / (1 - std::pow(options.beta1, step));
-        t.root = std::sqrt(1 - std::pow(options.beta2, step));
+        t.root = std::pow(1 - std::pow(options.beta2, step), 0.5);  // Python's ** 0.5, which rounds in its own way
       } else if (rule == OptimRule::Adagrad) {
         t.rate = rate / (1 + (step - 1) * second);
       }

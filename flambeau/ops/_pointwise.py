@@ -22,7 +22,7 @@ def any_complex(*values):
 
 
 def check_alpha(op, input, other, alpha):
-    """torch's rules: a bool factor for bool results only, a fractional one for fractional results only."""
+    """torch's rules: a bool factor for bool results only, a fractional one for fractional results only; rounded to these."""
     dtype = _C.result_type(input, other)
     if isinstance(alpha, bool) and dtype is not _C.bool:
         raise RuntimeError(f"[{op}] Boolean alpha only supported for Boolean results, got a result of {dtype}")
@@ -30,11 +30,12 @@ def check_alpha(op, input, other, alpha):
         raise RuntimeError(f"[{op}] For non-complex input tensors, argument alpha must not be a complex number.")
     if isinstance(alpha, float) and not (dtype.is_floating_point or dtype.is_complex):
         raise RuntimeError(f"[{op}] For integral input tensors, argument alpha must not be a floating point number.")
+    return _C.full((), alpha, dtype).item() if dtype in (_C.float16, _C.bfloat16) else alpha
 
 
 def add_scaled(op, input, other, alpha, into=None):
     """input + alpha * other (op "add") or input - alpha * other ("sub")."""
-    check_alpha(op, input, other, alpha)
+    alpha = check_alpha(op, input, other, alpha)
     if op == "sub" and _C.bool in (getattr(input, "dtype", None), getattr(other, "dtype", None)):
         return _C.sub(input, other) if into is None else _C.sub_(into, other)
     if isinstance(alpha, (int, float)):

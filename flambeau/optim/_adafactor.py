@@ -82,8 +82,9 @@ class Adafactor(FormulaOptimizer):
             raise RuntimeError("Adafactor does not support complex parameters")
         state["step"] = new_step()
         if param.dim() > 1:
-            state["row_var"] = flambeau.zeros_like(param.detach()[..., :1])
-            state["col_var"] = flambeau.zeros_like(param.detach()[..., :1, :])
+            shape = param.shape
+            state["row_var"] = param.new_zeros((*shape[:-1], 1))
+            state["col_var"] = param.new_zeros((*shape[:-2], 1, shape[-1]))
         else:
             state["variance"] = flambeau.zeros_like(param.detach())
 

@@ -435,6 +435,8 @@ class FormulaOptimizer(Optimizer):
         if not param.is_complex():
             self._update(param, grad, state, group)
             return
+        if group.get("fused"):
+            raise RuntimeError(f"`fused=True` requires all the params to be floating point Tensors, got {param.dtype}")
         # Complex numbers are pairs of real ones to every formula.
         real = {key: flambeau.view_as_real(value) if _is_complex(value) else value for key, value in state.items()}
         self._update(flambeau.view_as_real(param), flambeau.view_as_real(grad), real, group)

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <complex>
 #include <cstring>
+#include <utility>
 
 #include "core/threads.h"
 #include "kernels/cpu/microkernel.h"
@@ -31,12 +32,12 @@ struct Product {
   S* c;
   int64_t c_row, c_col;
   T alpha;
-  bool accumulate;
+  T beta;  // of what C holds, which is not read if 0. float and double are scaled before: 0 or 1
   const T *column_bias, *row_bias;
   bool relu;
 
   Product turned() const {
-    return {n, m, k, b, b_col, b_row, a, a_col, a_row, c, c_col, c_row, alpha, accumulate, row_bias, column_bias, relu};
+    return {n, m, k, b, b_col, b_row, a, a_col, a_row, c, c_col, c_row, alpha, beta, row_bias, column_bias, relu};
   }
 };
 
@@ -64,11 +65,11 @@ void write_tile(const Product<T, S>& p, int64_t i, int64_t j, int64_t rows, int6
       S* const to = c + r * p.c_row + s * p.c_col;
       Vector<T> v = load(sums + r * stride + s);
       if (p.alpha != T(1)) v *= p.alpha;
-      if (p.accumulate) {
+      if (p.beta != T(0)) {
         if (p.c_col == 1)
-          v += load_some<T>(to, count);
+          v += p.beta * load_some<T>(to, count);
         else
-          for (int64_t l = 0; l < count; ++l) v[l] += T(to[l * p.c_col]);
+          for (int64_t l = 0; l < count; ++l) v[l] += p.beta * T(to[l * p.c_col]);
       }
       if (p.column_bias) v += load_some<T>(p.column_bias + j + s, count);
       if (p.row_bias) v += p.row_bias[i + r];
@@ -363,7 +364,7 @@ struct Pass {
     if constexpr (std::is_same_v<T, S>) {
       if (!layout.pack_b && n % kLanes<T> == 0) t.b = p.b + k0 * p.b_row + (j0 + col), t.b_stride = p.b_row;
       t.alpha = p.alpha;
-      t.accumulate = !first || p.accumulate;
+      t.accumulate = !first || p.beta != T(0);
       t.transpose = p.c_col != 1;
       t.c_stride = t.transpose ? p.c_col : p.c_row;
       t.relu = last && p.relu;
@@ -545,12 +546,12 @@ GemmArgs folded(GemmArgs g) {
   return g;
 }
 
-template <class T, class S>
+template <class T>
 void scale(const GemmArgs& g, T beta) {
   for (int64_t q = 0; q < g.batch; ++q)
     for (int64_t i = 0; i < g.m; ++i) {
-      S* row = static_cast<S*>(g.c) + q * g.c_batch + i * g.c_row;
-      for (int64_t j = 0; j < g.n; ++j) row[j] = S(T(row[j]) * beta);
+      T* row = static_cast<T*>(g.c) + q * g.c_batch + i * g.c_row;
+      for (int64_t j = 0; j < g.n; ++j) row[j] *= beta;
     }
 }
 
@@ -566,7 +567,10 @@ template <class T, class S>
 void float_gemm(const GemmArgs& args) {
   const GemmArgs g = folded(args);
   if (g.m == 0 || g.n == 0 || g.batch == 0) return;
-  if (g.beta != 0 && g.beta != 1) scale<T, S>(g, T(g.beta));
+  T beta = T(g.beta);
+  if constexpr (std::is_same_v<T, S>) {
+    if (beta != T(0) && beta != T(1)) scale<T>(g, std::exchange(beta, T(1)));
+  }
   const bool biased = !std::is_same_v<T, S> && (g.column_bias || g.row_bias);
   T* room = biased ? scratch_of<T>(kSlotBias, g.m + g.n) : nullptr;
   const T* column_bias = bias_as<T, S>(g.column_bias, g.n, room);
@@ -574,8 +578,8 @@ void float_gemm(const GemmArgs& args) {
   for_batches(g, [&](int64_t i) {
     multiply(Product<T, S>{g.m, g.n, g.k, at<S>(g.a, g.a_offsets, g.a_batch, i), g.a_row, g.a_col,
                            at<S>(g.b, g.b_offsets, g.b_batch, i), g.b_row, g.b_col,
-                           static_cast<S*>(g.c) + i * g.c_batch, g.c_row, 1, T(g.alpha), g.beta != 0, column_bias,
-                           row_bias, g.relu});
+                           static_cast<S*>(g.c) + i * g.c_batch, g.c_row, 1, T(g.alpha), beta, column_bias, row_bias,
+                           g.relu});
   });
 }
 
@@ -597,13 +601,13 @@ void complex_gemm(const GemmArgs& g) {
     };
     split(at<C>(g.a, g.a_offsets, g.a_batch, batch), g.a_row, g.a_col, g.m, g.k, ar, ai);
     split(at<C>(g.b, g.b_offsets, g.b_batch, batch), g.b_row, g.b_col, g.k, g.n, br, bi);
-    auto product = [&](const T* a, const T* b, T* c, T alpha, bool add) {
-      multiply(Product<T, T>{g.m, g.n, g.k, a, g.k, 1, b, g.n, 1, c, g.n, 1, alpha, add, nullptr, nullptr, false});
+    auto product = [&](const T* a, const T* b, T* c, T alpha, T beta) {
+      multiply(Product<T, T>{g.m, g.n, g.k, a, g.k, 1, b, g.n, 1, c, g.n, 1, alpha, beta, nullptr, nullptr, false});
     };
-    product(ar, br, cr, 1, false);
-    product(ai, bi, cr, -1, true);
-    product(ar, bi, ci, 1, false);
-    product(ai, br, ci, 1, true);
+    product(ar, br, cr, 1, 0);
+    product(ai, bi, cr, -1, 1);
+    product(ar, bi, ci, 1, 0);
+    product(ai, br, ci, 1, 1);
     C* c = static_cast<C*>(g.c) + batch * g.c_batch;
     for (int64_t i = 0; i < g.m; ++i)
       for (int64_t j = 0; j < g.n; ++j) {

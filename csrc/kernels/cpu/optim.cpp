@@ -1,5 +1,5 @@
-// The optimizers' update formulas, one pass over memory each. The order of operations is that of the formula written
-// with tensor ops in flambeau/optim, so that both give the same numbers up to fused multiply-adds.
+// The optimizers' update formulas, one pass over memory each. Operations and roundings are those of the formula written
+// with tensor ops in flambeau/optim, so that both give the same bits; this file is compiled without contraction.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -14,11 +14,25 @@ namespace {
 constexpr int64_t kChunk = 8192;   // elements of one tensor that one task updates
 constexpr int64_t kAlone = 32768;  // fewer elements in all stay on the caller's thread
 
+// a * b + c as the tensor ops have it: rounded once where there is an instruction for it.
 template <class T>
-inline T lerp(T from, T to, T weight, T rest, bool small) {
-  T way = to - from;
-  return small ? from + weight * way : to - way * rest;
+inline T fused(T a, T b, T c) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  if constexpr (sizeof(T) == 4) return __builtin_fmaf(a, b, c);
+  return __builtin_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
 }
+
+// lerp with a weight that does not change.
+template <class T>
+struct Mean {
+  T weight, rest;
+  bool small;
+  explicit Mean(double w) : weight(T(w)), rest(weight - T(1)), small(std::abs(weight) < T(0.5)) {}
+  T operator()(T from, T to) const { return small ? fused(weight, to - from, from) : fused(rest, to - from, to); }
+};
 
 // Elements [i, end) of one tensor. The flags are constants of the loop: each combination is a loop without branches.
 template <class T, bool Decay, int Momentum>  // 0: none, 1: plain, 2: Nesterov
@@ -30,13 +44,13 @@ void sgd(const OptimOptions& o, const OptimTensor& t, int64_t i, int64_t end) {
   const T momentum = T(o.momentum), fresh = T(t.root);
   for (; i < end; i++) {
     T g = sign * grad[i];
-    if constexpr (Decay) g += decay * p[i];
+    if constexpr (Decay) g = fused(decay, p[i], g);
     if constexpr (Momentum > 0) {
-      T b = buffer[i] * momentum + fresh * g;
+      T b = fused(fresh, g, buffer[i] * momentum);
       buffer[i] = b;
-      g = Momentum == 2 ? g + momentum * b : b;
+      g = Momentum == 2 ? fused(momentum, b, g) : b;
     }
-    p[i] += rate * g;
+    p[i] = fused(rate, g, p[i]);
   }
 }
 
@@ -48,14 +62,13 @@ void adam(const OptimOptions& o, const OptimTensor& t, int64_t i, int64_t end) {
   T* __restrict square = static_cast<T*>(t.state[1]);
   T* __restrict largest = static_cast<T*>(t.state[2]);
   const T sign = o.maximize ? -1 : 1, decay = T(o.weight_decay), shrink = T(o.shrink), rate = T(-t.rate),
-          root = T(t.root);
-  const T beta2 = T(o.beta2), weight1 = T(1 - o.beta1), rest1 = T(o.beta1), weight2 = T(1 - o.beta2), eps = T(o.eps);
-  const bool small = std::abs(1 - o.beta1) < 0.5;
+          root = T(t.root), beta2 = T(o.beta2), weight2 = T(1 - o.beta2), eps = T(o.eps);
+  const Mean<T> mean(1 - o.beta1);
   for (; i < end; i++) {
     T value = p[i] * shrink, g = sign * grad[i];
-    if constexpr (Decay) g += decay * value;
-    T m = lerp(average[i], g, weight1, rest1, small);
-    T v = square[i] * beta2 + weight2 * (g * g);
+    if constexpr (Decay) g = fused(decay, value, g);
+    T m = mean(average[i], g);
+    T v = fused(weight2 * g, g, square[i] * beta2);
     average[i] = m;
     square[i] = v;
     if constexpr (Amsgrad) {
@@ -64,7 +77,7 @@ void adam(const OptimOptions& o, const OptimTensor& t, int64_t i, int64_t end) {
       v = (before > v) | (before != before) ? before : v;
       largest[i] = v;
     }
-    p[i] = value + rate * (m / (std::sqrt(v) / root + eps));
+    p[i] = value + rate * m / (std::sqrt(v) / root + eps);
   }
 }
 
@@ -77,24 +90,24 @@ void rmsprop(const OptimOptions& o, const OptimTensor& t, int64_t i, int64_t end
   T* __restrict average = static_cast<T*>(t.state[2]);
   const T sign = o.maximize ? -1 : 1, decay = T(o.weight_decay), rate = T(-t.rate), momentum = T(o.momentum);
   const T alpha = T(o.beta2), weight = T(1 - o.beta2), eps = T(o.eps);
-  const bool small = std::abs(1 - o.beta2) < 0.5;
+  const Mean<T> mean(1 - o.beta2);
   for (; i < end; i++) {
     T g = sign * grad[i];
-    if constexpr (Decay) g += decay * p[i];
-    T v = square[i] * alpha + weight * (g * g);
+    if constexpr (Decay) g = fused(decay, p[i], g);
+    T v = fused(weight * g, g, square[i] * alpha);
     square[i] = v;
     if constexpr (Centered) {
-      T m = lerp(average[i], g, weight, alpha, small);
+      T m = mean(average[i], g);
       average[i] = m;
-      v -= m * m;
+      v = fused(-m, m, v);
     }
     T root = std::sqrt(v) + eps;
     if constexpr (Momentum) {
       T b = buffer[i] * momentum + g / root;
       buffer[i] = b;
-      p[i] += rate * b;
+      p[i] = fused(rate, b, p[i]);
     } else {
-      p[i] += rate * (g / root);
+      p[i] += rate * g / root;
     }
   }
 }
@@ -107,10 +120,10 @@ void adagrad(const OptimOptions& o, const OptimTensor& t, int64_t i, int64_t end
   const T sign = o.maximize ? -1 : 1, decay = T(o.weight_decay), rate = T(-t.rate), eps = T(o.eps);
   for (; i < end; i++) {
     T g = sign * grad[i];
-    if constexpr (Decay) g += decay * p[i];
-    T s = total[i] + g * g;
+    if constexpr (Decay) g = fused(decay, p[i], g);
+    T s = fused(g, g, total[i]);
     total[i] = s;
-    p[i] += rate * (g / (std::sqrt(s) + eps));
+    p[i] += rate * g / (std::sqrt(s) + eps);
   }
 }
 
