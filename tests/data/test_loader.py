@@ -184,9 +184,9 @@ def test_persistent_workers_and_early_ends():
     loader = data.DataLoader(Rich(40), batch_size=2, num_workers=2, persistent_workers=True)
     for batch in loader:
         break
-    pids = [process.pid for process in loader._iterator._workers.processes]
+    pids = [process.pid for process in loader._iterator._workers]
     assert [batch["i"].tolist() for batch in loader] == [[i, i + 1] for i in range(0, 40, 2)]
-    assert [process.pid for process in loader._iterator._workers.processes] == pids
+    assert [process.pid for process in loader._iterator._workers] == pids
     for batch in data.DataLoader(Rich(400), num_workers=2):
         break
 

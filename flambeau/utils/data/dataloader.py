@@ -1,13 +1,20 @@
 """DataLoader: batches of a data set, fetched here or by workers."""
 
+import copy
 import itertools
 import warnings
-import weakref
 
-import flambeau
 from flambeau.utils.data._utils.collate import default_collate, default_convert
-from flambeau.utils.data._utils.fetch import create_fetcher, gathers
-from flambeau.utils.data._utils.worker import Failure, Finished, get_worker_info
+from flambeau.utils.data._utils.fetch import create_fetcher
+from flambeau.utils.data._utils.iterators import (
+    _BaseDataLoaderIter as _BaseDataLoaderIter,
+)
+from flambeau.utils.data._utils.iterators import (
+    _MultiProcessingDataLoaderIter,
+    _SingleProcessDataLoaderIter,
+)
+from flambeau.utils.data._utils.progress import Progress, check_state
+from flambeau.utils.data._utils.worker import get_worker_info
 from flambeau.utils.data.dataset import IterableDataset
 from flambeau.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
@@ -20,7 +27,7 @@ class _DatasetKind:
 
     @staticmethod
     def create_fetcher(kind, dataset, auto_collation, collate_fn, drop_last):
-        return create_fetcher(kind == _DatasetKind.Iterable, dataset, auto_collation, collate_fn, drop_last)
+        return create_fetcher(kind, dataset, auto_collation, collate_fn, drop_last)
 
 
 class _InfiniteConstantSampler(Sampler):
@@ -63,8 +70,10 @@ class DataLoader:
         [[0, 1], [2, 3], [4]]
     """
 
-    _initialized = False
+    __initialized = False
     _iterator = None
+    _progress = _saved = None
+    __multiprocessing_context = None
 
     def __init__(
         self,
@@ -95,9 +104,8 @@ class DataLoader:
         self.prefetch_factor = 2 if num_workers > 0 and prefetch_factor is None else prefetch_factor
         self.worker_init_fn, self.in_order, self.worker_type = worker_init_fn, in_order, worker_type
         self.pin_memory_device, self.multiprocessing_context = pin_memory_device, multiprocessing_context
-        self._iterable = isinstance(dataset, IterableDataset)
-        self._dataset_kind = _DatasetKind.Iterable if self._iterable else _DatasetKind.Map
-        if self._iterable:
+        self._dataset_kind = _DatasetKind.Iterable if isinstance(dataset, IterableDataset) else _DatasetKind.Map
+        if self._dataset_kind:
             shuffle = _check_iterable(shuffle, sampler, batch_sampler)
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
@@ -121,12 +129,12 @@ class DataLoader:
         )
         self.generator = generator
         self.collate_fn = collate_fn or (default_collate if self._auto_collation else default_convert)
-        self.persistent_workers = persistent_workers
-        self._initialized = True
+        self.persistent_workers, self._IterableDataset_len_called = persistent_workers, None
+        self.__initialized = True
         self.check_worker_number_rationality()
 
     def _default_sampler(self, shuffle, generator):
-        if self._iterable:
+        if self._dataset_kind:
             return _InfiniteConstantSampler()
         return RandomSampler(self.dataset, generator=generator) if shuffle else SequentialSampler(self.dataset)
 
@@ -136,7 +144,7 @@ class DataLoader:
         return types.GenericAlias(cls, item)
 
     def __setattr__(self, name, value):
-        if self._initialized and name in (
+        if self.__initialized and name in (
             "batch_size",
             "batch_sampler",
             "sampler",
@@ -173,16 +181,61 @@ class DataLoader:
         return _MultiProcessingDataLoaderIter(self)
 
     def __iter__(self):
-        if not (self.persistent_workers and self.num_workers > 0):
-            return self._get_iterator()
-        if self._iterator is None:
-            self._iterator = self._get_iterator()
+        iterator = self._iterator
+        if iterator is None or self._saved is not None or not iterator._finalizer.alive:
+            if iterator is not None:
+                iterator._shutdown_workers()
+            iterator = self._get_iterator()
+            if self.persistent_workers and self.num_workers > 0:
+                self._iterator = iterator
         else:
-            self._iterator._reset(self)
-        return self._iterator
+            iterator._reset(self)
+        self._progress, self._saved = getattr(iterator, "_progress", None), None
+        return iterator
+
+    def state_dict(self):
+        """Everything needed to go on from here: with the next batch, in the same order, with the same random numbers.
+
+        Take it after a batch was used and before the next is asked for. It has the random states with which the pass
+        began and the position in it, so that its size does not grow with the data set; those of the workers; those
+        of the default generators of flambeau, Python and NumPy, and of generators that sampler and data set hold. An
+        object with ``state_dict`` and ``load_state_dict`` of its own (sampler, data set, iterator of an iterable data set)
+        is saved by them; other iterable data sets are iterated again up to the position.
+
+        Returns:
+            A dict that ``flambeau.save`` can write.
+
+        Example:
+            >>> loader = DataLoader(range(6), batch_size=2, shuffle=True)
+            >>> batches = iter(loader)
+            >>> first = next(batches)
+            >>> state = loader.state_dict()
+            >>> rest = [batch.tolist() for batch in batches]
+            >>> loader.load_state_dict(state)
+            >>> [batch.tolist() for batch in loader] == rest
+            True
+        """
+        return (self._progress or Progress(self)).state(self)
+
+    def load_state_dict(self, state_dict):
+        """Goes on where ``state_dict`` was called, on this or another loader of the same make, with the next ``iter``.
+
+        Then the random states come back too. A pass that was at its last batch gives no more batches.
+
+        Raises:
+            TypeError: it is no state of a loader.
+            ValueError: it is of a loader with other options.
+
+        Example:
+            >>> loader = DataLoader(range(4))
+            >>> loader.load_state_dict(loader.state_dict())
+        """
+        check_state(self, state_dict)
+        self._saved = copy.deepcopy(state_dict)
+        self._progress = Progress(self, self._saved)
 
     def __len__(self):
-        if not self._iterable:
+        if not self._dataset_kind:
             return len(self._index_sampler)
         length = self._IterableDataset_len_called = len(self.dataset)
         if self.batch_size is None:
@@ -258,212 +311,3 @@ def _checked_context(context, num_workers):
             f"start method, but got multiprocessing_context={context}"
         )
     return context
-
-
-class _BaseDataLoaderIter:
-    """One pass over a loader. A leaf defines ``_next_data``."""
-
-    def __init__(self, loader):
-        self._loader, self._collate_fn = loader, loader.collate_fn
-        self._dataset, self._dataset_kind, self._num_workers = loader.dataset, loader._dataset_kind, loader.num_workers
-        self._start_pass(loader)
-        self._base_seed = int(flambeau.empty((), dtype=flambeau.int64).random_(generator=loader.generator).item())
-
-    def _start_pass(self, loader):
-        self._num_yielded = 0
-        self._expected = getattr(loader, "_IterableDataset_len_called", None)
-        self._sampler_iter = iter(_index_tensors(loader) or loader._index_sampler)
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        data = self._next_data()
-        self._num_yielded += 1
-        if self._expected is not None and self._num_yielded > self._expected and self._dataset_kind:
-            self._warn_of_length()
-        return data
-
-    def __len__(self):
-        return len(self._loader._index_sampler)
-
-    def _warn_of_length(self):
-        message = (
-            f"Length of IterableDataset {self._dataset} was reported to be {self._expected} (when accessing "
-            f"len(dataloader)), but {self._num_yielded} samples have been fetched. "
-        )
-        if self._num_workers > 0:
-            message += (
-                "For multiprocessing data-loading, this could be caused by not properly configuring the "
-                "IterableDataset replica at each worker. Please see "
-                "https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
-            )
-        warnings.warn(message, stacklevel=3)
-
-    def _next_data(self):
-        raise NotImplementedError
-
-
-def _index_tensors(loader):
-    """The loader's batches of indices as tensors or slices, where that saves the way through Python numbers."""
-    batches = loader.batch_sampler
-    if loader.num_workers or loader._iterable or type(batches) is not BatchSampler:
-        return None
-    if type(loader.sampler) not in (RandomSampler, SequentialSampler) or batches.sampler is not loader.sampler:
-        return None
-    sampler = loader.sampler
-    if sampler.data_source is not loader.dataset or not gathers(loader.dataset, loader.collate_fn):
-        return None
-    if type(sampler) is SequentialSampler:
-        return _slices(len(loader.dataset), batches)
-    whole = not sampler.replacement and sampler.num_samples == len(loader.dataset)
-    return _permuted(sampler, batches) if whole else None
-
-
-def _starts(size, batches):
-    end = size - size % batches.batch_size if batches.drop_last else size
-    return range(0, end, batches.batch_size)
-
-
-def _slices(size, batches):
-    for start in _starts(size, batches):
-        yield slice(start, min(start + batches.batch_size, size))
-
-
-def _permuted(sampler, batches):
-    size, generator = len(sampler.data_source), sampler._source()
-    order = flambeau.randperm(size, generator=generator)
-    for start in _starts(size, batches):
-        yield order[start : start + batches.batch_size]
-    # RandomSampler draws another permutation before it finds that it needs none of it; a user's generator shows that.
-    if sampler.generator is not None:
-        flambeau.randperm(size, generator=generator)
-
-
-class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
-    """Fetches in the calling thread."""
-
-    def __init__(self, loader):
-        super().__init__(loader)
-        self._dataset_fetcher = create_fetcher(
-            loader._iterable, loader.dataset, loader._auto_collation, loader.collate_fn, loader.drop_last
-        )
-
-    def _next_data(self):
-        index = next(self._sampler_iter)
-        try:
-            return self._dataset_fetcher.fetch(index)
-        except Exception as error:
-            place = self._dataset_fetcher.failed
-            if place is not None and hasattr(error, "add_note") and not isinstance(error, StopIteration):
-                error.add_note(f"DataLoader was fetching {type(self._dataset).__name__}[{place!r}]")
-            raise
-
-
-class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
-    """Lets workers fetch ahead, and gives their answers in order."""
-
-    def __init__(self, loader):
-        from flambeau.utils.data._utils import channels
-
-        super().__init__(loader)
-        self._timeout, self._in_order, self._prefetch = loader.timeout, loader.in_order, loader.prefetch_factor
-        self._persistent, self._epoch = loader.persistent_workers, 0
-        kind = channels.ThreadWorkers if loader.worker_type == "thread" else channels.ProcessWorkers
-        self._workers = kind(loader, self._base_seed)
-        self._died = channels.WorkerDied
-        self._finalizer = weakref.finalize(self, self._workers.stop)
-        self._ask_ahead()
-
-    def _reset(self, loader):
-        """Starts another pass with the same workers; answers to the last one are thrown away as they come."""
-        self._epoch += 1
-        self._start_pass(loader)
-        self._ask_ahead()
-
-    def _ask_ahead(self):
-        self._sent = self._received = 0
-        self._asked, self._answers = {}, {}  # task number -> worker, and -> answer
-        self._active = [True] * self._num_workers
-        self._turn = itertools.cycle(range(self._num_workers))
-        for _ in range(self._prefetch * self._num_workers):
-            self._ask()
-
-    def _ask(self):
-        """Gives the next indices to the next worker that is not at its end."""
-        if not any(self._active):
-            return
-        try:
-            index = next(self._sampler_iter)
-        except StopIteration:
-            return
-        worker = next(worker for worker in self._turn if self._active[worker])
-        self._asked[self._sent] = worker
-        self._workers.send(worker, (self._epoch, self._sent, index))
-        self._sent += 1
-
-    def _next_data(self):
-        while True:
-            number = self._ready()
-            if number is not None:
-                break
-            if not self._asked:
-                if not self._persistent:
-                    self._shutdown_workers()
-                raise StopIteration
-            self._take(self._wait())
-        answer = self._answers.pop(number)
-        self._ask()
-        if isinstance(answer, Failure):
-            answer.reraise()
-        return answer
-
-    def _ready(self):
-        """The number of the answer to give next, if it has come."""
-        if not self._in_order:
-            return next(iter(self._answers), None)
-        while self._received < self._sent:
-            number = self._received
-            if number in self._answers:
-                self._received += 1
-                return number
-            if number in self._asked and self._active[self._asked[number]]:
-                return None
-            self._asked.pop(number, None)  # the worker came to its end before this task
-            self._received += 1
-        return None
-
-    def _take(self, answer):
-        worker, (epoch, number, data) = answer
-        if epoch != self._epoch:
-            return
-        self._asked.pop(number, None)
-        if isinstance(data, Finished):
-            if self._active[worker]:
-                self._active[worker] = False
-                self._asked = {task: owner for task, owner in self._asked.items() if owner != worker}
-            self._ask()
-        else:
-            self._answers[number] = data
-
-    def _wait(self):
-        try:
-            answer = self._workers.receive(self._timeout or None)
-        except self._died:
-            self._shutdown_workers()
-            raise
-        if answer is None:
-            owners = sorted(set(self._asked.values()))
-            names = ", ".join(self._workers.describe(worker) for worker in owners)
-            self._shutdown_workers(0)
-            raise RuntimeError(
-                f"DataLoader timed out after {self._timeout} seconds: no answer from {names} "
-                f"for {type(self._dataset).__name__}"
-            )
-        return answer
-
-    def _shutdown_workers(self, patience=5.0):
-        if self._finalizer.detach():
-            self._workers.stop(patience)
-        self._asked, self._answers = {}, {}
-        self._active = [False] * self._num_workers

@@ -1,48 +1,80 @@
 """Getting the samples of one batch from a data set."""
 
+import itertools
+
 import flambeau
-from flambeau.utils.data._utils.collate import default_collate
-from flambeau.utils.data.dataset import Subset, TensorDataset
+from flambeau.utils.data._utils.collate import default_collate, default_collate_fn_map
+from flambeau.utils.data._utils.gather import gathering
 
-__all__ = ["IterableFetcher", "MapFetcher", "create_fetcher", "gathers"]
+__all__ = ["create_fetcher", "gathering_of", "keeps_state"]
 
 
-class MapFetcher:
-    """Fetches by index; ``failed`` is the index of the sample that raised an exception, if it is known."""
+class _BaseDatasetFetcher:
+    """Fetches for a data set; ``failed`` is the index (or indices) where an exception was raised, if it is known."""
 
-    def __init__(self, dataset, collating, collate_fn, drop_last=False):
-        self.dataset, self.collating, self.collate_fn = dataset, collating, collate_fn
-        self.many = getattr(dataset, "__getitems__", None)
-        self.gathers = collating and gathers(dataset, collate_fn)
+    def __init__(self, dataset, auto_collation, collate_fn, drop_last):
+        self.dataset, self.auto_collation = dataset, auto_collation
+        self.collate_fn, self.drop_last = collate_fn, drop_last
         self.failed = None
 
-    def fetch(self, index):
+    def fetch(self, possibly_batched_index):
+        """The batch, or sample, that belongs to the index."""
+        raise NotImplementedError
+
+
+class _MapDatasetFetcher(_BaseDatasetFetcher):
+    """Fetches by index."""
+
+    def __init__(self, dataset, auto_collation, collate_fn, drop_last):
+        super().__init__(dataset, auto_collation, collate_fn, drop_last)
+        self.gather = gathering_of(dataset, collate_fn) if auto_collation else None
+
+    def fetch(self, possibly_batched_index):
         """The batch (or, without collating, the sample) at the index or indices."""
-        self.failed = None
-        if not self.collating:
-            self.failed = index
+        self.failed = index = possibly_batched_index
+        if not self.auto_collation:
             return self.collate_fn(self.dataset[index])
-        if self.gathers:
-            return gather(self.dataset, index)
-        if self.many:
-            samples = self.many(index)
+        if self.gather is not None:
+            indices = _as_index(index)
+            if indices is not None:
+                return self.gather(indices)
+        many = getattr(self.dataset, "__getitems__", None)
+        if many:
+            samples = many(index)
         else:
             samples = []
             for place in index:
                 self.failed = place
                 samples.append(self.dataset[place])
-            self.failed = None
+            self.failed = index
         return self.collate_fn(samples)
 
+    def position(self):
+        """What a resumed fetcher needs to know: the data set's own state, if it keeps one."""
+        return {"dataset": self.dataset.state_dict()} if keeps_state(self.dataset) else {}
 
-class IterableFetcher:
+    def go_to(self, position):
+        """Goes on from a position."""
+        if "dataset" in position:
+            self.dataset.load_state_dict(position["dataset"])
+
+
+class _IterableDatasetFetcher(_BaseDatasetFetcher):
     """Fetches the next samples of an iterable data set."""
 
-    def __init__(self, dataset, collating, collate_fn, drop_last=False):
-        self.samples, self.collating, self.collate_fn, self.drop_last = iter(dataset), collating, collate_fn, drop_last
-        self.ended, self.failed = False, None
+    def __init__(self, dataset, auto_collation, collate_fn, drop_last, position=None):
+        super().__init__(dataset, auto_collation, collate_fn, drop_last)
+        position = position or {}
+        self.ended, self.taken = False, position.get("taken", 0)
+        if "dataset" in position:
+            dataset.load_state_dict(position["dataset"])
+        self.dataset_iter = iter(dataset)
+        if "iterator" in position:
+            self.dataset_iter.load_state_dict(position["iterator"])
+        elif "dataset" not in position:
+            next(itertools.islice(self.dataset_iter, self.taken, self.taken), None)
 
-    def fetch(self, index):
+    def fetch(self, possibly_batched_index):
         """The next batch of ``len(index)`` samples, or the next sample.
 
         Raises:
@@ -50,47 +82,58 @@ class IterableFetcher:
         """
         if self.ended:
             raise StopIteration
-        if not self.collating:
-            return self.collate_fn(next(self.samples))
+        if not self.auto_collation:
+            sample = next(self.dataset_iter)
+            self.taken += 1
+            return self.collate_fn(sample)
         batch = []
-        for _ in index:
+        for _ in possibly_batched_index:
             try:
-                batch.append(next(self.samples))
+                batch.append(next(self.dataset_iter))
             except StopIteration:
                 self.ended = True
                 break
-        if not batch or (self.drop_last and len(batch) < len(index)):
+        self.taken += len(batch)
+        if not batch or (self.drop_last and len(batch) < len(possibly_batched_index)):
             raise StopIteration
         return self.collate_fn(batch)
 
-
-def create_fetcher(iterable, dataset, collating, collate_fn, drop_last):
-    """The fetcher for a data set."""
-    return (IterableFetcher if iterable else MapFetcher)(dataset, collating, collate_fn, drop_last)
-
-
-def gathers(dataset, collate_fn):
-    """Whether a batch of the data set can be had by one gather per tensor, with nothing a user defined in between."""
-    if collate_fn is not default_collate:
-        return False
-    while type(dataset) is Subset:
-        dataset = dataset.dataset
-    return type(dataset) is TensorDataset and all(type(tensor) is flambeau.Tensor for tensor in dataset.tensors)
+    def position(self):
+        """What a resumed fetcher needs to know: the iterator's or data set's own state, and samples taken so far."""
+        for name, owner in (("iterator", self.dataset_iter), ("dataset", self.dataset)):
+            if keeps_state(owner):
+                return {name: owner.state_dict(), "taken": self.taken}
+        return {"taken": self.taken}
 
 
-def gather(dataset, indices):
-    """The batch at the indices (a list, a tensor or a slice), equal to the stacked samples."""
-    while type(dataset) is Subset:
-        if isinstance(indices, slice):
-            indices = range(len(dataset))[indices]
-        elif isinstance(indices, flambeau.Tensor):
-            indices = indices.tolist()
-        indices = [dataset.indices[place] for place in indices]
-        dataset = dataset.dataset
-    if isinstance(indices, slice):
-        return [tensor[indices].clone() for tensor in dataset.tensors]
-    if not isinstance(indices, flambeau.Tensor):
-        if min(indices) < 0:
-            return [tensor[indices] for tensor in dataset.tensors]
-        indices = flambeau.tensor(indices, dtype=flambeau.int64)
-    return [tensor.index_select(0, indices) for tensor in dataset.tensors]
+def keeps_state(value):
+    """Whether it has a state of its own to save and load."""
+    return callable(getattr(value, "state_dict", None)) and callable(getattr(value, "load_state_dict", None))
+
+
+def create_fetcher(iterable, dataset, auto_collation, collate_fn, drop_last, position=None):
+    """The fetcher for a data set, at a position of an earlier one."""
+    if iterable:
+        return _IterableDatasetFetcher(dataset, auto_collation, collate_fn, drop_last, position)
+    fetcher = _MapDatasetFetcher(dataset, auto_collation, collate_fn, drop_last)
+    fetcher.go_to(position or {})
+    return fetcher
+
+
+def gathering_of(dataset, collate_fn):
+    """The function from indices to a batch that needs no samples, or None where a user's code lies in between."""
+    if collate_fn is not default_collate or default_collate_fn_map[flambeau.Tensor].__module__ != collate_fn.__module__:
+        return None
+    return gathering(dataset)
+
+
+def _as_index(index):
+    """The indices as a tensor or slice, or None if they are other things than integers."""
+    if type(index) is slice:
+        return index
+    if type(index) is not flambeau.Tensor:
+        try:
+            index = flambeau.tensor(index)
+        except Exception:  # indices may be anything that the data set understands
+            return None
+    return index if index.dtype is flambeau.int64 and index.dim() == 1 and index.numel() else None

@@ -1,27 +1,61 @@
 """What runs in a worker, be it a process or a thread, and what it says to its loader."""
 
+import copy
+import functools
+import pickle
 import random
-import sys
+import reprlib
 import threading
 import traceback
+from dataclasses import dataclass
 
 import flambeau
-from flambeau.utils.data._utils.fetch import create_fetcher
+from flambeau.utils.data._utils.fetch import create_fetcher, keeps_state
+from flambeau.utils.data._utils.streams import (
+    Streams,
+    held_generators,
+    numpy_sequence,
+    own_generators,
+    reseed,
+    seed_everything,
+)
 
 __all__ = ["Failure", "Finished", "Job", "WorkerInfo", "get_worker_info", "work"]
 
 _here = threading.local()
+_worker_info = None  # of a worker process
 
 
+class _RNG:
+    """Generators of a worker thread, which shares the default ones with all others."""
+
+    def __init__(self, seed, base_seed, worker_id):
+        self.random_generator = random.Random(seed)
+        self.torch_generator = flambeau.Generator().manual_seed(seed)
+        self._numpy_seed = base_seed, worker_id
+
+    @functools.cached_property
+    def numpy_generator(self):
+        """A ``numpy.random.Generator``."""
+        import numpy
+
+        return numpy.random.default_rng(numpy_sequence(*self._numpy_seed))
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """What a data set can learn about the worker it runs in: ``id``, ``num_workers``, ``seed`` and ``dataset``."""
+    """What a data set can learn about the worker it runs in.
 
-    def __init__(self, id, num_workers, seed, dataset, worker_method):
-        self.id, self.num_workers, self.seed, self.dataset = id, num_workers, seed, dataset
-        self.rng, self.worker_method = None, worker_method
+    ``rng``: in threads, an object with the worker's own ``random_generator``, ``torch_generator`` and
+    ``numpy_generator``.
+    """
 
-    def __repr__(self):
-        return "WorkerInfo(" + ", ".join(f"{key}={value}" for key, value in self.__dict__.items()) + ")"
+    id: int
+    num_workers: int
+    seed: int
+    dataset: object
+    rng: object = None
+    worker_method: str | None = "multiprocessing"
 
 
 def get_worker_info():
@@ -31,47 +65,131 @@ def get_worker_info():
         >>> get_worker_info() is None
         True
     """
-    return getattr(_here, "info", None)
+    return getattr(_here, "info", None) or _worker_info
 
 
 class Job:
-    """What a worker needs to know; picklable, for processes that do not inherit memory."""
+    """What a worker needs to know; picklable, for processes that do not inherit memory.
 
-    def __init__(self, loader, worker_id, base_seed):
-        self.iterable, self.dataset, self.collating = loader._iterable, loader.dataset, loader._auto_collation
+    ``resume``: random streams at the start of the pass and now, and the fetcher's position, of an earlier worker.
+    """
+
+    def __init__(self, loader, dataset, worker_id, base_seed, init_fn, resume=None):
+        self.kind, self.dataset, self.collating = loader._dataset_kind, dataset, loader._auto_collation
         self.collate_fn, self.drop_last = loader.collate_fn, loader.drop_last
         self.id, self.num_workers, self.base_seed = worker_id, loader.num_workers, base_seed
-        self.worker_init_fn, self.method = loader.worker_init_fn, loader.worker_type
+        self.worker_init_fn, self.method = init_fn, getattr(loader, "worker_type", "process")
+        self.resume = resume or {}
+
+    def unpack(self):
+        """Takes what was shared, in a worker process."""
+
+    def seeded(self):
+        """Seeds everything the job draws from, and says what that is."""
+        seed = self.base_seed + self.id
+        if self.method == "process":
+            flambeau.set_num_threads(1)
+            seed_everything(seed, self.base_seed, self.id)
+            held, rng = held_generators(self.dataset, self.collate_fn), None
+        else:
+            dataset = copy.copy(self.dataset) if keeps_state(self.dataset) else self.dataset
+            (self.dataset, self.collate_fn), held = own_generators(dataset, self.collate_fn)
+            rng = _RNG(seed, self.base_seed, self.id)
+        reseed(held, self.base_seed, self.id)
+        method = "multiprocessing" if self.method == "process" else "thread"
+        _publish(WorkerInfo(self.id, self.num_workers, seed, self.dataset, rng, method), self.method)
+        return _ThreadStreams(held, rng) if rng else Streams(held)
+
+
+class _ThreadStreams(Streams):
+    def __init__(self, held, rng):
+        super().__init__(held, whole=False)
+        self.rng = rng
+
+    def sources(self):
+        """Also the worker's own generators."""
+        yield "own flambeau", self.rng.torch_generator
+        yield "own python", self.rng.random_generator
+        if "numpy_generator" in vars(self.rng):
+            yield "own numpy", self.rng.numpy_generator
+        yield from super().sources()
+
+    def restore(self, states):
+        """Goes on from states, of NumPy's generator too."""
+        if "own numpy" in states:
+            self.rng.numpy_generator  # noqa: B018 - made when first asked for
+        super().restore(states)
+
+
+def _publish(info, method):
+    global _worker_info
+    if method == "process":
+        _worker_info = info
+    else:
+        _here.info = info
 
 
 class Finished:
     """Says that a worker's iterable data set has ended."""
 
 
+# ---------------------------------------------------------------- failures
+
+
 class Failure:
     """An exception on its way from a worker to the loader, where it is raised again with its own type."""
 
-    def __init__(self, error, job, index=None):
-        self.kind = type(error)
+    def __init__(self, error, job, index=None, doing="fetching"):
+        self.kind, self.name = _importable(type(error)), type(error).__name__
         self.where = f"{job.method} {job.id}"
-        self.what = type(job.dataset).__name__ + (f"[{index!r}]" if index is not None else "")
+        self.what = type(job.dataset).__name__ + (f"[{_shown(index)}]" if index is not None else "")
+        self.what = f"{doing} {self.what}" if doing == "fetching" else doing
         self.trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        message = getattr(error, "message", None)
-        self.message = message if isinstance(message, str) else None
 
     def reraise(self):
-        """Raises the exception, or a RuntimeError where its type takes other arguments than a message."""
-        text = (
-            f"Caught {self.kind.__name__} in DataLoader worker {self.where}, while fetching {self.what}.\n"
-            f"Original {self.trace}"
-        )
+        """Raises the exception, or a RuntimeError where its type cannot be had in this process."""
+        text = f"Caught {self.name} in DataLoader worker {self.where}, while {self.what}.\nOriginal {self.trace}"
+        if self.kind is None:
+            raise RuntimeError(text)
         if issubclass(self.kind, KeyError):
             text = _Multiline(text)
         try:
             error = self.kind(text)
         except Exception:
-            raise RuntimeError(text) from None
+            error = _carrier(self.kind)(text)
         raise error from None
+
+
+def _importable(kind):
+    """The class, if the loader's process can find it too."""
+    try:
+        return kind if pickle.loads(pickle.dumps(kind)) is kind else None
+    except Exception:
+        return None
+
+
+def _carrier(kind):
+    """A subclass whose only argument is the text, for classes that take others; a RuntimeError too, as in torch."""
+    bases = (kind,) if issubclass(kind, RuntimeError) else (kind, RuntimeError)
+
+    def __init__(self, text):
+        self.args = (text,)
+
+    def __str__(self):
+        return self.args[0]
+
+    try:
+        made = type(kind.__name__, bases, {"__init__": __init__, "__str__": __str__, "__module__": kind.__module__})
+        made("")
+    except Exception:
+        return RuntimeError
+    return made
+
+
+def _shown(index):
+    shortener = reprlib.Repr()
+    shortener.maxlist = shortener.maxtuple = shortener.maxdict = 8
+    return shortener.repr(index)
 
 
 class _Multiline(str):
@@ -81,105 +199,78 @@ class _Multiline(str):
         return str(self)
 
 
-def seed_everything(seed, base_seed, worker_id):
-    """Seeds flambeau, Python and numpy as torch does in the worker with that number."""
-    flambeau.manual_seed(seed)
-    random.seed(seed)
-    numpy = sys.modules.get("numpy")
-    if numpy is not None:
-        numpy.random.seed(_numpy_sequence(base_seed, worker_id).generate_state(4))
-
-
-def _numpy_sequence(base_seed, *more):
-    import numpy
-
-    return numpy.random.SeedSequence([more[0], base_seed & 0xFFFFFFFF, base_seed >> 32, 0, *more[1:]])
-
-
-def reseed_held_generators(dataset, base_seed, worker_id):
-    """Gives each generator that a data set holds a stream of its own; copies of one stream would repeat in all workers.
-
-    Looks through attributes and containers, at most 6 deep and 1,000 elements wide.
-    """
-    seen, count = set(), 0
-    pending = [(dataset, 0)]
-    while pending:
-        value, depth = pending.pop()
-        if id(value) in seen or isinstance(value, (str, bytes, int, float, flambeau.Tensor, type)) or depth > 6:
-            continue
-        seen.add(id(value))
-        if _reseed(value, base_seed, worker_id, count):
-            count += 1
-            continue
-        parts = _parts(value)
-        if len(parts) <= 1000:
-            pending += [(part, depth + 1) for part in reversed(parts)]
-
-
-def _parts(value):
-    if isinstance(value, dict):
-        return list(value.values())
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    return list(getattr(value, "__dict__", {}).values())
-
-
-def _reseed(value, base_seed, worker_id, count):
-    """Seeds a generator with a stream that depends on worker and place; False if the value is none."""
-    if isinstance(value, flambeau.Generator):
-        value.manual_seed((base_seed + worker_id + (count + 1) * 0x9E3779B97F4A7C15) % 2**63)
-    elif isinstance(value, random.Random):
-        value.seed(f"{base_seed + worker_id} {count}")
-    elif type(value).__module__.startswith("numpy.random") and hasattr(value, "bit_generator"):
-        bits = value.bit_generator
-        bits.state = type(bits)(_numpy_sequence(base_seed, worker_id, count + 1)).state
-    elif type(value).__module__.startswith("numpy.random") and hasattr(value, "seed"):
-        value.seed(_numpy_sequence(base_seed, worker_id, count + 1).generate_state(4))
-    else:
-        return False
-    return True
-
-
-def _prepare(job):
-    seed = job.base_seed + job.id
-    if job.method == "process":
-        flambeau.set_num_threads(1)
-        seed_everything(seed, job.base_seed, job.id)
-        reseed_held_generators(job.dataset, job.base_seed, job.id)
-    _here.info = WorkerInfo(
-        job.id, job.num_workers, seed, job.dataset, "multiprocessing" if job.method == "process" else "thread"
-    )
-    if job.worker_init_fn is not None:
-        job.worker_init_fn(job.id)
+# ---------------------------------------------------------------- the work
 
 
 def work(job, receive, send):
-    """Answers each task ``(epoch, number, index)`` with ``(epoch, number, batch)`` until ``receive`` gives None.
+    """Answers each task ``(epoch, number, index)`` with ``(epoch, number, batch, news)`` until ``receive`` gives None.
 
-    A task of a new epoch starts an iterable data set anew. An exception is the answer to its task; one in the
-    preparation is the answer to the first.
+    News are the random streams that changed and the fetcher's position after the task. A task of a new epoch starts an
+    iterable data set anew; number -1 asks for all streams only. An exception is the answer to its task; one in the
+    preparation is the answer to all.
     """
-    failure, fetcher, epoch = None, None, None
-    try:
-        _prepare(job)
-    except Exception as error:
-        failure = Failure(error, job)
+    worker = _Worker(job)
     while (task := receive()) is not None:
-        if task[0] != epoch:
-            epoch, fetcher = task[0], None
+        epoch, number, index = task
+        if epoch != worker.epoch:
+            worker.epoch, worker.fetcher = epoch, None
+        answer = None if number < 0 else worker.answer(index)
         try:
-            if failure is None and fetcher is None:
-                fetcher = create_fetcher(job.iterable, job.dataset, job.collating, job.collate_fn, job.drop_last)
-            answer = failure or _answer(job, fetcher, task[2])
+            news = worker.news(number < 0)
         except Exception as error:
-            answer = Failure(error, job)
-        send((epoch, task[1], answer))
+            answer, news = Failure(error, job, doing=f"saving the state of {type(job.dataset).__name__}"), {}
+        send((epoch, number, answer, news))
+        del answer, index, task
 
 
-def _answer(job, fetcher, index):
-    try:
-        return fetcher.fetch(index)
-    except StopIteration as error:
-        return Finished() if job.iterable else Failure(error, job, fetcher.failed)
-    except Exception as error:
-        return Failure(error, job, fetcher.failed)
+class _Worker:
+    def __init__(self, job):
+        self.job, self.epoch, self.fetcher, self.failure, self.streams = job, None, None, None, None
+        doing = "seeding"
+        try:
+            self.streams = job.seeded()
+            if job.worker_init_fn is not None:
+                doing = f"calling worker_init_fn({job.id})"
+                job.worker_init_fn(job.id)
+            doing = "going back to a saved state"
+            self.streams.restore(job.resume.get("start") or {})
+            self.streams.last = self.streams.states()
+        except Exception as error:
+            self.failure = Failure(error, job, doing=doing)
+
+    def answer(self, index):
+        """The batch, a Failure, or Finished."""
+        if self.failure is not None:
+            return self.failure
+        try:
+            if self.fetcher is None:
+                self.fetcher = self._fetcher()
+        except Exception as error:
+            return Failure(error, self.job)
+        try:
+            return self.fetcher.fetch(index)
+        except StopIteration as error:
+            return Finished() if self.job.kind else Failure(error, self.job, self.fetcher.failed)
+        except Exception as error:
+            return Failure(error, self.job, self.fetcher.failed)
+
+    def _fetcher(self):
+        job, resume = self.job, self.job.resume
+        job.resume = {}
+        fetcher = create_fetcher(
+            job.kind, job.dataset, job.collating, job.collate_fn, job.drop_last, resume.get("position")
+        )
+        self.streams.restore(resume.get("streams") or {})
+        return fetcher
+
+    def news(self, everything):
+        """Random streams and position, as far as they changed."""
+        if self.failure is not None:
+            return {"start": {}} if everything else {}
+        if everything:
+            self.streams.last = self.streams.states()
+            return {"start": self.streams.last}
+        news = {"streams": self.streams.news()}
+        if self.fetcher is not None:
+            news["position"] = copy.deepcopy(self.fetcher.position())
+        return news

@@ -1,0 +1,324 @@
+"""One pass over a loader, fetched here or by workers."""
+
+import itertools
+import warnings
+import weakref
+
+import flambeau
+from flambeau.utils.data._utils.fetch import create_fetcher, gathering_of
+from flambeau.utils.data._utils.progress import Progress
+from flambeau.utils.data._utils.worker import Failure, Finished, Job, _shown
+from flambeau.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
+
+__all__ = ["_BaseDataLoaderIter", "_MultiProcessingDataLoaderIter", "_SingleProcessDataLoaderIter"]
+
+
+class _BaseDataLoaderIter:
+    """One pass over a loader. A leaf defines ``_next_data``."""
+
+    def __init__(self, loader):
+        self._dataset, self._dataset_kind = loader.dataset, loader._dataset_kind
+        self._auto_collation, self._drop_last = loader._auto_collation, loader.drop_last
+        self._index_sampler, self._num_workers = loader._index_sampler, loader.num_workers
+        self._collate_fn, self._timeout = loader.collate_fn, loader.timeout
+        self._pin_memory, self._persistent_workers = loader.pin_memory, loader.persistent_workers
+        self._progress = Progress(loader, getattr(loader, "_saved", None))
+        self._first_pass = self._progress.base_seed is None  # of these workers
+        self._progress.restore_before(loader)
+        self._begin(loader)
+        if self._first_pass:
+            drawn = flambeau.empty((), dtype=flambeau.int64).random_(generator=loader.generator)
+            self._progress.base_seed = int(drawn.item())
+        self._base_seed = self._progress.base_seed
+
+    def _begin(self, loader):
+        self._IterableDataset_len_called = getattr(loader, "_IterableDataset_len_called", None)
+        self._sampler_iter = self._progress.begin(lambda: iter(_index_tensors(loader) or self._index_sampler))
+        self._num_yielded = self._progress.yielded
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        data = self._next_data()
+        self._num_yielded += 1
+        self._progress.yielded = self._num_yielded
+        if self._dataset_kind and self._IterableDataset_len_called is not None:
+            self._check_length()
+        return data
+
+    def __len__(self):
+        return len(self._index_sampler)
+
+    def __getstate__(self):
+        raise NotImplementedError(
+            f"{type(self).__name__} cannot be pickled; pickle the DataLoader and its state_dict()"
+        )
+
+    def _next_index(self):
+        return self._progress.next_index(self._sampler_iter)
+
+    def _check_length(self):
+        if self._num_yielded <= self._IterableDataset_len_called:
+            return
+        message = (
+            f"Length of IterableDataset {self._dataset} was reported to be {self._IterableDataset_len_called} (when "
+            f"accessing len(dataloader)), but {self._num_yielded} samples have been fetched. "
+        )
+        if self._num_workers > 0:
+            message += (
+                "For multiprocessing data-loading, this could be caused by not properly configuring the "
+                "IterableDataset replica at each worker. Please see "
+                "https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
+            )
+        warnings.warn(message, stacklevel=3)
+
+    def _next_data(self):
+        raise NotImplementedError
+
+
+def _index_tensors(loader):
+    """The loader's batches of indices as tensors or slices, where that saves the way through Python numbers."""
+    batches = getattr(loader, "batch_sampler", None)
+    if loader.num_workers or loader._dataset_kind or type(batches) is not BatchSampler:
+        return None
+    sampler = batches.sampler
+    if type(sampler) not in (RandomSampler, SequentialSampler) or len(sampler) == 0:
+        return None
+    if sampler.data_source is not loader.dataset or gathering_of(loader.dataset, loader.collate_fn) is None:
+        return None
+    if type(sampler) is SequentialSampler:
+        return _slices(len(loader.dataset), batches)
+    whole = not sampler.replacement and sampler.num_samples == len(loader.dataset)
+    return _permuted(sampler, batches) if whole else None
+
+
+def _starts(size, batches):
+    end = size - size % batches.batch_size if batches.drop_last else size
+    return range(0, end, batches.batch_size)
+
+
+def _slices(size, batches):
+    for start in _starts(size, batches):
+        yield slice(start, min(start + batches.batch_size, size))
+
+
+def _permuted(sampler, batches):
+    size, generator = len(sampler.data_source), sampler._source()
+    order = flambeau.randperm(size, generator=generator)
+    for start in _starts(size, batches):
+        yield order[start : start + batches.batch_size]
+    # RandomSampler draws another permutation before it finds that it needs none of it; a user's generator shows that.
+    if sampler.generator is not None:
+        flambeau.randperm(size, generator=generator)
+
+
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
+    """Fetches in the calling thread."""
+
+    def __init__(self, loader):
+        if loader.timeout != 0:
+            raise AssertionError("SingleProcessDataLoaderIter requires timeout to be 0")
+        super().__init__(loader)
+        saved = self._progress.saved or {}
+        self._dataset_fetcher = self._progress.fetcher = create_fetcher(
+            self._dataset_kind,
+            self._dataset,
+            self._auto_collation,
+            self._collate_fn,
+            self._drop_last,
+            saved.get("dataset"),
+        )
+        self._progress.restore(loader)
+
+    def _next_data(self):
+        progress, fetcher = self._progress, self._dataset_fetcher
+        try:
+            index = progress.next_index(self._sampler_iter)
+        except StopIteration:
+            progress.end()
+            raise
+        progress.position += 1
+        try:
+            return fetcher.fetch(index)
+        except StopIteration:
+            progress.end()
+            raise
+        except Exception as error:
+            if fetcher.failed is not None and hasattr(error, "add_note"):
+                error.add_note(f"DataLoader was fetching {type(self._dataset).__name__}[{_shown(fetcher.failed)}]")
+            raise
+
+
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
+    """Lets workers fetch ahead, and gives their answers in order."""
+
+    def __init__(self, loader):
+        from flambeau.utils.data._utils import channels
+
+        if loader.prefetch_factor <= 0:
+            raise AssertionError("prefetch_factor must be greater than 0 for MultiProcessingDataLoaderIter")
+        super().__init__(loader)
+        self._in_order, self._prefetch_factor = getattr(loader, "in_order", True), loader.prefetch_factor
+        self._epoch, self._settled = 0, loader.num_workers
+        if self._first_pass:
+            self._begin(loader)  # as torch: a sampler's __iter__ is called twice for the first pass
+        thread = getattr(loader, "worker_type", "process") == "thread"
+        self._pool = (channels.ThreadWorkers if thread else channels.ProcessWorkers)(
+            loader.multiprocessing_context, loader.timeout, self._jobs(loader)
+        )
+        self._workers, self._died = self._pool.processes, channels.WorkerDied
+        self._finalizer = weakref.finalize(self, self._pool.stop)
+        settle = weakref.WeakMethod(self._settle)
+        self._progress.settle = lambda: (settle() or int)()
+        try:
+            self._ask_ahead()
+            self._progress.restore(loader)
+        except BaseException:
+            self._shutdown_workers()
+            raise
+
+    def _jobs(self, loader):
+        progress = self._progress
+        there = bool(progress.saved and progress.saved["pass"])
+        for worker in range(self._num_workers):
+            resume = {"start": progress.worker_starts[worker]} if progress.saved else {}
+            if there:
+                resume.update(progress.workers[worker])
+            yield Job(loader, self._dataset, worker, self._base_seed, loader.worker_init_fn, resume)
+
+    def _reset(self, loader, first_iter=False):
+        """Starts another pass with the same workers; answers to the last one are thrown away as they come."""
+        self._epoch += 1
+        self._settled = 0
+        self._begin(loader)
+        self._progress.workers = [{} for _ in range(self._num_workers)]
+        for worker in range(self._num_workers):
+            self._pool.send(worker, (self._epoch, -1, None))
+        self._ask_ahead()
+
+    def _settle(self):
+        """Waits until all workers have said with which random streams they began this pass."""
+        while self._settled < self._num_workers:
+            self._take(self._wait())
+
+    def _ask_ahead(self):
+        progress = self._progress
+        there = (progress.saved or {}).get("pass") or {}
+        self._rcvd_idx = progress.position  # number of the task whose answer is to be given next
+        self._asked, self._answers = progress.owners, {}  # task number -> worker, and -> (worker, answer, news)
+        progress.active = self._active = list(there.get("active") or [True] * self._num_workers)
+        self._turn = itertools.cycle(range(self._num_workers))
+        for owner in there.get("owners", ()):
+            self._ask(owner)
+        if not there or there["first"] is None:
+            for _ in range(self._prefetch_factor * self._num_workers):
+                self._ask()
+
+    def _ask(self, worker=None):
+        """Gives the next indices to a worker: the next in turn that is not at its end."""
+        if not any(self._active):
+            return
+        try:
+            index = self._next_index()
+            while self._progress.drawn - 1 in self._progress.beyond:
+                index = self._next_index()
+        except StopIteration:
+            return
+        number = self._progress.drawn - 1
+        if worker is None:
+            worker = next(worker for worker in self._turn if self._active[worker] and self._has_time(worker))
+        else:
+            while next(self._turn) != worker:
+                pass
+        self._asked[number] = worker
+        self._pool.send(worker, (self._epoch, number, index))
+
+    def _has_time(self, worker):
+        """Whether the worker may get a further task: without an order the slow ones get fewer."""
+        share = self._prefetch_factor * self._num_workers // sum(self._active)
+        return self._in_order or sum(owner == worker for owner in self._asked.values()) < share
+
+    def _next_data(self):
+        while True:
+            number = self._ready()
+            if number is None:
+                if not self._asked:
+                    break
+                self._take(self._wait())
+                continue
+            worker, answer, news = self._answers.pop(number)
+            self._asked.pop(number)
+            self._passed(number)
+            self._progress.answered(worker, news)
+            if isinstance(answer, Finished):
+                self._active[worker] = False
+                self._ask()
+                continue
+            self._ask()
+            if isinstance(answer, Failure):
+                answer.reraise()
+            return answer
+        self._progress.end()
+        if not self._persistent_workers:
+            self._shutdown_workers()
+        raise StopIteration
+
+    def _ready(self):
+        """The number of the answer to give next, if it has come."""
+        if not self._in_order:
+            return next(iter(self._answers), None)
+        while self._rcvd_idx in self._asked:
+            number = self._rcvd_idx
+            if self._active[self._asked[number]]:
+                return number if number in self._answers else None
+            del self._asked[number]  # the worker came to its end before this task
+            self._answers.pop(number, None)
+            self._passed(number)
+            self._ask()
+        return None
+
+    def _passed(self, number):
+        """Notes that the task needs no more answer."""
+        beyond = self._progress.beyond
+        beyond.add(number)
+        while self._rcvd_idx in beyond:
+            beyond.discard(self._rcvd_idx)
+            self._rcvd_idx += 1
+        self._progress.position = self._rcvd_idx
+
+    def _take(self, answer):
+        worker, (epoch, number, data, news) = answer
+        if epoch != self._epoch:
+            return
+        if number < 0:
+            self._progress.worker_starts[worker] = {
+                name: getattr(state, "clone", lambda state=state: state)() for name, state in news["start"].items()
+            }
+            self._settled += 1
+        elif number in self._asked:
+            self._answers[number] = worker, data, news
+
+    def _wait(self):
+        try:
+            answer = self._pool.receive(self._timeout or None)
+        except self._died:
+            self._shutdown_workers()
+            raise
+        if answer is None:
+            owners = sorted(set(self._asked.values()) or range(self._num_workers))
+            names = ", ".join(self._pool.describe(worker) for worker in owners)
+            self._shutdown_workers(0)
+            raise RuntimeError(
+                f"DataLoader timed out after {self._timeout} seconds: no answer from {names} "
+                f"for {type(self._dataset).__name__}"
+            )
+        return answer
+
+    def _shutdown_workers(self, *patience):
+        if self._finalizer.detach():
+            self._pool.stop(*patience)
+        self._asked.clear()
+        self._answers = {}
+        self._active = [False] * self._num_workers
+        self._settled = self._num_workers
