@@ -473,6 +473,21 @@ def test_custom_function_marks():
     close(x.grad, [2, 2])
 
 
+def test_custom_function_wrong_shape():
+    class Short(fl.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return g[:1]
+
+    x = fl.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="shape"):
+        Short.apply(x.tanh()).sum().backward()
+
+
 def test_custom_function_wrong_count():
     class Bad(fl.autograd.Function):
         @staticmethod

@@ -96,14 +96,28 @@ class _Context(FunctionCtx):
             raise RuntimeError(
                 f"function {name}Backward returned an incorrect number of gradients (expected {count}, got {len(results)})"
             )
-        return tuple(self._check(results[i], i) for i in self._tensor_positions)
+        return tuple(
+            self._check(results[i], i, shape)
+            for i, shape in zip(self._tensor_positions, self._input_shapes, strict=True)
+        )
 
-    def _check(self, gradient, position):
+    def _check(self, gradient, position, shape):
         if gradient is not None and not isinstance(gradient, _C.Tensor):
             raise TypeError(
                 f"function {self._function.__name__}Backward returned a {type(gradient).__name__} as gradient {position}, expected Tensor or None"
             )
+        if gradient is not None and gradient.shape != shape and not _sums_to(gradient.shape, shape):
+            raise RuntimeError(
+                f"Function {self._function.__name__}Backward returned an invalid gradient at index {position} - got "
+                f"{list(gradient.shape)} but expected shape compatible with {list(shape)}"
+            )
         return gradient
+
+
+def _sums_to(shape, wanted):
+    """Whether a gradient of a shape is one of something that was expanded to it."""
+    kept = shape[len(shape) - len(wanted) :]
+    return len(shape) >= len(wanted) and all(a == b or b == 1 for a, b in zip(kept, wanted, strict=True))
 
 
 class Function:
@@ -178,6 +192,7 @@ class Function:
         recording = _C.is_grad_enabled() and any(t.requires_grad for t in tensors)
         ctx._needs_input_grad = tuple(recording and isinstance(a, _C.Tensor) and a.requires_grad for a in args)
         ctx._tensor_positions = positions
+        ctx._input_shapes = [t.shape for t in tensors] if recording else ()
         node = _C.function_node(ctx, cls.__name__ + "Backward", tensors) if recording else None
         with no_grad():
             output = cls._run_forward(ctx, args, kwargs)

@@ -1,11 +1,9 @@
 """Handles with which a registered hook is removed again."""
 
-import itertools
+import warnings
 import weakref
 
-__all__ = ["RemovableHandle"]
-
-_ids = itertools.count()
+__all__ = ["RemovableHandle", "unserializable_hook", "warn_if_has_hooks"]
 
 
 class RemovableHandle:
@@ -25,9 +23,12 @@ class RemovableHandle:
         0
     """
 
+    next_id = 0
+
     def __init__(self, hooks_dict, *, extra_dict=None):
         self.hooks_dict_ref = weakref.ref(hooks_dict)
-        self.id = next(_ids)
+        self.id = RemovableHandle.next_id
+        RemovableHandle.next_id += 1
         extra = extra_dict if isinstance(extra_dict, (list, tuple)) else [] if extra_dict is None else [extra_dict]
         self.extra_dict_ref = tuple(weakref.ref(each) for each in extra)
 
@@ -53,3 +54,32 @@ class RemovableHandle:
 
     def __exit__(self, *exception):
         self.remove()
+
+
+def unserializable_hook(f):
+    """Marks a hook of a tensor: `warn_if_has_hooks` says nothing about it.
+
+    Example:
+        >>> @unserializable_hook
+        ... def hook(grad):
+        ...     return grad
+        >>> hook.__torch_unserializable__
+        True
+    """
+    f.__torch_unserializable__ = True
+    return f
+
+
+def warn_if_has_hooks(tensor):
+    """Warns about each hook of a tensor that saving the tensor would lose.
+
+    Example:
+        >>> warn_if_has_hooks(flambeau.ones(2))
+    """
+    for hook in (getattr(tensor, "_backward_hooks", None) or {}).values():
+        if not hasattr(hook, "__torch_unserializable__"):
+            warnings.warn(
+                f"backward hook {hook!r} on tensor will not be serialized. If this is expected, you can decorate the "
+                "function with @torch.utils.hooks.unserializable_hook to suppress this warning",
+                stacklevel=2,
+            )

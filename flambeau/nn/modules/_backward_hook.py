@@ -2,23 +2,33 @@
 
 import warnings
 
-from flambeau import Tensor
+from flambeau import Tensor, is_grad_enabled, zeros_like
 from flambeau.autograd import Function
 
 
 class _Watch(Function):
-    """The identity on tensors; backward gives the gradients to a function and passes on what that returns."""
+    """The identity on tensors; backward gives the gradients to a function and passes on what that returns.
+
+    Where a tensor has no gradient, with `fill` the function sees zeros; without, it sees None and zeros are passed on.
+    """
 
     @staticmethod
-    def forward(ctx, react, *tensors):
-        ctx.react = react
+    def forward(ctx, react, fill, *tensors):
+        ctx.react, ctx.fill = react, fill
+        ctx.like = [t.detach() for t in tensors]
         ctx.set_materialize_grads(False)
         ctx.mark_non_differentiable(*[t for t in tensors if not t.requires_grad])
         return tuple(t.view_as(t) for t in tensors)
 
     @staticmethod
     def backward(ctx, *grads):
-        return (None, *ctx.react(grads))
+        if ctx.fill:
+            return (None, None, *ctx.react(_filled(grads, ctx.like)))
+        return (None, None, *_filled(ctx.react(grads), ctx.like))
+
+
+def _filled(grads, like):
+    return [zeros_like(t) if grad is None else grad for grad, t in zip(grads, like, strict=True)]
 
 
 class BackwardHook:
@@ -36,7 +46,7 @@ class BackwardHook:
 
     def setup_input_hook(self, args):
         """The arguments with the identity on the tensors among them."""
-        args, self.input_places, self.input_count = _watch(self._at_inputs, args)
+        args, self.input_places, self.input_count = _watch(self._at_inputs, args, fill=True)
         return args
 
     def setup_output_hook(self, result):
@@ -50,7 +60,7 @@ class BackwardHook:
                 stacklevel=4,
             )
             return result
-        outputs, self.output_places, self.output_count = _watch(self._at_outputs, outputs)
+        outputs, self.output_places, self.output_count = _watch(self._at_outputs, outputs, fill=False)
         return outputs[0] if single else outputs
 
     def _at_outputs(self, grads):
@@ -91,14 +101,12 @@ class BackwardHook:
         return grad_inputs
 
 
-def _watch(react, values):
+def _watch(react, values, fill):
     """(values with the watched tensors, places of the tensors, number of values); no places if none requires grad."""
-    import flambeau
-
     places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
-    if not (flambeau.is_grad_enabled() and any(values[i].requires_grad for i in places)):
+    if not (is_grad_enabled() and any(values[i].requires_grad for i in places)):
         return values, [], len(values)
-    watched = _Watch.apply(react, *[values[i] for i in places])
+    watched = _Watch.apply(react, fill, *[values[i] for i in places])
     values = list(values)
     for i, tensor in zip(places, watched, strict=False):
         values[i] = tensor
@@ -113,7 +121,7 @@ def _spread(grads, places, count):
 
 
 def _same_length(new, count, name, who):
-    new = new if isinstance(new, tuple) else (new,)
+    new = tuple(new) if isinstance(new, tuple | list) else (new,)
     if len(new) != count:
         raise RuntimeError(f"{who} returned an invalid number of {name}, got {len(new)}, but expected {count}")
     return new

@@ -93,11 +93,11 @@ class Callable_:
         own = self.__dict__
         if not any(own.get(name) for name in HOOK_DICTIONARIES) and not _any_global():
             return self.forward(*args, **kwargs)
-        called = set()
+        called, last = set(), []
         try:
-            return _run(self, args, kwargs, called)
+            return _run(self, args, kwargs, called, last)
         except Exception:
-            _call_the_rest(self, args, kwargs, called)
+            _call_the_rest(self, args, kwargs, called, last[0] if last else None)
             raise
 
     def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
@@ -129,7 +129,7 @@ class Callable_:
             hook: the function; with `with_kwargs` it is called as `hook(module, args, kwargs, output)`.
             prepend: run it before the hooks that are there already.
             with_kwargs: pass keyword arguments, too.
-            always_call: run it even if `forward` raises (the output is None then).
+            always_call: run it even if `forward` raises (the output is None if there is none yet).
 
         Returns:
             A handle whose `remove()` takes the hook off.
@@ -198,7 +198,7 @@ def _any_global():
     return _global_forward_hooks or _global_forward_pre_hooks or _global_backward_hooks or _global_backward_pre_hooks
 
 
-def _run(module, args, kwargs, called):
+def _run(module, args, kwargs, called, last):
     full, plain = module._get_backward_hooks()
     backward_pre = module._get_backward_pre_hooks()
     args, kwargs = _run_pre_hooks(module, args, kwargs)
@@ -208,8 +208,8 @@ def _run(module, args, kwargs, called):
 
         backward = BackwardHook(module, full, backward_pre)
         args = backward.setup_input_hook(args)
-    result = module.forward(*args, **kwargs)
-    result = _run_forward_hooks(module, args, kwargs, result, called)
+    last.append(module.forward(*args, **kwargs))
+    result = _run_forward_hooks(module, args, kwargs, called, last)
     if backward is not None:
         result = backward.setup_output_hook(result)
     if plain:
@@ -261,23 +261,24 @@ def _forward_hooks_of(module):
         yield key, hook, key in kwargs, key in always
 
 
-def _run_forward_hooks(module, args, kwargs, result, called):
+def _run_forward_hooks(module, args, kwargs, called, last):
+    """Runs the hooks on the result, which is kept in `last`."""
     for key, hook, with_kwargs, always in _forward_hooks_of(module):
         if always:
             called.add(key)
-        new = hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
+        new = hook(module, args, kwargs, last[0]) if with_kwargs else hook(module, args, last[0])
         if new is not None:
-            result = new
-    return result
+            last[0] = new
+    return last[0]
 
 
-def _call_the_rest(module, args, kwargs, called):
+def _call_the_rest(module, args, kwargs, called, result):
     """After an exception: the hooks that asked to be called always and were not."""
     for key, hook, with_kwargs, always in _forward_hooks_of(module):
         if not always or key in called:
             continue
         try:
-            hook(module, args, kwargs, None) if with_kwargs else hook(module, args, None)
+            hook(module, args, kwargs, result) if with_kwargs else hook(module, args, result)
         except Exception as error:
             import warnings
 

@@ -114,11 +114,18 @@ def _convert_parameter(parameter, fn):
         if converted.device.type != parameter.device.type:
             parameter = Parameter(converted, parameter.requires_grad)
         elif converted is not parameter:
+            if parameter.requires_grad and not (converted.is_floating_point() or converted.is_complex()):
+                raise RuntimeError(
+                    f"a parameter that requires gradients must stay floating point or complex, not {converted.dtype}: "
+                    "call requires_grad_(False) first"
+                )
             parameter.data = converted
         if grad is not None:
             new_grad = fn(grad)
-            if new_grad is not grad:
+            if new_grad.device.type != grad.device.type:
                 parameter.grad = new_grad.requires_grad_(grad.requires_grad)
+            elif new_grad is not grad:
+                grad.data = new_grad
         return parameter
 
 
@@ -130,11 +137,10 @@ def parse_to(
     copy=False,
     memory_format=None,
     tensor=None,
-    other=None,
 ):
     """(device, dtype, non_blocking, memory_format) from the arguments of `to` in any of its forms."""
     rest = list(args)
-    like = tensor if tensor is not None else other
+    like = tensor
     if rest and isinstance(rest[0], Tensor):
         like = rest.pop(0)
     if like is not None:
@@ -148,8 +154,8 @@ def parse_to(
             dtype = rest.pop(0)
     if rest:
         non_blocking = rest.pop(0)
-    if len(rest) > 1:  # the next one would be `copy`, which means nothing for a module
-        raise TypeError(f"[to] too many arguments: {args}")
+    if rest or copy:
+        raise RuntimeError(f"[to] a module is changed in place, `copy` means nothing to it: {args}")
     if device is not None:
         device = flambeau.device(device)
     return device, dtype, bool(non_blocking), memory_format

@@ -125,7 +125,10 @@ class Walkable:
 
     def get_parameter(self, target):
         """The parameter at a dotted path."""
-        return _find(self, target, "_parameter_names", "an nn.Parameter")
+        parameter = _find(self, target, "_parameter_names", "an nn.Parameter")
+        if parameter is None:
+            raise AttributeError(f"`{target}` is not an nn.Parameter but None")
+        return parameter
 
     def get_buffer(self, target):
         """The buffer at a dotted path."""

@@ -98,12 +98,14 @@ class Module(Callable_, Stateful, Movable, Walkable):
                 raise _before_init(self, "parameters")
             _forget(own, name, "_parameter_names")
             self.register_parameter(name, value)
-        elif isinstance(value, Module):
+        elif isinstance(value, Module) and name not in own.get("_parameter_names", ()):
             if "_module_names" not in own:
                 raise _before_init(self, "module")
             _forget(own, name, "_module_names")
             _set_module(self, name, value)
         elif "_parameter_names" not in own:
+            if isinstance(value, Tensor) and hasattr(value, "_is_buffer"):
+                raise _before_init(self, "buffer")
             object.__setattr__(self, name, value)
         elif name in own["_parameter_names"]:
             if value is not None:
@@ -139,8 +141,8 @@ class Module(Callable_, Stateful, Movable, Walkable):
         own.update(given)
         own.setdefault("training", True)
         for key in _REGISTRIES:
-            own.setdefault(key, {})
-        own.setdefault("_non_persistent_buffers_set", set())
+            own[key] = dict(own.get(key, ()))  # a shallow copy has its own
+        own["_non_persistent_buffers_set"] = set(own.get("_non_persistent_buffers_set", ()))
         if any(own.get(hooks) for hooks in HOOK_DICTIONARIES):
             use_hooks()
 
@@ -260,6 +262,9 @@ class MissingAttributeError(AttributeError):
 
 
 def _missing_attribute(self, name):
+    own = self.__dict__
+    if any(name in own.get(key, ()) for key in _REGISTRIES):  # asked for by a subclass's own __getattr__
+        return own[name]
     raise MissingAttributeError(name, name=name, obj=self)
 
 
