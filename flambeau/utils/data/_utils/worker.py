@@ -140,7 +140,8 @@ class Failure:
     """An exception on its way from a worker to the loader, where it is raised again with its own type."""
 
     def __init__(self, error, job, index=None, doing="fetching"):
-        self.kind, self.name = _importable(type(error)), type(error).__name__
+        self.name = type(error).__name__
+        self.kind = type(error) if job.method == "thread" else _importable(type(error))
         self.where = f"{job.method} {job.id}"
         self.what = type(job.dataset).__name__ + (f"[{_shown(index)}]" if index is not None else "")
         self.what = f"{doing} {self.what}" if doing == "fetching" else doing
@@ -157,7 +158,10 @@ class Failure:
             error = self.kind(text)
         except Exception:
             error = _carrier(self.kind)(text)
-        raise error from None
+        try:
+            raise error from None
+        finally:
+            del error  # or it would hold this frame, which holds it, and the loader's iterator with it
 
 
 def _importable(kind):
