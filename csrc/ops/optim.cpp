@@ -52,12 +52,11 @@ double count_up(const Tensor& step, const char* op) {
 
 bool optimizer_step(OptimRule rule, OptimOptions options, double rate, double second, const std::vector<Tensor>& params,
                     const std::vector<Tensor>& grads, const std::vector<std::vector<Tensor>>& states,
-                    const std::vector<Tensor>& steps, const std::vector<bool>& first) {
+                    const std::vector<Tensor>& steps) {
   if (params.empty()) return true;
   const char* op = name_of(rule);
   size_t count = params.size();
-  bool lengths = grads.size() == count && states.size() <= 3 && (steps.empty() || steps.size() == count) &&
-                 (first.empty() || first.size() == count);
+  bool lengths = grads.size() == count && states.size() <= 3 && (steps.empty() || steps.size() == count);
   for (const auto& list : states) lengths = lengths && (list.empty() || list.size() == count);
   FL_CHECK(lengths, Value, op, "lists of parameters, gradients, states and steps must have the same length");
   if (!usable(params, grads, states, steps)) return false;
@@ -73,7 +72,7 @@ bool optimizer_step(OptimRule rule, OptimOptions options, double rate, double se
         t.state[k] = states[k][i].raw();
         bump_version(states[k][i], op);
       }
-    if (rule == OptimRule::SGD && (first.empty() || !first[i])) t.root = 1 - second;
+    if (rule == OptimRule::SGD) t.root = 1 - second;
     if (!steps.empty()) {
       double step = count_up(steps[i], op);
       if (rule == OptimRule::Adam) {

@@ -7,12 +7,11 @@
 
 namespace flambeau::ops {
 
-// Updates `params` and the states in place and counts `steps` (0-dim) up. `states` has one list per kind of state that
-// the rule and options use, in the order of OptimTensor::state; a list that is not needed is empty. `rate` is the
-// learning rate; `second` is Adagrad's lr_decay or SGD's dampening, which parameters in `first` (if not empty) are
-// spared. False, with nothing done, if the tensors are not all float32 or all float64 and laid out alike without gaps.
+// Updates `params` and the states in place and counts `steps` (0-dim) up. `states` has one list per kind of state, in
+// the order of OptimTensor::state. `rate` is the learning rate; `second` is Adagrad's lr_decay or SGD's dampening.
+// False, with nothing done, if the tensors are not all float32 or all float64 and laid out alike without gaps.
 bool optimizer_step(OptimRule rule, OptimOptions options, double rate, double second, const std::vector<Tensor>& params,
                     const std::vector<Tensor>& grads, const std::vector<std::vector<Tensor>>& states,
-                    const std::vector<Tensor>& steps, const std::vector<bool>& first = {});
+                    const std::vector<Tensor>& steps);
 
 }  // namespace flambeau::ops

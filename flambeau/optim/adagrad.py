@@ -101,12 +101,11 @@ class Adagrad(FormulaOptimizer):
         state["step"] = new_step()
         state["sum"] = flambeau.full_like(param.detach(), complex(start, start) if param.is_complex() else start)
 
-    def _fused(self, params, grads, states, group):
+    def _fused(self, group):
         return _C.fused_adagrad_(
-            params,
-            grads,
-            [state["sum"] for state in states],
-            [state["step"] for state in states],
+            group["params"],
+            self.state,
+            ("sum",),
             float(group["lr"]),
             group["lr_decay"],
             group["eps"],

@@ -108,15 +108,12 @@ class Adam(FormulaOptimizer):
         if group["amsgrad"]:
             state["max_exp_avg_sq"] = zeros_like(param)
 
-    def _fused(self, params, grads, states, group):
+    def _fused(self, group):
         lr, (beta1, beta2), amsgrad = group["lr"], group["betas"], group["amsgrad"]
         return _C.fused_adam_(
-            params,
-            grads,
-            [state["exp_avg"] for state in states],
-            [state["exp_avg_sq"] for state in states],
-            [state["max_exp_avg_sq"] for state in states] if amsgrad else [],
-            [state["step"] for state in states],
+            group["params"],
+            self.state,
+            ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq"),
             lr if type(lr) is float else float(lr),
             float(beta1),
             float(beta2),

@@ -383,12 +383,13 @@ class FormulaOptimizer(Optimizer):
             with flambeau.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            self._step_group(group)
+            if group.get("differentiable") or not self._fused(group):
+                self._step_group(group)
         return loss
 
     def _step_group(self, group):
-        params, grads, states, fresh = [], [], [], []
-        known = self.state
+        """One by one, after the states of those that take their first step were made."""
+        known, work, started = self.state, [], False
         for param in group["params"]:
             grad = param.grad
             if grad is None:
@@ -397,37 +398,26 @@ class FormulaOptimizer(Optimizer):
             if not state:
                 state = {}
                 self._start(param, state, group)
-                fresh.append((param, state))
-            params.append(param)
-            grads.append(grad)
-            states.append(state)
-        if params:
-            self._update_all(params, grads, states, group)
-        for param, state in fresh:
-            if state:
-                known[param] = state
-
-    def _update_all(self, params, grads, states, group):
-        if any(isinstance(grad, Composed) for grad in grads):
-            self._update_mixed(params, grads, states, group)
-            return
+                if state:
+                    known[param], started = state, True
+            work.append((param, grad, state))
         differentiable = group.get("differentiable", False)
-        if not differentiable and self._fused(params, grads, states, group):
+        if started and not differentiable and self._fused(group):
             return
         with flambeau.set_grad_enabled(differentiable):
-            for param, grad, state in zip(params, grads, states, strict=False):
-                self._update_one(param, grad, state, group)
+            for param, grad, state in work:
+                if isinstance(grad, Composed):
+                    self._update_composed(param, grad, state, group)
+                else:
+                    self._update_one(param, grad, state, group)
+                if state and param not in known:
+                    known[param] = state
 
-    def _update_mixed(self, params, grads, states, group):
-        """Some gradients are sparse; one by one."""
+    def _update_composed(self, param, grad, state, group):
         if group.get("fused"):
             raise RuntimeError(f"`_fused_{type(self).__name__.lower()}` does not support sparse gradients")
         with flambeau.no_grad():
-            for param, grad, state in zip(params, grads, states, strict=True):
-                if isinstance(grad, Composed):
-                    self._update_sparse(param, -grad if group.get("maximize") else grad, state, group)
-                else:
-                    self._update_one(param, grad, state, group)
+            self._update_sparse(param, -grad if group.get("maximize") else grad, state, group)
 
     def _update_one(self, param, grad, state, group):
         if group.get("maximize"):
@@ -446,7 +436,7 @@ class FormulaOptimizer(Optimizer):
     def _start(self, param, state, group):
         """Fills the empty state of a parameter that is about to take its first step."""
 
-    def _fused(self, params, grads, states, group):
+    def _fused(self, group):
         return False
 
     def _update(self, param, grad, state, group):

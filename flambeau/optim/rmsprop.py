@@ -95,15 +95,12 @@ class RMSprop(FormulaOptimizer):
         if group["centered"]:
             state["grad_avg"] = zeros_like(param)
 
-    def _fused(self, params, grads, states, group):
+    def _fused(self, group):
         momentum, centered = group["momentum"], group["centered"]
         return _C.fused_rmsprop_(
-            params,
-            grads,
-            [state["square_avg"] for state in states],
-            [state["momentum_buffer"] for state in states] if momentum > 0 else [],
-            [state["grad_avg"] for state in states] if centered else [],
-            [state["step"] for state in states],
+            group["params"],
+            self.state,
+            ("square_avg", "momentum_buffer" if momentum > 0 else None, "grad_avg" if centered else None),
             float(group["lr"]),
             group["alpha"],
             group["eps"],

@@ -2,7 +2,7 @@
 
 import flambeau
 from flambeau import _C
-from flambeau.optim.optimizer import FormulaOptimizer, check_fused, check_lr, check_option, number, zeros_like
+from flambeau.optim.optimizer import FormulaOptimizer, check_fused, check_lr, check_option, number
 
 __all__ = ["SGD"]
 
@@ -84,32 +84,19 @@ class SGD(FormulaOptimizer):
             ):
                 group.setdefault(key, value)
 
-    def _fused(self, params, grads, states, group):
-        momentum, buffers, first = group["momentum"], [], []
-        if momentum != 0:
-            buffers = [state.get("momentum_buffer") for state in states]
-            first = [buffer is None for buffer in buffers]
-            if True in first:
-                buffers = [zeros_like(p) if b is None else b for p, b in zip(params, buffers, strict=True)]
-            else:
-                first = []
-        lr, weight_decay = group["lr"], group["weight_decay"]
-        done = _C.fused_sgd_(
-            params,
-            grads,
-            buffers,
-            first,
+    def _fused(self, group):
+        lr, momentum = group["lr"], group["momentum"]
+        return _C.fused_sgd_(
+            group["params"],
+            self.state,
+            ("momentum_buffer",) if momentum != 0 else (),
             lr if type(lr) is float else float(lr),
             momentum,
             group["dampening"],
-            float(weight_decay),
+            float(group["weight_decay"]),
             group["nesterov"],
             group["maximize"],
         )
-        if done and first:
-            for state, buffer in zip(states, buffers, strict=True):
-                state["momentum_buffer"] = buffer
-        return done
 
     def _update(self, param, grad, state, group):
         lr, momentum = number(group["lr"]), group["momentum"]
