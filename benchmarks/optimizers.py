@@ -68,7 +68,11 @@ def training_step(name, sizes, batch, loss):
 
 
 def clipping(count):
-    return lambda lib: lambda params=parameters(lib, [(16, 16)] * count): lib.nn.utils.clip_grad_norm_(params, 1e9)
+    def body_of(lib):
+        params = parameters(lib, [(16, 16)] * count)
+        return lambda: lib.nn.utils.clip_grad_norm_(params, 1e9)
+
+    return body_of
 
 
 def zeroing(count):

@@ -81,9 +81,7 @@ class Rprop(FormulaOptimizer):
         first = float(group["lr"])
         state["step"] = new_step()
         state["prev"] = zeros_like(param)
-        state["step_size"] = flambeau.full_like(
-            param.grad.detach(), complex(first, first) if param.is_complex() else first
-        )
+        state["step_size"] = param.new_full(param.shape, complex(first, first) if param.is_complex() else first)
 
     def _update(self, param, grad, state, group):
         (shrink, grow), (smallest, largest) = group["etas"], group["step_sizes"]
