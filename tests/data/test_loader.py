@@ -314,3 +314,55 @@ def test_batches_of_tensors_are_taken_at_once():
     finally:
         sys.setprofile(None)
     assert 40 < calls < 8_000
+
+
+def nested():
+    """Every way to put tensors together, next to the same samples one by one."""
+    x, y = fl.arange(60.0).reshape(20, 3), fl.arange(20)
+    whole = data.TensorDataset(x, y)
+    first, rest = data.TensorDataset(x[:7], y[:7]), data.TensorDataset(x[7:], y[7:])
+    both = data.ConcatDataset([first, rest])
+    yield "subset", data.Subset(whole, [3, 1, 19, -1, 3, 0, 5])
+    yield "range", data.Subset(whole, range(2, 18, 3))
+    yield "subset of a subset", data.Subset(data.Subset(whole, list(range(19, 2, -1))), [4, 2, 7, 7])
+    yield "concatenated", both
+    yield "three", data.ConcatDataset([first, data.TensorDataset(x[:2], y[:2]), rest])
+    yield "subset of concatenated", data.Subset(both, [19, 0, 7, 6, -2])
+    yield "stacked", data.StackDataset(whole, x, both)
+    yield "stacked by name", data.StackDataset(a=whole, b=y)
+    yield "tensor", x
+    yield "split", data.random_split(both, [12, 8], fl.Generator().manual_seed(1))[0]
+    yield "of several kinds", data.ConcatDataset([data.TensorDataset(x), data.TensorDataset(y.reshape(20, 1).float())])
+
+
+@pytest.mark.parametrize("name", [name for name, _ in nested()])
+def test_gathered_batches_equal_collated_ones(name):
+    dataset = dict(nested())[name]
+    size = len(dataset)
+    for options in ({}, {"shuffle": True}, {"sampler": [0, -1, size - 1, 1, -size]}, {"sampler": range(size)}):
+        pair = []
+        for collate in (None, lambda batch: data.default_collate(batch)):
+            fl.manual_seed(2)
+            loader = data.DataLoader(dataset, batch_size=4, collate_fn=collate, **options)
+            try:
+                pair.append([*loader, fl.rand(1)])
+            except RuntimeError as error:
+                pair.append([type(error)])
+        assert equal(*pair)
+    with pytest.raises(IndexError):
+        list(data.DataLoader(dataset, sampler=[0, size + 25], batch_size=2))
+
+
+def leaves(value):
+    if isinstance(value, fl.Tensor):
+        return [value]
+    return [leaf for part in (value.values() if isinstance(value, dict) else value) for leaf in leaves(part)]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in nested()][:-1])
+def test_a_batch_shares_no_memory_with_the_data_set(name):
+    dataset = dict(nested())[name]
+    for batch in data.DataLoader(dataset, batch_size=5):
+        for leaf in leaves(batch):
+            leaf.fill_(-1)
+    assert all((leaf >= 0).all() for i in range(len(dataset)) for leaf in leaves(dataset[i]))

@@ -25,9 +25,9 @@ class _BaseDatasetFetcher:
 class _MapDatasetFetcher(_BaseDatasetFetcher):
     """Fetches by index."""
 
-    def __init__(self, dataset, auto_collation, collate_fn, drop_last):
+    def __init__(self, dataset, auto_collation, collate_fn, drop_last, gather=None):
         super().__init__(dataset, auto_collation, collate_fn, drop_last)
-        self.gather = gathering_of(dataset, collate_fn) if auto_collation else None
+        self.gather = gather
 
     def fetch(self, possibly_batched_index):
         """The batch (or, without collating, the sample) at the index or indices."""
@@ -111,18 +111,21 @@ def keeps_state(value):
     return callable(getattr(value, "state_dict", None)) and callable(getattr(value, "load_state_dict", None))
 
 
-def create_fetcher(iterable, dataset, auto_collation, collate_fn, drop_last, position=None):
-    """The fetcher for a data set, at a position of an earlier one."""
+def create_fetcher(iterable, dataset, auto_collation, collate_fn, drop_last, position=None, gather=None):
+    """The fetcher for a data set, at a position of an earlier one; ``gather``: what ``gathering_of`` gave, if known."""
     if iterable:
         return _IterableDatasetFetcher(dataset, auto_collation, collate_fn, drop_last, position)
-    fetcher = _MapDatasetFetcher(dataset, auto_collation, collate_fn, drop_last)
+    gather = gather or gathering_of(dataset, auto_collation, collate_fn)
+    fetcher = _MapDatasetFetcher(dataset, auto_collation, collate_fn, drop_last, gather)
     fetcher.go_to(position or {})
     return fetcher
 
 
-def gathering_of(dataset, collate_fn):
+def gathering_of(dataset, auto_collation, collate_fn):
     """The function from indices to a batch that needs no samples, or None where a user's code lies in between."""
-    if collate_fn is not default_collate or default_collate_fn_map[flambeau.Tensor].__module__ != collate_fn.__module__:
+    if not auto_collation or collate_fn is not default_collate:
+        return None
+    if default_collate_fn_map[flambeau.Tensor].__module__ != collate_fn.__module__:
         return None
     return gathering(dataset)
 

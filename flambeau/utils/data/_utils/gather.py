@@ -1,5 +1,7 @@
 """Batches of tensors by one gather per tensor instead of one view per sample."""
 
+import bisect
+
 import flambeau
 from flambeau.utils.data.dataset import ConcatDataset, StackDataset, Subset, TensorDataset
 
@@ -91,22 +93,39 @@ def _of_concat(dataset):
 
     def gather(indices):
         if type(indices) is slice:
-            indices = flambeau.arange(*indices.indices(total))
+            place = bisect.bisect_right(ends, indices.start)
+            start = ends[place - 1] if place else 0
+            if indices.stop <= ends[place]:
+                return parts[place](slice(indices.start - start, indices.stop - start))
+            indices = flambeau.arange(indices.start, indices.stop)
         indices = _from_start(indices, total)
-        if indices.numel() and int(indices.max()) >= total:
-            raise IndexError(f"index {int(indices.max())} is out of bounds for a data set of {total} samples")
-        rows, found, start = [], [], 0
-        for part, end in zip(parts, ends, strict=True):
-            here = ((indices >= start) & (indices < end)).nonzero().reshape(-1)
-            if here.numel():
-                rows.append(here)
-                found.append(part(indices[here] - start))
-            start = end
-        if len(found) == 1:
-            return found[0]
-        return _joined(found, flambeau.cat(rows).argsort())
+        batch, start, last = None, 0, len(parts) - 1
+        for place, part in enumerate(parts):
+            if place == last:
+                here = indices >= start  # too large ones are the last part's to refuse
+            else:
+                here = indices < ends[place]
+                here = here & (indices >= start) if start else here
+            rows = here.nonzero().view(-1)
+            if len(rows) == len(indices):
+                return part(indices - start)
+            if len(rows):
+                batch = _placed(batch, part(indices[rows] - start if start else indices[rows]), rows, len(indices))
+            start = ends[place]
+        return batch
 
     return gather
+
+
+def _placed(batch, found, rows, size):
+    """Puts what was found into some rows of a batch, a new one if it is None."""
+    if isinstance(found, list):
+        return [_placed(batch and batch[place], each, rows, size) for place, each in enumerate(found)]
+    if isinstance(found, dict):
+        return {key: _placed(batch and batch[key], each, rows, size) for key, each in found.items()}
+    if batch is None:
+        batch = found.new_empty((size, *found.shape[1:]))
+    return batch.index_copy_(0, rows, found)
 
 
 def _form(batch):
@@ -116,15 +135,6 @@ def _form(batch):
     if isinstance(batch, dict):
         return tuple((key, _form(value)) for key, value in batch.items())
     return batch.dtype, tuple(batch.shape)
-
-
-def _joined(batches, order):
-    first = batches[0]
-    if isinstance(first, list):
-        return [_joined(column, order) for column in zip(*batches, strict=True)]
-    if isinstance(first, dict):
-        return {key: _joined([batch[key] for batch in batches], order) for key in first}
-    return flambeau.cat(batches).index_select(0, order)
 
 
 _KINDS = {

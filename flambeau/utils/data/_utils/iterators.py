@@ -23,6 +23,8 @@ class _BaseDataLoaderIter:
         self._collate_fn, self._timeout = loader.collate_fn, loader.timeout
         self._pin_memory, self._persistent_workers = loader.pin_memory, loader.persistent_workers
         self._progress = Progress(loader, getattr(loader, "_saved", None))
+        here = self._num_workers == 0 and not self._dataset_kind
+        self._gather = gathering_of(self._dataset, self._auto_collation, self._collate_fn) if here else None
         self._first_pass = self._progress.base_seed is None  # of these workers
         self._progress.restore_before(loader)
         self._begin(loader)
@@ -33,19 +35,23 @@ class _BaseDataLoaderIter:
 
     def _begin(self, loader):
         self._IterableDataset_len_called = getattr(loader, "_IterableDataset_len_called", None)
-        self._sampler_iter = self._progress.begin(lambda: iter(_index_tensors(loader) or self._index_sampler))
-        self._num_yielded = self._progress.yielded
+        quick = _index_tensors(loader) if self._gather is not None else None
+        self._quick = quick is not None
+        self._sampler_iter = self._progress.begin(lambda: iter(quick or self._index_sampler))
 
     def __iter__(self):
         return self
 
     def __next__(self):
         data = self._next_data()
-        self._num_yielded += 1
-        self._progress.yielded = self._num_yielded
-        if self._dataset_kind and self._IterableDataset_len_called is not None:
+        self._progress.yielded += 1
+        if self._IterableDataset_len_called is not None:
             self._check_length()
         return data
+
+    @property
+    def _num_yielded(self):
+        return self._progress.yielded
 
     def __len__(self):
         return len(self._index_sampler)
@@ -59,7 +65,7 @@ class _BaseDataLoaderIter:
         return self._progress.next_index(self._sampler_iter)
 
     def _check_length(self):
-        if self._num_yielded <= self._IterableDataset_len_called:
+        if not self._dataset_kind or self._num_yielded <= self._IterableDataset_len_called:
             return
         message = (
             f"Length of IterableDataset {self._dataset} was reported to be {self._IterableDataset_len_called} (when "
@@ -80,12 +86,12 @@ class _BaseDataLoaderIter:
 def _index_tensors(loader):
     """The loader's batches of indices as tensors or slices, where that saves the way through Python numbers."""
     batches = getattr(loader, "batch_sampler", None)
-    if loader.num_workers or loader._dataset_kind or type(batches) is not BatchSampler:
+    if type(batches) is not BatchSampler:
         return None
     sampler = batches.sampler
     if type(sampler) not in (RandomSampler, SequentialSampler) or len(sampler) == 0:
         return None
-    if sampler.data_source is not loader.dataset or gathering_of(loader.dataset, loader.collate_fn) is None:
+    if sampler.data_source is not loader.dataset:
         return None
     if type(sampler) is SequentialSampler:
         return _slices(len(loader.dataset), batches)
@@ -128,12 +134,17 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
             self._collate_fn,
             self._drop_last,
             saved.get("dataset"),
+            self._gather,
         )
         self._progress.restore(loader)
 
     def _next_data(self):
         progress, fetcher = self._progress, self._dataset_fetcher
         try:
+            if self._quick and progress.position:
+                index = next(self._sampler_iter)
+                progress.position += 1
+                return self._gather(index)
             index = progress.next_index(self._sampler_iter)
         except StopIteration:
             progress.end()
