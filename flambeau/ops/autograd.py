@@ -40,9 +40,9 @@ def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=
     >>> x.grad
     tensor([2., 4.])
     """
-    from ..autograd import backward as run
+    import flambeau.autograd
 
-    run(self, gradient, retain_graph, create_graph, inputs=inputs)
+    flambeau.autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
 def detach(input):

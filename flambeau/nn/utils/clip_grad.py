@@ -35,13 +35,15 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
         >>> flambeau.nn.utils.get_total_norm([flambeau.tensor([3.0]), flambeau.tensor([4.0])])
         tensor(5.)
     """
-    tensors = _listed(tensors)
-    norm_type = float(norm_type)
+    with flambeau.no_grad():
+        return _total_norm(_listed(tensors), float(norm_type), error_if_nonfinite)
+
+
+def _total_norm(tensors, norm_type, error_if_nonfinite):
     if not tensors:
         return flambeau.tensor(0.0)
-    with flambeau.no_grad():
-        norms = [flambeau.linalg.vector_norm(t, norm_type) for t in tensors]
-        total = flambeau.linalg.vector_norm(flambeau.stack(norms), norm_type)
+    norm = flambeau.linalg.vector_norm
+    total = norm(flambeau.stack([norm(t, norm_type) for t in tensors]), norm_type)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
@@ -68,10 +70,16 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
         >>> w.grad
         tensor([0.6000, 0.8000])
     """
-    grads = [p.grad for p in _listed(parameters) if p.grad is not None]
-    if not grads:
-        return
     with flambeau.no_grad():
+        _scale(_grads(_listed(parameters)), max_norm, total_norm)
+
+
+def _grads(parameters):
+    return [grad for grad in [p.grad for p in parameters] if grad is not None]
+
+
+def _scale(grads, max_norm, total_norm):
+    if grads:
         factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
         for grad in grads:
             grad.mul_(factor)
@@ -97,10 +105,10 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
         >>> flambeau.nn.utils.clip_grad_norm_([w], 1.0), w.grad
         (tensor(10.), tensor([1.0000]))
     """
-    parameters = _listed(parameters)
-    grads = [p.grad for p in parameters if p.grad is not None]
-    total = get_total_norm(grads, norm_type, error_if_nonfinite, foreach)
-    clip_grads_with_norm_(parameters, max_norm, total, foreach)
+    grads = _grads(_listed(parameters))
+    with flambeau.no_grad():
+        total = _total_norm(grads, float(norm_type), error_if_nonfinite)
+        _scale(grads, max_norm, total)
     return total
 
 
