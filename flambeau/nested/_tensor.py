@@ -181,7 +181,7 @@ class StridedNested(Nested):
     def _saved(self):
         """(the function of torch's files that makes it again, its arguments)."""
         geometry = (self._nested_tensor_size(), self._nested_tensor_strides(), self._nested_tensor_storage_offsets())
-        return "_rebuild_nested_tensor", (self._elements.detach(), *geometry)
+        return "torch._utils._rebuild_nested_tensor", (self._elements.detach(), *geometry)
 
     def __repr__(self, *, tensor_contents=None):
         parts = [repr(c).replace("\n", "\n  ") for c in self.detach().unbind()]
@@ -266,7 +266,11 @@ class NestedTensor(Nested):
         return tuple(self._elements.narrow(self._ragged - 1, s, n) for s, n in zip(starts, lengths))
 
     def _saved(self):
-        raise RuntimeError("[save] of jagged nested tensors is not supported: save values() and offsets()")
+        """(the function of torch's files that makes it again, its arguments)."""
+        lengths = None if self._lengths is None else self._lengths.detach()
+        parts = {"values": self._elements.detach(), "offsets": self._offsets.detach(), "lengths": lengths}
+        rest = {"_ragged_idx": self._ragged, "_metadata_cache": {}, "requires_grad": self.requires_grad}
+        return "torch.nested._internal.nested_tensor._rebuild_njt", ({**parts, **rest},)
 
     def __repr__(self, *, tensor_contents=None):
         history = ""

@@ -3,6 +3,10 @@
 import contextlib
 import os
 import pickle
+from tempfile import mkdtemp
+
+from flambeau.serialization import settings
+from flambeau.serialization.settings import *
 
 __all__ = [
     "add_safe_globals",
@@ -10,12 +14,11 @@ __all__ = [
     "get_safe_globals",
     "get_unsafe_globals_in_checkpoint",
     "load",
+    "mkdtemp",
     "safe_globals",
     "save",
 ]
-
-MAGIC_NUMBER = 0x1950A86A20F9469CFC6C  # of the format before the zip archives
-PROTOCOL_VERSION = 1001
+__all__ += settings.__all__
 
 _safe: dict = {}
 
@@ -50,12 +53,12 @@ def save(
     Args:
         obj: anything that can be pickled: state dicts, nested containers, modules.
         f: a path, or an object with ``write``.
-        pickle_module: Python's pickle; others are refused.
+        pickle_module: Python's pickle, or a module whose Pickler extends Python's ``pickle._Pickler``, such as dill.
         pickle_protocol: pickle's protocol.
 
     Raises:
-        RuntimeError: the parent directory does not exist, or ``f`` cannot be written to.
-        OSError: there is too little space.
+        RuntimeError: the parent directory does not exist.
+        OSError: there is too little space, or ``f`` cannot be written to; the file that was there is as it was.
 
     Example:
         >>> import io, flambeau
@@ -65,42 +68,50 @@ def save(
         >>> load(file)
         {'weight': tensor([1., 1.])}
     """
-    if pickle_module is not pickle:
-        raise ValueError("[save] pickle_module: only Python's own pickle is supported")
-    if not _use_new_zipfile_serialization:
-        raise ValueError("[save] only the zip format can be written; files in the older format can be loaded")
-    from flambeau.serialization.archive import AtomicFile
+    from flambeau.serialization.atomic import AtomicFile
 
-    data, storages = _pickled(obj, pickle_protocol)
-    if _is_path(f):
-        name = os.path.splitext(os.path.basename(os.fspath(f)))[0]
-        with AtomicFile(os.fspath(f)) as file:
-            file.reserve(len(data) + sum(storage.end - storage.begin for storage in storages))
-            _write(file, name if name.isascii() and name else "archive", data, storages, not _disable_byteorder_record)
-        return
-    if not hasattr(f, "write"):
+    legacy = not _use_new_zipfile_serialization
+    if not _is_path(f) and not hasattr(f, "write"):
         raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
-    _write(f, "archive", data, storages, not _disable_byteorder_record)
-    if hasattr(f, "flush"):
-        f.flush()
+    data, records = _pickled(obj, pickle_module, pickle_protocol, legacy)
+
+    def write(file, name):
+        if legacy:
+            from flambeau.serialization.legacy import write as write_legacy
+
+            write_legacy(file, data, records, pickle_protocol)
+        else:
+            _write(file, name, data, records, not _disable_byteorder_record)
+
+    if not _is_path(f):
+        write(f, "archive")
+        if hasattr(f, "flush"):
+            f.flush()
+        return
+    path = os.fsdecode(f)
+    name = os.path.splitext(os.path.basename(path))[0]
+    with AtomicFile(path) as file:
+        file.reserve(len(data) + sum(record.size for record in records))
+        write(file, name if name.isascii() and name else "archive")
 
 
-def _pickled(obj, protocol):
+def _pickled(obj, pickle_module, protocol, legacy):
+    """The pickle of an object, and the records of the storages that it refers to."""
     import io
 
-    from flambeau.serialization.pickler import Storages, TorchPickler, register_types
+    from flambeau.serialization.pickler import pickler_of
+    from flambeau.serialization.placement import Placement
 
-    register_types()
-    storages = Storages()
-    for _ in range(2):
+    placement, pickler = Placement(), pickler_of(pickle_module)
+    for again in (False, True):
         buffer = io.BytesIO()
-        TorchPickler(buffer, protocol, storages).dump(obj)
-        if not storages.settle():
+        pickler(buffer, protocol, placement, legacy).dump(obj)
+        if again or not placement.compact():
             break
-    return buffer.getbuffer(), list(storages)
+    return buffer.getbuffer(), placement.records
 
 
-def _write(file, name, data, storages, byteorder):
+def _write(file, name, data, records, byteorder):
     import sys
 
     from flambeau.serialization.archive import ArchiveWriter, checksums
@@ -111,9 +122,9 @@ def _write(file, name, data, storages, byteorder):
     archive.add(".storage_alignment", b"64")
     if byteorder:
         archive.add("byteorder", sys.byteorder.encode())
-    records = [storage.bytes() for storage in storages]
-    for storage, record, checksum in zip(storages, records, checksums(records), strict=True):
-        archive.add(f"data/{storage.key}", record, checksum)
+    contents = [bytes(record.size) if settings.local.skip_data else record.bytes() for record in records]
+    for record, content, checksum in zip(records, contents, checksums(contents), strict=True):
+        archive.add(f"data/{record.key}", content, checksum)
     archive.add("version", b"3\n")
     archive.finish()
 
@@ -124,19 +135,20 @@ def _write(file, name, data, storages, byteorder):
 def load(
     f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, allow_code=False, **pickle_load_args
 ):
-    """Loads what ``save``, ours or torch's, has written.
+    """Loads what ``save``, ours or torch's, has written, in any of torch's formats.
 
-    The file is read by an interpreter that can make containers, numbers, strings and tensors and nothing else. A file
-    that needs more is refused by name of what it needs; ``add_safe_globals`` allows single classes.
+    The file is read by an interpreter that can make containers, numbers, strings, tensors and the like, and nothing
+    else. A file that needs more is refused by name of what it needs; ``add_safe_globals`` allows single classes.
 
     Args:
-        f: a path, or a file object that can be read from the start of the archive.
+        f: a path, or a file object, which is left standing behind what was loaded.
         map_location: where tensors go: a device, a dict from device names to such, or a function of
             ``(storage, location)``.
-        pickle_module: Python's pickle, or None.
+        pickle_module: the module whose unpickler ``allow_code`` uses; Python's pickle if None.
         weights_only: accepted; also with False, files that need more than data are refused.
         mmap: map the file into memory instead of reading it; for paths.
-        allow_code: with ``weights_only=False``, let Python's pickle run whatever the file says.
+        allow_code: with ``weights_only=False``, let an unpickler run whatever the file says.
+        pickle_load_args: ``encoding`` of the byte strings of Python 2.
 
     Returns:
         The object.
@@ -144,6 +156,7 @@ def load(
     Raises:
         pickle.UnpicklingError: the file is corrupt, or needs a global that is not allowed.
         RuntimeError: the archive is truncated or corrupt.
+        EOFError: the file is empty.
 
     Example:
         >>> import io, flambeau
@@ -156,51 +169,86 @@ def load(
     unknown = pickle_load_args.keys() - {"encoding", "errors", "fix_imports"}
     if unknown:
         raise TypeError(f"load() got an unexpected keyword argument {sorted(unknown)[0]!r}")
-    if pickle_module not in (None, pickle):
-        raise ValueError("[load] pickle_module: only Python's own pickle is supported")
+    if pickle_module is not None and weights_only:
+        raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     if allow_code and weights_only is not False:
         raise ValueError("[load] allow_code=True needs weights_only=False: it lets the file run any code")
+    code = (pickle_module or pickle) if allow_code else None
     encoding = pickle_load_args.get("encoding", "utf-8")
+    mmap = settings.config.load.mmap and _is_path(f) if mmap is None else mmap
     if _is_path(f):
         with open(f, "rb") as file:
-            return _load(file, map_location, bool(mmap), allow_code, encoding)
+            return _load(file, map_location, bool(mmap), code, encoding)
     if mmap:
         raise ValueError("f must be a file path in order to use the mmap argument")
-    if not (hasattr(f, "read") and hasattr(f, "seek") and hasattr(f, "tell")):
-        raise AttributeError("expected 'f' to be string, path, or a file-like object with read, seek and tell")
-    return _load(f, map_location, False, allow_code, encoding)
+    _check_seekable(f)
+    return _load(f, map_location, False, code, encoding)
 
 
-def _load(file, map_location, mmap, allow_code, encoding):
+def _check_seekable(f):
+    import io
+
+    try:
+        f.seek(f.tell())
+    except (AttributeError, io.UnsupportedOperation) as error:
+        raise type(error)(
+            f"{error}. You can only torch.load from a file that is seekable. Please pre-load the data into a buffer like "
+            "io.BytesIO and try to load from it instead."
+        ) from None
+    if not hasattr(f, "read"):
+        raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'read' attribute")
+
+
+def _load(file, map_location, mmap, pickle_module, encoding):
+    from flambeau.serialization import reading
+
+    try:
+        reader = _reader(file, map_location, mmap)
+        code = None if pickle_module is None else reading.run(pickle_module)
+        result = reader.load(_safe_values(), encoding, code)
+        file.seek(reader.end)
+        return result
+    except settings.CallersError as error:
+        raise error.args[0] from None
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        name = getattr(file, "name", None)
+        if pickle_module is None and isinstance(name, (str, os.PathLike)):
+            error.args = (f"{error} (in {os.fspath(name)!r})",)
+        raise
+
+
+def _reader(file, map_location, mmap):
     from flambeau.serialization import archive, reading
 
-    start = file.tell()
     if archive.looks_like_zip(file):
-        if start:
-            file = archive.Window(file, start)
-        reader = reading.ZipReader(archive.ArchiveReader(file), map_location, mmap)
-    elif mmap:
+        return reading.ZipReader(archive.ArchiveReader(file), map_location, mmap)
+    if mmap:
         raise RuntimeError(
             "mmap can only be used with files saved with "
             "`torch.save(_use_new_zipfile_serialization=True)`, please torch.save your checkpoint with "
             "this option in order to use mmap."
         )
-    else:
-        reader = reading.LegacyReader(file, map_location)
-    return reader.load(_safe if not allow_code else None, encoding)
+    from flambeau.serialization import legacy
+
+    return (legacy.TarReader if legacy.looks_like_tar(file) else legacy.StreamReader)(file, map_location)
 
 
 # ---------------------------------------------------------------- what else files may name
 
 
 def _safe_name(entry):
+    """The name that files have for an entry of the list."""
     value, name = entry if isinstance(entry, tuple) else (entry, None)
-    if name is None:
-        module = value.__module__
-        if module.partition(".")[0] == "flambeau":
-            module = "torch" + module[len("flambeau") :]
-        name = f"{module}.{value.__qualname__}"
-    return name, value
+    if name is not None:
+        return name
+    module = value.__module__
+    if module.partition(".")[0] == "flambeau":
+        module = "torch" + module[len("flambeau") :]
+    return f"{module}.{value.__qualname__}"
+
+
+def _safe_values():
+    return {name: entry[0] if isinstance(entry, tuple) else entry for name, entry in _safe.items()}
 
 
 def add_safe_globals(safe_globals):
@@ -217,8 +265,7 @@ def add_safe_globals(safe_globals):
         >>> clear_safe_globals()
     """
     for entry in safe_globals:
-        name, value = _safe_name(entry)
-        _safe[name] = value
+        _safe[_safe_name(entry)] = entry
 
 
 def get_safe_globals():
@@ -289,5 +336,7 @@ def get_unsafe_globals_in_checkpoint(f):
     from flambeau.serialization import archive, reading
 
     with open(f, "rb") if _is_path(f) else contextlib.nullcontext(f) as file:
+        if not archive.looks_like_zip(file):
+            raise ValueError("[get_unsafe_globals_in_checkpoint] expected a file in the zip format")
         data = archive.ArchiveReader(file).read("data.pkl")
-    return reading.unknown_globals(data, _safe)
+    return reading.unknown_globals(data, _safe_values())

@@ -2,10 +2,11 @@
 
 import io
 import mmap
-import os
 import struct
+import zlib
 
 from flambeau import _C
+from flambeau.serialization import memory, settings
 
 ALIGNMENT = 64
 AHEAD = 1 << 22  # bytes from which a thread for checksums pays
@@ -21,10 +22,11 @@ LOCAL_MAGIC, CENTRAL_MAGIC, END_MAGIC, END64_MAGIC, LOCATOR64_MAGIC = (
     0x06064B50,
     0x07064B50,
 )
-UTF8_NAMES = 1 << 11
+ENCRYPTED, UTF8_NAMES = 1, 1 << 11
 DATE_1980 = 0x21
 BIG = 0xFFFFFFFF
-DEFLATED = 8
+STORED, DEFLATED = 0, 8
+INFLATED = 1 << 26, 100  # a compressed record may grow to so many bytes, or by this factor
 
 
 class CorruptArchive(RuntimeError):
@@ -33,6 +35,9 @@ class CorruptArchive(RuntimeError):
 
 def checksums(records):
     """The checksum of each record; those of large ones are computed ahead, by a thread, while others are written."""
+    if not settings.config.save.compute_crc32:
+        yield from [0] * len(records)
+        return
     if sum(map(len, records)) < AHEAD:
         yield from map(_C.crc32, records)
         return
@@ -47,6 +52,15 @@ def checksums(records):
     thread.join()
 
 
+def write_all(file, data):
+    """Writes to a file object until nothing is left: raw files and pipes may take less than all at a time."""
+    written = file.write(data)
+    size = len(data)
+    while type(written) is int and 0 < written < size:
+        data, size = memoryview(data)[written:], size - written
+        written = file.write(data)
+
+
 class ArchiveWriter:
     """Writes records one after the other to a file object, which need not be seekable."""
 
@@ -54,7 +68,7 @@ class ArchiveWriter:
         self.file, self.name, self.position, self.central = file, name, 0, []
 
     def _write(self, data):
-        self.file.write(data)
+        write_all(self.file, data)
         self.position += len(data)
 
     def add(self, record, data, checksum=None):
@@ -66,24 +80,9 @@ class ArchiveWriter:
         extra = struct.pack("<HHQQ", 1, 16, size, size) if wide else b""
         padding = -(start + LOCAL.size + len(name) + len(extra) + 4) % ALIGNMENT
         extra += struct.pack("<HH", 0x4246, padding) + b"Z" * padding
-        short = BIG if wide else size
-        self._write(
-            LOCAL.pack(
-                LOCAL_MAGIC,
-                45 if wide else 0,
-                UTF8_NAMES,
-                0,
-                0,
-                DATE_1980,
-                checksum,
-                short,
-                short,
-                len(name),
-                len(extra),
-            )
-            + name
-            + extra
-        )
+        version, short = (45, BIG) if wide else (0, size)
+        head = (LOCAL_MAGIC, version, UTF8_NAMES, STORED, 0, DATE_1980, checksum, short, short, len(name), len(extra))
+        self._write(LOCAL.pack(*head) + name + extra)
         self._write(data)
         self.central.append((name, checksum, size, start))
 
@@ -93,70 +92,128 @@ class ArchiveWriter:
         for name, checksum, size, offset in self.central:
             wide = [value for value in (size, size, offset) if value >= BIG]
             extra = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
-            self._write(
-                CENTRAL.pack(
-                    CENTRAL_MAGIC,
-                    45 if wide else 0,
-                    45 if wide else 0,
-                    UTF8_NAMES,
-                    0,
-                    0,
-                    DATE_1980,
-                    checksum,
-                    min(size, BIG),
-                    min(size, BIG),
-                    len(name),
-                    len(extra),
-                    0,
-                    0,
-                    0,
-                    0,
-                    min(offset, BIG),
-                )
-                + name
-                + extra
-            )
+            version, short = 45 if wide else 0, min(size, BIG)
+            head = (CENTRAL_MAGIC, version, version, UTF8_NAMES, STORED, 0, DATE_1980, checksum, short, short)
+            self._write(CENTRAL.pack(*head, len(name), len(extra), 0, 0, 0, 0, min(offset, BIG)) + name + extra)
         length, count, where = self.position - start, len(self.central), self.position
         if count >= 0xFFFF or start >= BIG or length >= BIG:
             self._write(
                 END64.pack(END64_MAGIC, 44, 45, 45, 0, 0, count, count, length, start)
                 + LOCATOR64.pack(LOCATOR64_MAGIC, 0, where, 1)
             )
-        self._write(
-            END.pack(END_MAGIC, 0, 0, min(count, 0xFFFF), min(count, 0xFFFF), min(length, BIG), min(start, BIG), 0)
-        )
+        short = min(count, 0xFFFF)
+        self._write(END.pack(END_MAGIC, 0, 0, short, short, min(length, BIG), min(start, BIG), 0))
+
+
+# ---------------------------------------------------------------- reading
+
+
+class Entry:
+    """A line of the table of contents."""
+
+    __slots__ = ("checksum", "flags", "method", "name", "offset", "packed", "size")
+
+    def __init__(self, name, flags, method, checksum, packed, size, offset):
+        self.name, self.flags, self.method, self.checksum = name, flags, method, checksum
+        self.packed, self.size, self.offset = packed, size, offset
+
+
+def looks_like_zip(file):
+    """Whether a file, from its present position on, begins as zip archives do."""
+    start = file.tell()
+    magic = file.read(4)
+    file.seek(start)
+    return magic == b"PK\x03\x04"
 
 
 class ArchiveReader:
-    """Finds and reads the records of an archive; every offset and size is checked against the file's."""
+    """Finds and reads the records of the archive that begins where the file stands, whatever lies before or after it.
+
+    Every offset and size is checked against the file's.
+    """
 
     def __init__(self, file):
-        import zipfile
-
-        self.file = file
+        self.file, self.start = file, file.tell()
+        self.size = file.seek(0, io.SEEK_END) - self.start
         try:
-            self.zip = zipfile.ZipFile(file)
-            entries = self.zip.infolist()
-        except (
-            zipfile.BadZipFile,
-            EOFError,
-            ValueError,
-            struct.error,
-            NotImplementedError,
-            UnicodeDecodeError,
-        ) as error:
-            raise CorruptArchive(
-                f"failed finding central directory: the file is truncated or corrupt ({error})"
-            ) from None
-        self.size = file.seek(0, io.SEEK_END)
+            place, length, count, end = self._find_table()
+            self.end = self.start + end
+            entries = self._read_table(place, length, count)
+        except (struct.error, UnicodeDecodeError) as error:
+            raise CorruptArchive(f"[load] the table of contents is corrupt: {error}") from None
         if not entries:
             raise CorruptArchive("[load] the archive has no records")
-        self.name = entries[0].filename.partition("/")[0]
+        self.name = entries[0].name.partition("/")[0]
         prefix = self.name + "/"
-        self.entries = {entry.filename[len(prefix) :]: entry for entry in entries if entry.filename.startswith(prefix)}
+        self.entries = {entry.name[len(prefix) :]: entry for entry in entries if entry.name.startswith(prefix)}
         self.mapped = None
-        if sum(entry.file_size for entry in entries if entry.compress_type != DEFLATED) > self.size:
-            raise CorruptArchive("[load] the records of the archive claim more bytes than the file has")
+
+    # -- the table of contents
+
+    def _at(self, place, size):
+        if place < 0 or place + size > self.size:
+            raise CorruptArchive("[load] the table of contents points out of the file: it is truncated or corrupt")
+        self.file.seek(self.start + place)
+        data = self.file.read(size)
+        if len(data) < size:
+            raise CorruptArchive("[load] the file ends before its end: it is truncated")
+        return data
+
+    def _find_table(self):
+        """(place, length, number of entries, end of the archive). The table ends where its last record begins."""
+        tail = max(0, self.size - END.size - 0xFFFF)
+        data, signature = self._at(tail, self.size - tail), struct.pack("<I", END_MAGIC)
+        found = data.rfind(signature)
+        while found >= 0:
+            if table := self._table_before(tail + found):
+                return table
+            found = data.rfind(signature, 0, found)
+        return self._search(signature)
+
+    def _search(self, signature):
+        """The first table that fits, for an archive that something else comes after."""
+        place, block, rest = 0, 1 << 20, b""
+        while place < self.size:
+            data = rest + self._at(place, min(block, self.size - place))
+            found = data.find(signature)
+            while found >= 0:
+                if table := self._table_before(place - len(rest) + found):
+                    return table
+                found = data.find(signature, found + 1)
+            place, rest = place + block, data[-3:]
+        raise CorruptArchive("failed finding central directory: the file is truncated, or no archive")
+
+    def _table_before(self, place):
+        if place + END.size > self.size:
+            return None
+        _, _, _, _, count, length, offset, comment = END.unpack(self._at(place, END.size))
+        last = place
+        if place >= LOCATOR64.size:
+            magic, _, where, _ = LOCATOR64.unpack(self._at(place - LOCATOR64.size, LOCATOR64.size))
+            if magic == LOCATOR64_MAGIC and where + END64.size <= place:
+                *_, count, length, offset = END64.unpack(self._at(where, END64.size))
+                last = where
+        if offset + length != last or count * CENTRAL.size > length or not count:
+            return None
+        return offset, length, count, place + END.size + comment
+
+    def _read_table(self, place, length, count):
+        data, entries, position = self._at(place, length), [], 0
+        for _ in range(count):
+            head = CENTRAL.unpack_from(data, position)
+            name_size, extra_size, comment_size = head[10:13]
+            name_at = position + CENTRAL.size
+            extra_at = name_at + name_size
+            position = extra_at + extra_size + comment_size
+            if head[0] != CENTRAL_MAGIC or position > length:
+                raise CorruptArchive("[load] the table of contents is corrupt")
+            packed, size, offset = _wide(head[8], head[9], head[16], data[extra_at : extra_at + extra_size])
+            name = data[name_at:extra_at].decode("utf-8" if head[3] & UTF8_NAMES else "cp437")
+            entries.append(Entry(name, head[3], head[4], head[7], packed, size, offset))
+        _check_places(entries, place)
+        return entries
+
+    # -- records
 
     def has(self, record):
         """Whether there is a record of that name."""
@@ -169,175 +226,109 @@ class ArchiveReader:
 
     def record_size(self, record):
         """Bytes of a record."""
-        return self._entry(record).file_size
+        return self._entry(record).size
 
     def _place(self, entry):
-        """Where the bytes of a stored record begin."""
-        if entry.header_offset < 0:
-            raise CorruptArchive(f"[load] record {entry.filename!r} begins before the file: the start is missing")
-        self.file.seek(entry.header_offset)
-        head = self.file.read(LOCAL.size)
-        if len(head) < LOCAL.size or LOCAL.unpack(head)[0] != LOCAL_MAGIC:
-            raise CorruptArchive(f"[load] record {entry.filename!r} has no header where the table of contents says")
-        fields = LOCAL.unpack(head)
-        place = entry.header_offset + LOCAL.size + fields[9] + fields[10]
-        if entry.compress_size != entry.file_size or place + entry.file_size > self.size:
+        """Where the bytes of a record begin."""
+        head = LOCAL.unpack(self._at(entry.offset, LOCAL.size))
+        if head[0] != LOCAL_MAGIC:
+            raise CorruptArchive(f"[load] record {entry.name!r} has no header where the table of contents says")
+        place = entry.offset + LOCAL.size + head[9] + head[10]
+        if place + entry.packed > self.size:
             raise CorruptArchive(
-                f"record {entry.filename!r} of {entry.file_size} bytes goes beyond the end of the file"
+                f"[load] record {entry.name!r} of {entry.packed} bytes goes beyond the end of the file"
             )
         return place
 
     def read(self, record, limit=1 << 31):
         """The bytes of a record, checked against its checksum."""
         entry = self._entry(record)
-        if entry.file_size > limit:
-            raise CorruptArchive(f"[load] record {entry.filename!r} claims {entry.file_size} bytes, more than {limit}")
-        data = bytearray(entry.file_size)
+        if entry.size > limit:
+            raise CorruptArchive(f"[load] record {entry.name!r} claims {entry.size} bytes, more than {limit}")
+        data = bytearray(entry.size)
         self.read_into(record, memoryview(data))
-        if _C.crc32(data) != entry.CRC:
-            raise CorruptArchive(f"[load] record {entry.filename!r} does not match its checksum: the file is corrupt")
+        if entry.checksum and _C.crc32(data) != entry.checksum:  # 0: written without
+            raise CorruptArchive(f"[load] record {entry.name!r} does not match its checksum: the file is corrupt")
         return bytes(data)
 
-    def read_into(self, record, memory):
+    def read_into(self, record, target):
         """Fills memory, which is as large as the record, with it."""
         entry = self._entry(record)
-        if entry.flag_bits & 1 or entry.compress_type not in (0, DEFLATED):
-            raise CorruptArchive(f"[load] record {entry.filename!r} is encrypted or compressed in an unknown way")
-        if entry.compress_type == DEFLATED:
-            self._inflate_into(entry, memory)
-            return
-        self.file.seek(self._place(entry))
-        got = 0
-        while got < len(memory):
-            count = self._fill(memory[got:])
-            if not count:
-                raise CorruptArchive(f"[load] record {entry.filename!r} ends after {got} of {len(memory)} bytes")
-            got += count
+        if entry.flags & ENCRYPTED or entry.method not in (STORED, DEFLATED):
+            raise CorruptArchive(f"[load] record {entry.name!r} is encrypted or compressed in an unknown way")
+        place = self.start + self._place(entry)
+        if entry.method == DEFLATED:
+            self.file.seek(place)
+            self._inflate_into(entry, target)
+        elif memory.read_at(self.file, place, target) < len(target):
+            raise CorruptArchive(f"[load] record {entry.name!r} ends before its {len(target)} bytes")
 
-    def _fill(self, memory):
-        if hasattr(self.file, "readinto"):
-            return self.file.readinto(memory)
-        data = self.file.read(min(len(memory), 1 << 24))
-        memory[: len(data)] = data
-        return len(data)
-
-    def _inflate_into(self, entry, memory):
+    def _inflate_into(self, entry, target):
+        inflater, got, left = zlib.decompressobj(-15), 0, entry.packed
         try:
-            with self.zip.open(entry) as stream:
-                got = 0
-                while got < len(memory) and (data := stream.read(min(1 << 20, len(memory) - got))):
-                    memory[got : got + len(data)] = data
-                    got += len(data)
-        except Exception as error:
-            raise CorruptArchive(f"[load] record {entry.filename!r} cannot be decompressed ({error})") from None
-        if got < len(memory):
-            raise CorruptArchive(f"[load] record {entry.filename!r} ends after {got} of {len(memory)} bytes")
+            while got < len(target) and not inflater.eof:
+                packed = inflater.unconsumed_tail or self.file.read(min(left, 1 << 16))
+                left -= 0 if inflater.unconsumed_tail else len(packed)
+                data = inflater.decompress(packed, min(1 << 20, len(target) - got))
+                if not data and not packed:
+                    break
+                target[got : got + len(data)] = data
+                got += len(data)
+        except zlib.error as error:
+            raise CorruptArchive(f"[load] record {entry.name!r} cannot be decompressed ({error})") from None
+        if got < len(target):
+            raise CorruptArchive(f"[load] record {entry.name!r} ends after {got} of {len(target)} bytes")
 
     def map(self, record):
-        """A stored record as a part of the file mapped into memory (writable, private): ``(mapping, offset)``."""
+        """A stored record as a part of the file mapped into memory: ``(mapping, offset)``."""
         entry = self._entry(record)
-        if entry.compress_type != 0:
-            raise CorruptArchive(
-                f"[load] record {entry.filename!r} is compressed and cannot be mapped: load without mmap"
-            )
-        place = self._place(entry)
+        if entry.method != STORED:
+            raise CorruptArchive(f"[load] record {entry.name!r} is compressed and cannot be mapped: load without mmap")
+        place = self.start + self._place(entry)
         if self.mapped is None:
-            self.mapped = mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_COPY)
+            self.mapped = self._mapping()
         return self.mapped, place
 
-
-def looks_like_zip(file):
-    """Whether a file begins as zip archives do."""
-    start = file.tell()
-    magic = file.read(4)
-    file.seek(start)
-    return magic == b"PK\x03\x04"
-
-
-class Window(io.RawIOBase):
-    """A file seen from its present position on, as an archive inside another file."""
-
-    def __init__(self, file, start):
-        self.file, self.start = file, start
-
-    def readable(self):
-        return True
-
-    def seekable(self):
-        return True
-
-    def tell(self):
-        return self.file.tell() - self.start
-
-    def seek(self, offset, whence=io.SEEK_SET):
-        return self.file.seek(offset + self.start if whence == io.SEEK_SET else offset, whence) - self.start
-
-    def readinto(self, memory):
-        data = self.file.read(len(memory))
-        memory[: len(data)] = data
-        return len(data)
+    def _mapping(self):
+        """The file in memory: writes stay in this process, or reach the file if ``set_default_mmap_options`` said so."""
+        if settings.config.load.mmap_flags == mmap.MAP_SHARED:
+            with open(self.file.name, "r+b") as file:
+                return mmap.mmap(file.fileno(), 0)
+        return mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
-class AtomicFile:
-    """A file that takes the place of the one at ``path`` only when it is complete and on the disk."""
+def _wide(packed, size, offset, extra):
+    """The three numbers of an entry, some of which may stand among the extra fields."""
+    values, position = [size, packed, offset], 0
+    while position + 4 <= len(extra) and BIG in values:
+        kind, length = struct.unpack_from("<HH", extra, position)
+        if kind == 1:
+            wanted = [place for place, value in enumerate(values) if value == BIG]
+            for number, place in enumerate(wanted):
+                if 8 * number + 8 <= length:
+                    (values[place],) = struct.unpack_from("<Q", extra, position + 4 + 8 * number)
+            break
+        position += 4 + length
+    return values[1], values[0], values[2]
 
-    def __init__(self, path):
-        self.path = os.path.realpath(path)
-        folder = os.path.dirname(self.path)
-        if not os.path.isdir(folder):
-            raise RuntimeError(f"Parent directory {folder} does not exist.")
-        # Devices, pipes and such are written in place.
-        self.replaces = not os.path.exists(self.path) or os.path.isfile(self.path)
-        self.target = self.path
-        if self.replaces:
-            self.target = os.path.join(folder, f".{os.path.basename(self.path)[:200]}.{os.getpid()}.{id(self):x}.part")
 
-    def __enter__(self):
-        self.file = open(self.target, "wb", buffering=0)
-        return self
-
-    def reserve(self, size):
-        """Raises OSError if the disk has no room for so many bytes, before anything is written."""
-        if not self.replaces:
-            return
-        import errno
-
-        disk = os.statvfs(os.path.dirname(self.path))
-        if disk.f_blocks and disk.f_bavail * disk.f_frsize < size:
-            raise OSError(
-                errno.ENOSPC, f"{size} bytes are to be saved and {disk.f_bavail * disk.f_frsize} are free", self.path
+def _check_places(entries, table):
+    """No record has the place of another, or more bytes than fit in its place."""
+    names, end = set(), 0
+    for entry in sorted(entries, key=lambda entry: entry.offset):
+        if entry.name in names:
+            raise CorruptArchive(f"[load] the archive has two records named {entry.name!r}: the file is corrupt")
+        names.add(entry.name)
+        if entry.offset < end:
+            raise CorruptArchive(
+                f"[load] record {entry.name!r} lies inside the one before it: the records claim more bytes than the file has"
             )
-
-    def write(self, data):
-        """Writes all of the data."""
-        view = memoryview(data)
-        while len(view):
-            view = view[self.file.write(view) :]
-
-    def __exit__(self, kind, error, trace):
-        try:
-            if kind is None and self.replaces:
-                os.fsync(self.file.fileno())
-        finally:
-            self.file.close()
-        if not self.replaces:
-            return
-        if kind is not None:
-            os.unlink(self.target)
-            return
-        if os.path.exists(self.path):
-            os.chmod(self.target, os.stat(self.path).st_mode & 0o7777)
-        os.replace(self.target, self.path)
-        self._sync_folder()
-
-    def _sync_folder(self):
-        try:
-            folder = os.open(os.path.dirname(self.path), os.O_RDONLY)
-        except OSError:
-            return
-        try:
-            os.fsync(folder)
-        except OSError:
-            pass
-        finally:
-            os.close(folder)
+        end = entry.offset + LOCAL.size + len(entry.name) + entry.packed
+        grown = entry.method == DEFLATED and entry.size <= max(INFLATED[0], INFLATED[1] * entry.packed)
+        if entry.size != entry.packed and not grown:
+            raise CorruptArchive(
+                f"[load] record {entry.name!r} of {entry.packed} bytes claims to hold {entry.size}: "
+                "decompress the archive first if you trust it"
+            )
+    if end > table:
+        raise CorruptArchive("[load] the records of the archive claim more bytes than the file has")

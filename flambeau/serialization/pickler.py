@@ -9,66 +9,7 @@ from typing import ClassVar
 import flambeau
 from flambeau._composed import Composed
 from flambeau.serialization import memory
-
-
-class _Storage:
-    """The bytes of one storage that are saved."""
-
-    def __init__(self, key, tensor):
-        self.key, self.dtype = key, tensor.dtype
-        self.tensor = tensor  # keeps the memory alive
-        self.begin, self.end = memory.storage_range(tensor)
-        self.geometries = set()
-        self.dense = None
-
-    def compact(self):
-        """Lets go of what lies between the elements of a lone tensor, such as a column of a matrix."""
-        used = self.tensor.numel() * self.tensor.element_size()
-        if len(self.geometries) > 1 or self.end - self.begin <= used:
-            return False
-        order = sorted(range(self.tensor.dim()), key=lambda dim: -self.tensor.stride(dim))
-        back = sorted(range(self.tensor.dim()), key=lambda place: order[place])
-        self.dense = self.tensor.detach().permute(order).contiguous().permute(back)
-        self.begin, self.end = 0, used
-        return True
-
-    def bytes(self):
-        """The bytes to save."""
-        if self.dense is not None:
-            return memory.bytes_of(self.dense.data_ptr(), self.end)
-        return memory.bytes_of(memory.storage_key(self.tensor) + self.begin, self.end - self.begin)
-
-
-class Storages:
-    """All storages of the tensors being saved. What no tensor uses of a storage is not saved."""
-
-    def __init__(self):
-        self.by_address = {}
-        self.changed = False
-
-    def note(self, tensor):
-        """The storage of a tensor, grown to hold the bytes that the tensor uses."""
-        key = memory.storage_key(tensor) if tensor.numel() else ("empty", tensor.dtype)
-        storage = self.by_address.get(key)
-        if storage is None:
-            storage = self.by_address[key] = _Storage(len(self.by_address), tensor)
-        elif storage.dtype != tensor.dtype:
-            raise RuntimeError("Cannot save multiple tensors or storages that view the same data as different types")
-        storage.geometries.add((tensor.storage_offset(), tuple(tensor.shape), tuple(tensor.stride())))
-        if storage.dense is None:
-            begin, end = memory.storage_range(tensor)
-            if begin < storage.begin or end > storage.end:
-                storage.begin, storage.end = min(begin, storage.begin), max(end, storage.end)
-                self.changed = True
-        return storage
-
-    def settle(self):
-        """Whether a second pass is needed, because offsets written in the first are no longer right."""
-        compacted = [storage.compact() for storage in self]
-        return self.changed or any(compacted)
-
-    def __iter__(self):
-        return iter(self.by_address.values())
+from flambeau.storage import TypedStorage, UntypedStorage
 
 
 class TorchPickler(pickle._Pickler):
@@ -77,19 +18,24 @@ class TorchPickler(pickle._Pickler):
     Args:
         file: to write to.
         protocol: pickle's protocol.
-        storages: filled with the storages met; given again for a second pass if offsets changed.
+        placement: says where tensors lie in the file.
+        legacy: refer to storages as the format before the zip archives does.
     """
 
     dispatch: ClassVar[dict] = pickle._Pickler.dispatch.copy()
 
-    def __init__(self, file, protocol, storages):
+    def __init__(self, file, protocol, placement, legacy=False):
         super().__init__(file, protocol)
-        self.storages = storages
+        self.placement, self.legacy = placement, legacy
         self.names = {}
 
     def save(self, obj, save_persistent_id=True):
-        if isinstance(obj, flambeau.Tensor) and id(obj) not in self.memo:
+        if id(obj) in self.memo:
+            super().save(obj, save_persistent_id)
+        elif isinstance(obj, flambeau.Tensor):
             self._save_tensor(obj)
+        elif isinstance(obj, (TypedStorage, UntypedStorage)):
+            self._save_whole_storage(obj)
         else:
             super().save(obj, save_persistent_id)
 
@@ -139,62 +85,91 @@ class TorchPickler(pickle._Pickler):
     # -- tensors
 
     def _save_tensor(self, tensor):
+        kind = type(tensor)
         if isinstance(tensor, Composed):
             self._save_composed(tensor)
-            return
-        if type(tensor) is not flambeau.Tensor and not _is_parameter(tensor):
-            reduced = tensor.__reduce_ex__(self.proto)
-            self.save_reduce(*reduced, obj=tensor)
-            return
-        if _is_parameter(tensor):
-            self._name("torch._utils", "_rebuild_parameter")
-            self._save_plain(tensor.detach(), False)
-            self._flag(tensor.requires_grad)
-            self._empty_ordered_dict()
-            self.write(pickle.TUPLE3 + pickle.REDUCE)
+        elif not _reduces_as_tensors_do(kind):
+            self.save_reduce(*self.placement.keep(tensor, lambda t: t.__reduce_ex__(self.proto)), obj=tensor)
+        elif _is_parameter(tensor):
+            self._save_parameter(tensor)
         else:
-            self._save_plain(tensor.detach(), tensor.requires_grad)
-        self._memoize_last(tensor)
+            state = _state(tensor)
+            if kind is flambeau.Tensor and not state:
+                self._save_plain(tensor.detach(), tensor.requires_grad)
+                self.write(pickle.REDUCE)
+            else:
+                self._save_with_state(tensor, kind, state)
+            self._memoize_last(tensor)
+
+    def _save_parameter(self, parameter):
+        state = _state(parameter)
+        self._name("torch._utils", "_rebuild_parameter_with_state" if state else "_rebuild_parameter")
+        if state:
+            self.write(pickle.MARK)
+        self._save_plain(parameter.detach(), False)
+        self.write(pickle.REDUCE)
+        self._flag(parameter.requires_grad)
+        self._empty_ordered_dict()
+        if state:
+            self.save(state)
+        self.write((pickle.TUPLE if state else pickle.TUPLE3) + pickle.REDUCE)
+        self._memoize_last(parameter)
+
+    def _save_with_state(self, tensor, kind, state):
+        """A tensor with attributes, or of a class that adds to Tensor: the plain one, and what makes it the other."""
+        self._name("torch._tensor", "_rebuild_from_type_v2")
+        self.write(pickle.MARK)
+        self._save_plain(tensor.as_subclass(flambeau.Tensor).detach(), tensor.requires_grad, kind)
+        self.save(state)
+        self.write(pickle.TUPLE + pickle.REDUCE)
 
     def _save_composed(self, tensor):
         """A sparse or nested tensor: the name of what puts it together, and its parts."""
-        name, parts = tensor._saved()
-        self._name("torch._utils", name)
+        name, parts = self.placement.keep(tensor, lambda t: t._saved())
+        self._name(*name.rsplit(".", 1))
         self.save(parts)
         self.write(pickle.REDUCE)
         self._memoize_last(tensor)
 
-    def _save_plain(self, tensor, requires_grad):
-        if tensor.is_complex():
-            tensor = tensor.resolve_conj()
-        storage = self.storages.note(tensor)
+    def _save_plain(self, tensor, requires_grad, kind=None):
+        """The function that rebuilds the tensor, a class if one is given, and the function's arguments."""
+        if tensor.is_complex() and tensor.is_conj():
+            tensor = self.placement.keep(tensor, lambda t: t.resolve_conj())
+        place = self.placement.place(tensor)
         name = memory.dtype_name(tensor.dtype)
         typed = memory.STORAGE_NAMES.get(name)
         self._name("torch._utils", "_rebuild_tensor_v2" if typed else "_rebuild_tensor_v3")
+        if kind is not None:
+            self.save(kind)
         self.write(pickle.MARK)
-        self._save_storage(storage, typed, tensor.element_size())
-        if storage.dense is not None:
-            tensor = storage.dense
-        self._int(tensor.storage_offset() - storage.begin // tensor.element_size() if tensor.numel() else 0)
+        self._save_storage(place.record, typed, tensor.element_size())
+        self._int(place.offset)
         self._ints(tuple(tensor.shape))
-        self._ints(tuple(tensor.stride()))
+        self._ints(place.stride)
         self._flag(requires_grad)
         self._empty_ordered_dict()
         if not typed:
             self._name("torch", name)
-        self.write(pickle.TUPLE + pickle.REDUCE)
+        self.write(pickle.TUPLE)
 
-    def _save_storage(self, storage, typed, itemsize):
+    def _save_storage(self, record, typed, itemsize):
         self.write(pickle.MARK)
         self._text("storage")
         if typed:
             self._name("torch", typed)
         else:
             self._name("torch.storage", "UntypedStorage")
-        self._text(str(storage.key))
+        self._text(str(record.key))
         self._text("cpu")
-        self._int((storage.end - storage.begin) // (itemsize if typed else 1))
+        self._int(record.size // (itemsize if typed else 1))
+        if self.legacy:
+            self.write(pickle.NONE)
         self.write(pickle.TUPLE + pickle.BINPERSID)
+
+    def _save_whole_storage(self, storage):
+        typed = memory.STORAGE_NAMES[memory.dtype_name(storage.dtype)] if isinstance(storage, TypedStorage) else None
+        self._save_storage(self.placement.of_storage(storage), typed, storage.element_size())
+        self._memoize_last(storage)
 
     # -- names
 
@@ -206,7 +181,8 @@ class TorchPickler(pickle._Pickler):
             return
         name = name or getattr(obj, "__qualname__", None) or obj.__name__
         _check_importable(module, name, obj)
-        self.write(pickle.GLOBAL + f"torch{module[len('flambeau') :]}\n{name}\n".encode())
+        public = "torch" if module == "flambeau._types" else f"torch{module[len('flambeau') :]}"
+        self.write(pickle.GLOBAL + f"{public}\n{name}\n".encode())
         self.memoize(obj)
 
     dispatch[types.FunctionType] = save_global
@@ -219,6 +195,18 @@ class TorchPickler(pickle._Pickler):
         self._text(repr(layout))
         self.write(pickle.TUPLE1 + pickle.REDUCE)
         self.memoize(layout)
+
+    def _save_symbol(self, symbol):
+        self._name("torch", symbol._name)
+
+    def _save_generator(self, generator):
+        self._name("torch._C", "Generator")
+        self.save(flambeau.device("cpu"))
+        self.write(pickle.TUPLE1 + pickle.REDUCE)
+        self.memoize(generator)
+        state = self.placement.keep(generator, lambda g: (g.initial_seed(), None, g.get_state()))
+        self.save(state)
+        self.write(pickle.BUILD)
 
     def _save_size(self, size):
         self._name("torch", "Size")
@@ -245,14 +233,53 @@ def _check_importable(module, name, obj):
 
 def _is_parameter(tensor):
     module = sys.modules.get("flambeau.nn.parameter")  # without it there are no parameters
-    return module is not None and type(tensor) is module.Parameter
+    return module is not None and isinstance(tensor, module.Parameter)
 
 
-def register_types():
+def _reduces_as_tensors_do(kind):
+    """Whether a class leaves it to Tensor, or Parameter, how it is pickled."""
+    module = sys.modules.get("flambeau.nn.parameter")
+    plain = {flambeau.Tensor.__reduce_ex__, getattr(module, "Parameter", flambeau.Tensor).__reduce_ex__}
+    return kind.__reduce_ex__ in plain
+
+
+def _state(tensor):
+    """The attributes that were hung on a tensor: a dict, or that and the values of slots."""
+    attributes = dict(tensor.__dict__)
+    slots = {}
+    for kind in type(tensor).__mro__:
+        names = kind.__dict__.get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            if name not in ("__dict__", "__weakref__") and hasattr(tensor, name):
+                slots[name] = getattr(tensor, name)
+    return (attributes, slots) if slots else attributes
+
+
+def pickler_of(pickle_module):
+    """The class of picklers, for a module's way to pickle what is no tensor."""
+    _register_types()
+    base = getattr(pickle_module, "Pickler", None)
+    if pickle_module is pickle:
+        return TorchPickler
+    if isinstance(base, type) and issubclass(base, pickle._Pickler):
+        table = {**getattr(base, "dispatch", {}), **_FRAMEWORK}
+        return type("Pickler", (TorchPickler, base), {"dispatch": table})
+    raise ValueError(
+        f"[save] pickle_module: expected pickle or a module whose Pickler extends pickle._Pickler, got {pickle_module!r}"
+    )
+
+
+_FRAMEWORK: dict = {}
+
+
+def _register_types():
     """Enters the framework's plain types in the dispatch table, once the package is complete."""
-    table = TorchPickler.dispatch
+    table = _FRAMEWORK
     if flambeau.Size not in table:
         table[flambeau.Size] = TorchPickler._save_size
         table[flambeau.device] = TorchPickler._save_device
         table[flambeau.dtype] = TorchPickler._save_dtype
         table[flambeau.layout] = TorchPickler._save_layout
+        table[flambeau.memory_format] = table[flambeau.qscheme] = TorchPickler._save_symbol
+        table[flambeau.Generator] = TorchPickler._save_generator
+        TorchPickler.dispatch.update(table)

@@ -1,72 +1,76 @@
-"""The two readers of checkpoints: zip archives, and the format before them."""
+"""The reader of zip archives, and of what an object refers to without making it."""
 
-import pickle
+import sys
 
 import flambeau
-from flambeau.serialization import memory
-from flambeau.serialization.archive import CorruptArchive
-from flambeau.serialization.unpickler import DataUnpickler, StorageKind, _refuse
+from flambeau.serialization import allowed as known
+from flambeau.serialization import memory, settings
+from flambeau.serialization.checks import UnpicklingError, check, refuse
+from flambeau.serialization.unpickler import DataUnpickler, public_name
+from flambeau.storage import UntypedStorage
 
 
-def _located(map_location, location):
-    """The device for a saved location, by a ``map_location`` that is no function."""
-    if isinstance(map_location, dict):
-        map_location = map_location.get(location)
-    if map_location is None:
-        map_location = location
-    device = flambeau.device(map_location) if isinstance(map_location, (str, int)) else map_location
-    if device.type == "cuda" and not flambeau.cuda.is_available():
-        raise RuntimeError(
-            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
-            "running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
-            "storages to the CPU."
-        )
-    return device
-
-
-def _placed(raw, dtype, map_location, location):
-    """The storage's bytes where ``map_location`` wants them."""
-    if callable(map_location):
-        moved = map_location(raw, location)  # the bytes stand for the storage
-        if moved is not None:
-            device = getattr(moved, "device", raw.device)
-            return raw if device.type == "cpu" else raw.to(device)
-        map_location = None
-    device = _located(map_location, location)
-    return raw if device.type == "cpu" else raw.to(device)
+def described(saved, length):
+    """``(dtype, whether the bytes are untyped, key, location, count)`` of a reference to a storage, checked."""
+    check(type(saved) is tuple and len(saved) >= length, f"a strange reference to a storage: {saved!r:.100}")
+    kind, key, location, count = saved[1:5]
+    untyped = kind is UntypedStorage
+    known_kind = untyped or type(kind) is settings.StorageType
+    location = location.decode("ascii", "replace") if type(location) is bytes else location
+    well_formed = known_kind and type(location) is str and type(count) is int and type(key) in (str, int, bytes)
+    check(well_formed and 0 <= count < 1 << 62, f"a strange reference to a storage: {saved!r:.100}")
+    return flambeau.uint8 if untyped else kind.dtype, untyped, key, location, count
 
 
 class ZipReader:
     """Reads a checkpoint from an archive, each storage once."""
 
     def __init__(self, archive, map_location, mmap):
-        self.archive, self.map_location, self.mmap, self.storages = archive, map_location, mmap, {}
+        self.archive, self.mmap, self.storages, self.end = archive, mmap, {}, archive.end
+        self.restore = settings.restorer(map_location)
         if archive.has("constants.pkl"):
             raise RuntimeError(
-                "[load] the file is a TorchScript archive, which holds a program and not only data; "
-                "export its state_dict with torch.save instead"
+                "[load] the file is a TorchScript archive, which holds a program and not only data: it cannot be loaded "
+                "here. In torch, save torch.jit.load(file).state_dict() instead"
             )
-        if archive.has("byteorder") and archive.read("byteorder", 16) != b"little":
-            raise RuntimeError("[load] the file was written on a big-endian machine, which is not supported")
+        self.foreign = self._byte_order() != sys.byteorder
 
-    def load(self, allowed, encoding):
-        """The object; with ``allowed`` None, by Python's pickle."""
+    def _byte_order(self):
+        if self.archive.has("byteorder"):
+            order = self.archive.read("byteorder", 16).decode("latin1")
+            check(order in ("little", "big"), f"the byte order {order!r}")
+            return order
+        default = settings.get_default_load_endianness()
+        names = {settings.LoadEndianness.LITTLE: "little", settings.LoadEndianness.BIG: "big"}
+        return names.get(default, sys.byteorder)
+
+    def load(self, allowed, encoding, code=None):
+        """The object; with ``code``, by the unpickler of a pickle module, which runs what the file says."""
         data = self.archive.read("data.pkl")
-        if allowed is None:
-            return _CodeUnpickler(data, self.storage).load()
+        if code is not None:
+            return code(data, self.storage, allowed)
         return DataUnpickler(data, self.storage, allowed, encoding).load()
 
     def storage(self, saved):
-        """The storage that a persistent id names, as ``(raw bytes, dtype)``."""
-        kind, key, location, count = _persistent_id(saved, 5)
+        """The storage that a persistent id names."""
+        dtype, untyped, key, location, count = described(saved, 5)
+        check(saved[0] == "storage", f"a strange reference to a storage: {saved!r:.100}")
         if key not in self.storages:
             size = self.archive.record_size(f"data/{key}")
-            if size != count * (kind.dtype.itemsize if kind.dtype else 1):
-                _refuse(f"storage {key} should have {count} elements, but its record has {size} bytes")
-            self.storages[key] = _placed(self._read(key, size), kind.dtype, self.map_location, location)
-        return self.storages[key], kind.dtype
+            if size != count * dtype.itemsize:
+                refuse(f"storage {key} should have {count} elements, but its record has {size} bytes")
+            whole = memory.untyped_of(self._read(key, size))
+            if self.foreign and not untyped:
+                memory.swap_bytes(whole, dtype)
+            self.storages[key] = self.restore(whole, location)
+        storage = memory.typed(self.storages[key], dtype)
+        if self.foreign and untyped:
+            storage._foreign = True
+        return storage
 
     def _read(self, key, size):
+        if settings.local.skip_data:
+            return flambeau.zeros(size, dtype=flambeau.uint8)
         if self.mmap and size:
             mapping, offset = self.archive.map(f"data/{key}")
             return flambeau.frombuffer(mapping, dtype=flambeau.uint8, count=size, offset=offset)
@@ -75,121 +79,85 @@ class ZipReader:
         return raw
 
 
-def _persistent_id(saved, length):
-    """``(storage kind, key, location, count)`` of a persistent id, checked."""
-    if type(saved) is not tuple or len(saved) < length or saved[0] != "storage":
-        _refuse(f"a strange reference to a storage: {saved!r:.100}")
-    kind, key, location, count = saved[1:5]
-    well_formed = type(kind) is StorageKind and type(key) is str and type(location) is str and type(count) is int
-    if not well_formed or count < 0:
-        _refuse(f"a strange reference to a storage: {saved!r:.100}")
-    return kind, key, location, count
+class References(DataUnpickler):
+    """Goes through a pickle for the storages and globals that it names, without making anything of them."""
 
+    def __init__(self, data, position=0, allowed=None):
+        super().__init__(data, self._note, allowed, position=position)
+        self.storages, self.refused = {}, {}
 
-class LegacyReader:
-    """Reads the format that torch wrote before version 1.6: pickles one after the other, then the storages."""
+    def _note(self, saved):
+        if type(saved) is tuple and len(saved) == 6 and saved[0] in ("storage", b"storage") and saved[1] is not None:
+            dtype, _, key, _, count = described(saved, 6)
+            self.storages.setdefault(key, (dtype, count))
 
-    def __init__(self, file, map_location):
-        self.data, self.map_location, self.storages = file.read(), map_location, {}
-        if not self.data:
-            raise EOFError("Ran out of input")
-
-    def load(self, allowed, encoding):
-        """The object."""
-        from flambeau.serialization import MAGIC_NUMBER, PROTOCOL_VERSION
-
-        if allowed is None:
-            raise RuntimeError("[load] allow_code=True is for files in the zip format")
-        if self.data[257:262] == b"ustar":
-            raise RuntimeError(
-                "[load] the file is a tar archive, the format before torch 0.1.10; save it again with a newer torch"
-            )
-        position, values = 0, []
-        for _ in range(5):
-            unpickler = DataUnpickler(self.data, self.storage, allowed, encoding, position)
-            values.append(unpickler.load())
-            position = unpickler.position
-            if len(values) == 1 and values[0] != MAGIC_NUMBER:
-                raise pickle.UnpicklingError("Invalid magic number; corrupt file?")
-            if len(values) == 2 and values[1] != PROTOCOL_VERSION:
-                raise pickle.UnpicklingError(f"Invalid protocol version: {values[1]!r:.50}")
-        self._fill(values[4], position)
-        return values[3]
-
-    def storage(self, saved):
-        """An empty storage for a persistent id; the bytes come later in the file."""
-        kind, key, location, count = _persistent_id(saved, 6)
-        if saved[5] is not None:
-            _refuse("a view of a storage, which only very old versions wrote")
-        if key not in self.storages:
-            size = count * (kind.dtype.itemsize if kind.dtype else 1)
-            if size > len(self.data):
-                _refuse(f"storage {key} should have {size} bytes, more than the file")
-            self.storages[key] = (*memory.make_storage(size), _located_or_cpu(self.map_location, location))
-        return self.storages[key][0], kind.dtype
-
-    def _fill(self, keys, position):
-        if type(keys) is not list or set(keys) != set(self.storages):
-            _refuse("the list of storages does not fit the object")
-        for key in keys:
-            _, view, _ = self.storages[key]
-            size_end = position + 8
-            position = size_end + len(view)
-            if position > len(self.data):
-                raise CorruptArchive(f"[load] the file ends in the middle of storage {key}: it is truncated")
-            view[:] = self.data[size_end:position]
-
-
-def _located_or_cpu(map_location, location):
-    device = None if callable(map_location) else _located(map_location, location)
-    if device is not None and device.type != "cpu":
-        raise RuntimeError(f"[load] files older than torch 1.6 can only be loaded to the CPU, not to {device}")
-    return device
-
-
-class _CodeUnpickler(pickle.Unpickler):
-    """Python's unpickler, with torch's names meaning ours: runs what the file says."""
-
-    def __init__(self, data, storage):
-        import io
-
-        super().__init__(io.BytesIO(data))
-        self.storage = storage
-        self.known = DataUnpickler(b"", None)
-
-    def persistent_load(self, saved):
-        return self.storage(saved)
-
-    def find_class(self, module, name):
+    def find(self, module, name):
         try:
-            return self._known(module, name)
-        except pickle.UnpicklingError:
-            if module.partition(".")[0] == "torch":
-                module = "flambeau" + module[len("torch") :]
-            return super().find_class(module, name)
+            value = super().find(module, name)
+        except UnpicklingError as error:
+            self.refused[public_name(module, name)] = error
+            return None
+        return value if type(value) is settings.StorageType or value is UntypedStorage else None
 
-    def _known(self, module, name):
-        if module.partition(".")[0] != "torch":
-            raise pickle.UnpicklingError
-        return self.known.find(module, name)
+    def _reduce(self):
+        del self.stack[-2:]
+        self.stack.append(None)
+
+    def _new(self, keywords=None):
+        self._reduce()
+
+    def _new_with_keywords(self):
+        del self.stack[-3:]
+        self.stack.append(None)
+
+    def _build(self):
+        self.stack.pop()
+
+    def _set_items(self, items):
+        pass
+
+    def _append(self, items):
+        pass
+
+    def _add(self, items):
+        pass
+
+    def _frozen(self, items):
+        return None
 
 
 def unknown_globals(data, allowed):
     """The names in a pickle that the data-only interpreter would refuse."""
-    import pickletools
+    references = References(data, allowed=allowed)
+    references.load()
+    return list(references.refused)
 
-    machine, names, strings = DataUnpickler(b"", None, allowed), [], []
-    for opcode, argument, _ in pickletools.genops(data):
-        if isinstance(argument, str) and opcode.name in ("SHORT_BINUNICODE", "BINUNICODE", "UNICODE", "BINUNICODE8"):
-            strings.append(argument)
-        if opcode.name == "GLOBAL":
-            module, name = argument.split(" ", 1)
-        elif opcode.name == "STACK_GLOBAL" and len(strings) >= 2:
-            module, name = strings[-2:]
-        else:
-            continue
-        try:
-            machine.find(module, name)
-        except pickle.UnpicklingError:
-            names.append(f"{module}.{name}")
-    return list(dict.fromkeys(names))
+
+def run(pickle_module):
+    """A function that unpickles with Python's unpickler, or another module's: it runs what the file says."""
+
+    def unpickle(data, storage, allowed):
+        import io
+
+        class Unpickler(pickle_module.Unpickler):
+            def persistent_load(self, saved):
+                return storage(saved)
+
+            def find_class(self, module, name):
+                full = public_name(module, name)
+                if module.partition(".")[0] != "torch":
+                    return super().find_class(module, name)
+                found, value = known.find(full)
+                if found:
+                    return known.CALLS.get(value, value) if _is_function(value) else value
+                if full in allowed:
+                    return allowed[full]
+                return super().find_class("flambeau" + module[len("torch") :], name)
+
+        return Unpickler(io.BytesIO(data)).load()
+
+    return unpickle
+
+
+def _is_function(value):
+    return callable(value) and not isinstance(value, type)

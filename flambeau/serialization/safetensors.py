@@ -5,7 +5,8 @@ import os
 
 import flambeau
 from flambeau.serialization import memory
-from flambeau.serialization.archive import AtomicFile, CorruptArchive
+from flambeau.serialization.archive import CorruptArchive
+from flambeau.serialization.atomic import AtomicFile
 
 __all__ = ["load_file", "save_file"]
 

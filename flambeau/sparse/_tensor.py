@@ -63,7 +63,7 @@ class Sparse(Composed):
         """(the function of torch's files that makes it again, its arguments)."""
         from ._pickling import parts
 
-        return "_rebuild_sparse_tensor", parts(self)
+        return "torch._utils._rebuild_sparse_tensor", parts(self)
 
     def numpy(self, *, force=False):
         """An error: NumPy's arrays are dense."""

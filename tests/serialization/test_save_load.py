@@ -338,7 +338,7 @@ def test_a_killed_save_leaves_a_whole_file(tmp_path):
         (lambda p: fl.load(io.BytesIO(b"")), EOFError, "Ran out of input"),
         (lambda p: fl.load(io.BytesIO(b"garbage")), pickle.UnpicklingError, "corrupt"),
         (lambda p: fl.load(io.BytesIO(pickle.dumps([1]))), pickle.UnpicklingError, "Invalid magic number"),
-        (lambda p: fl.load(3), AttributeError, "file-like object"),
+        (lambda p: fl.load(3), AttributeError, "from a file that is seekable"),
         (lambda p: fl.load(io.BytesIO(b"x"), mmap=True), ValueError, "f must be a file path"),
         (lambda p: fl.load(saved(1), nonsense=1), TypeError, "unexpected keyword argument 'nonsense'"),
         (lambda p: fl.save(1, p / "none" / "x.pt"), RuntimeError, "Parent directory .* does not exist"),

@@ -130,9 +130,15 @@ class Module(Callable_, Stateful, Movable, Walkable):
                 return
         object.__delattr__(self, name)
 
+    def __getstate__(self):
+        state = dict(self.__dict__)
+        for kind, key in KINDS.items():  # as torch's modules have them
+            state[kind] = {name: state.pop(name) for name in state.pop(key)}
+        return {"_forward_hooks": OrderedDict(), "_backward_hooks": OrderedDict(), **state}
+
     def __setstate__(self, state):
         own = self.__dict__
-        given = dict(state)
+        given = {name: value for name, value in state.items() if value or name not in HOOK_DICTIONARIES}
         for kind, key in KINDS.items():
             if kind in given:  # a state that holds the dictionaries themselves
                 items = given.pop(kind)
