@@ -1,45 +1,71 @@
 """flambeau: PyTorch's API, semantics and random streams on a native core small enough to read."""
 
 import importlib as _importlib
+import sys as _sys
 
-from . import _C, ops
+from . import _C, _missing, ops
 from ._C import DTypeError, LinAlgError, OutOfMemoryError, OutOfRangeError, ShapeError, Size, device, dtype
 from ._types import *
 from ._printing import set_printoptions
 from ._symbols import *
+from .torch_version import TorchVersion, __version__ as _version
 from .tensor import Tensor  # before the ops, one of which is called tensor
 from .ops import *
 from ._legacy import *
 from .ops.creation import tensor  # for type checkers: not the module of that name
 from .autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 
-__version__ = "2.13.0+flambeau"
+__version__ = TorchVersion(_version)
 
 is_anomaly_enabled, set_anomaly_enabled = _C.is_anomaly_enabled, _C.set_anomaly_enabled
 
 # Loaded when first used: `import flambeau` stays fast.
 _SUBMODULES = (
+    "__config__",
+    "__future__",
+    "_VF",
+    "_dynamo",
+    "_functorch",
+    "_inductor",
+    "_jit_internal",
+    "_logging",
+    "_ops",
+    "_subclasses",
+    "_tensor",
+    "_tensor_str",
+    "_utils",
     "accelerator",
     "amp",
+    "ao",
     "autograd",
     "backends",
+    "cli",
+    "compat",
     "compiler",
     "cpu",
     "cuda",
+    "distributed",
     "distributions",
+    "export",
     "fft",
     "func",
     "functional",
     "futures",
+    "fx",
     "hub",
+    "jit",
+    "library",
     "linalg",
     "masked",
     "mps",
     "mtia",
     "nested",
     "nn",
+    "onnx",
     "optim",
     "overrides",
+    "profiler",
+    "quantization",
     "quasirandom",
     "random",
     "serialization",
@@ -48,6 +74,7 @@ _SUBMODULES = (
     "special",
     "storage",
     "testing",
+    "torch_version",
     "types",
     "utils",
     "version",
@@ -59,6 +86,8 @@ _LAZY = {
     "Event": "_streams",
     "Future": "futures",
     "GradScaler": "amp",
+    "ScriptFunction": "jit",
+    "ScriptModule": "jit",
     "Stream": "_streams",
     "save": "serialization",
     "load": "serialization",
@@ -83,6 +112,20 @@ _LAZY = {
     ),
     **dict.fromkeys(("dsmm", "hsmm", "hspmm", "saddmm", "smm", "spmm", "sspaddmm"), "sparse._products"),
     "vmap": "func",
+    **dict.fromkeys(
+        (
+            "_assert",
+            "_check",
+            "_check_index",
+            "_check_is_size",
+            "_check_not_implemented",
+            "_check_tensor_all",
+            "_check_type",
+            "_check_value",
+            "_check_with",
+        ),
+        "_checks",
+    ),
 }
 # What torch has on GPUs only, or no more.
 _ELSEWHERE = (
@@ -104,24 +147,38 @@ _NATIVE = (
 def __getattr__(name):
     if name in _SUBMODULES:
         try:
-            return _importlib.import_module(f"{__name__}.{name}")
+            return _importlib.import_module(f"flambeau.{name}")
         except ModuleNotFoundError as error:
-            if error.name != f"{__name__}.{name}":
+            if error.name != f"flambeau.{name}":
                 raise
     elif name.startswith("_foreach_"):
-        return getattr(_importlib.import_module(f"{__name__}.ops.foreach"), name)
+        return getattr(_importlib.import_module("flambeau.ops.foreach"), name)
     elif name in _NATIVE:
-        return getattr(_importlib.import_module(f"{__name__}.nn._native"), name)
+        return getattr(_importlib.import_module("flambeau.nn._native"), name)
     elif name in _ELSEWHERE:
-        return getattr(_importlib.import_module(f"{__name__}._elsewhere"), name)
+        return getattr(_importlib.import_module("flambeau._elsewhere"), name)
     elif name.endswith("Storage") or name == "StorageBase":
-        return getattr(_importlib.import_module(f"{__name__}.storage"), name)
+        return getattr(_importlib.import_module("flambeau.storage"), name)
     elif "autocast" in name:
-        return getattr(_importlib.import_module(f"{__name__}.amp.autocast_mode"), name)
+        return getattr(_importlib.import_module("flambeau.amp.autocast_mode"), name)
     elif name in _LAZY:
-        return getattr(_importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(_importlib.import_module(f"flambeau.{_LAZY[name]}"), name)
+    raise _missing.missing(_sys.modules["flambeau"], name)
 
 
+def _bound(name):
+    """What torch._C has beside the names of our own core: modules and names in _bindings."""
+    if not name.startswith("__"):
+        try:
+            return _importlib.import_module(f"flambeau._C.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"flambeau._C.{name}":
+                raise
+        return getattr(_importlib.import_module("flambeau._C._names"), name)
+    raise AttributeError(f"module 'flambeau._C' has no attribute {name!r}")
+
+
+_C.__path__ = [f"{__path__[0]}/_bindings"]
+_C.__getattr__ = _bound
 _C.enable_locations()
 __all__ = [name for name in dir() if not name.startswith("_")]

@@ -1,0 +1,3 @@
+"""torch._functorch.eager_transforms."""
+
+from ..func import *  # noqa: F403

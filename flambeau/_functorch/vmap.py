@@ -1,0 +1,3 @@
+"""torch._functorch.vmap."""
+
+from ..func import vmap  # noqa: F401

@@ -1,0 +1,1 @@
+"""torch.fx.experimental: modules that libraries import."""

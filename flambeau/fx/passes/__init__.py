@@ -1,0 +1,1 @@
+"""torch.fx.passes: modules that libraries import."""
