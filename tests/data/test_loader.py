@@ -1,6 +1,8 @@
 """DataLoader: order, workers, failures."""
 
+import copy
 import os
+import pickle
 import random
 import sys
 import time
@@ -366,3 +368,17 @@ def test_a_batch_shares_no_memory_with_the_data_set(name):
         for leaf in leaves(batch):
             leaf.fill_(-1)
     assert all((leaf >= 0).all() for i in range(len(dataset)) for leaf in leaves(dataset[i]))
+
+
+def test_a_loader_in_use_can_be_copied_and_pickled():
+    loader = data.DataLoader(
+        list(range(100_000)),
+        batch_size=5,
+        num_workers=1,
+        persistent_workers=True,
+        generator=fl.Generator().manual_seed(3),
+    )
+    next(iter(loader))
+    for other in (copy.copy(loader), copy.deepcopy(loader), pickle.loads(pickle.dumps(loader))):
+        assert (other.batch_size, len(other), other._iterator) == (5, 20_000, None)
+        assert next(iter(other)).tolist() == [0, 1, 2, 3, 4]

@@ -143,6 +143,10 @@ class DataLoader:
 
         return types.GenericAlias(cls, item)
 
+    def __getstate__(self):
+        """Options only: workers and what they share stay behind."""
+        return {key: value for key, value in vars(self).items() if key not in ("_iterator", "_packs", "_progress")}
+
     def __setattr__(self, name, value):
         if self.__initialized and name in (
             "batch_size",

@@ -1,5 +1,6 @@
 """Batches of tensors by one gather per tensor instead of one view per sample."""
 
+import array
 import bisect
 
 import flambeau
@@ -62,8 +63,11 @@ def _of_subset(dataset):
     inner = gathering(dataset.dataset)
     if inner is None:
         return None
+    places = dataset.indices
     try:
-        places = flambeau.as_tensor(list(dataset.indices) if type(dataset.indices) is range else dataset.indices)
+        if isinstance(places, (range, list)) and type(places) is not list:  # such as a list that workers share
+            places = array.array("q", places)
+        places = flambeau.as_tensor(places)
     except Exception:  # a data set takes whatever indices it understands
         return None
     if places.dtype is not flambeau.int64 or places.dim() != 1:

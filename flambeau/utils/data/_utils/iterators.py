@@ -192,11 +192,28 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     def _jobs(self, loader):
         progress = self._progress
         there = bool(progress.saved and progress.saved["pass"])
+        packed = self._packed(loader)
         for worker in range(self._num_workers):
             resume = {"start": progress.worker_starts[worker]} if progress.saved else {}
             if there:
                 resume.update(progress.workers[worker])
-            yield Job(loader, self._dataset, worker, self._base_seed, loader.worker_init_fn, resume)
+            job = Job(loader, self._dataset, worker, self._base_seed, loader.worker_init_fn, resume)
+            job.packed = packed
+            yield job
+
+    def _packed(self, loader):
+        """What worker processes share; values that change only if they are sent to, or kept in, the workers anyway."""
+        from flambeau.utils.data._utils.packing import packed_parts
+
+        if getattr(loader, "worker_type", "process") == "thread":
+            return ()
+        import multiprocessing
+
+        context = loader.multiprocessing_context or multiprocessing.get_context()
+        mutable = self._persistent_workers or context.get_start_method() != "fork"
+        # Kept as long as the workers: letting go of what refers to each element would write to all of them.
+        self._packs, packed = packed_parts(loader, self._dataset, mutable)
+        return packed
 
     def _reset(self, loader, first_iter=False):
         """Starts another pass with the same workers; answers to the last one are thrown away as they come."""

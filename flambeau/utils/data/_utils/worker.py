@@ -10,6 +10,7 @@ import traceback
 from dataclasses import dataclass
 
 import flambeau
+from flambeau.utils.data._utils import packing
 from flambeau.utils.data._utils.fetch import create_fetcher, keeps_state
 from flambeau.utils.data._utils.streams import (
     Streams,
@@ -72,7 +73,10 @@ class Job:
     """What a worker needs to know; picklable, for processes that do not inherit memory.
 
     ``resume``: random streams at the start of the pass and now, and the fetcher's position, of an earlier worker.
+    ``packed``: (owner, attribute, value, packed value) of what processes share.
     """
+
+    packed = ()
 
     def __init__(self, loader, dataset, worker_id, base_seed, init_fn, resume=None):
         self.kind, self.dataset, self.collating = loader._dataset_kind, dataset, loader._auto_collation
@@ -82,7 +86,25 @@ class Job:
         self.resume = resume or {}
 
     def unpack(self):
-        """Takes what was shared, in a worker process."""
+        """Puts the packed values in their places, in a process that inherited the others and leaves them untouched."""
+        for owner, name, _, packed in self.packed:
+            if owner is None:
+                self.dataset = packed
+            else:
+                vars(owner)[name] = packed
+
+    def __getstate__(self):
+        state = dict(self.__dict__)
+        if self.packed:
+            state["dataset"] = packing.dumps(self.dataset, [(value, packed) for *_, value, packed in self.packed])
+            state["packed"] = [packing.described(packed) for *_, packed in self.packed]
+        return state
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if self.packed:
+            self.dataset = packing.loads(self.dataset, [packing.rebuilt(shared) for shared in self.packed])
+            self.packed = ()
 
     def seeded(self):
         """Seeds everything the job draws from, and says what that is."""
@@ -143,7 +165,7 @@ class Failure:
         self.name = type(error).__name__
         self.kind = type(error) if job.method == "thread" else _importable(type(error))
         self.where = f"{job.method} {job.id}"
-        self.what = type(job.dataset).__name__ + (f"[{_shown(index)}]" if index is not None else "")
+        self.what = job.dataset.__class__.__name__ + (f"[{_shown(index)}]" if index is not None else "")
         self.what = f"{doing} {self.what}" if doing == "fetching" else doing
         self.trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
