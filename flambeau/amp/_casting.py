@@ -27,13 +27,15 @@ FLOAT32 = {
     "multi_margin_loss multilabel_margin_loss nll_loss poisson_nll_loss smooth_l1_loss soft_margin_loss triplet_margin_loss",
     "linalg": "cholesky cholesky_ex cond eig eigh eigvals eigvalsh householder_product inv inv_ex lstsq matrix_rank qr solve "
     "svd svdvals tensorinv tensorsolve",
+    "masked": "prod",
     "fft": "fft fft2 fftn hfft ifft ifft2 ifftn ihfft irfft irfft2 irfftn rfft rfft2 rfftn",
 }
 WIDEST = {"": "cat index_copy stack hstack vstack dstack column_stack"}
 # Computed in what they are given, though they are made of functions that are not.
 AS_GIVEN = {
     "nn.functional": "grouped_mm",
-    "linalg": "det ldl_factor ldl_factor_ex ldl_solve lu lu_factor lu_factor_ex lu_solve matrix_exp slogdet "
+    "": "cross",
+    "linalg": "cross det ldl_factor ldl_factor_ex ldl_solve lu lu_factor lu_factor_ex lu_solve matrix_exp slogdet "
     "solve_ex solve_triangular",
 }
 

@@ -175,8 +175,8 @@ def _attend(q, k, v, mask, dropout_p, need_weights, batch):
     """(result (L * N, E), weights (N * heads, L, S) or None)."""
     length, heads, size = q.shape[1], q.shape[0] // batch, q.shape[2]
     if need_weights:
-        scores = flambeau.bmm(q * math.sqrt(1.0 / size), k.transpose(-2, -1))
-        attention = (scores if mask is None else scores + mask).softmax(-1)
+        q, k = q * math.sqrt(1.0 / size), k.transpose(-2, -1)
+        attention = (flambeau.bmm(q, k) if mask is None else flambeau.baddbmm(mask, q, k)).softmax(-1)
         if dropout_p > 0.0:
             attention = flambeau.nn.functional.dropout(attention, dropout_p)
         result = flambeau.bmm(attention, v).transpose(0, 1).contiguous()

@@ -221,6 +221,8 @@ def inner(input, other, *, out=None):
     """
     if input.ndim == 0 or other.ndim == 0:
         return write_out(out, input * other)
+    if input.ndim == 1 and other.ndim == 1:
+        return dot(input, other, out=out)
     _same_dtype("inner", input, other)
     ok = input.shape[-1] == other.shape[-1]
     _expect("inner", ok, f"the last dimensions must be equal, got {tuple(input.shape)} and {tuple(other.shape)}")
@@ -447,6 +449,9 @@ def tensordot(a, b, dims=2, out=None):
     a_rest = [d for d in range(a.ndim) if d not in left]
     b_rest = [d for d in range(b.ndim) if d not in right]
     shape = [a.shape[d] for d in a_rest] + [b.shape[d] for d in b_rest]
+    if _product(shape) == 1:  # as in torch: autocast leaves dot alone
+        flat = [x.permute(rest + dims).reshape(-1) for x, rest, dims in ((a, a_rest, left), (b, b_rest, right))]
+        return _check_out("tensordot", out, dot(*flat).reshape(shape))
     depth = _product(a.shape[d] for d in left)
     rows = a.permute(a_rest + left).reshape(_product(a.shape[d] for d in a_rest), depth)
     columns = b.permute(right + b_rest).reshape(depth, _product(b.shape[d] for d in b_rest))

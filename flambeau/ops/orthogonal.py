@@ -62,6 +62,8 @@ def _polynomial(op, function, input, n, out, limits=None):
     kinds = [v if isinstance(v, _C.Tensor) else type(v)(0) for v in (input, n)]
     dtype = _floating(op, _C.result_type(*kinds))
     broadcast_shapes(*(v.shape for v in (input, n) if isinstance(v, _C.Tensor)))
+    halves = (_C.float16, _C.bfloat16)
+    input, n = (v.to(dtype) if isinstance(v, _C.Tensor) and v.dtype in halves else v for v in (input, n))
     x, degree = (array_of(v) if isinstance(v, _C.Tensor) else np.asarray(v, np.float64) for v in (input, n))
 
     def compute(x, degree):

@@ -1,7 +1,7 @@
 """L-BFGS."""
 
 import flambeau
-from flambeau.optim.optimizer import Optimizer, check_lr
+from flambeau.optim.optimizer import Optimizer, check_lr, number
 
 __all__ = ["LBFGS"]
 
@@ -97,7 +97,7 @@ class LBFGS(Optimizer):
             direction = self._direction(state, grad, group)
             before = grad.clone()
             state["prev_flat_grad"], state["prev_loss"] = before, loss
-            lr = float(group["lr"])
+            lr = number(group["lr"])
             t = min(1.0, 1.0 / grad.abs().sum().item()) * lr if state["n_iter"] == 1 else lr
             slope = grad.dot(direction).item()
             state["d"], state["t"] = direction, t

@@ -53,13 +53,14 @@ FLOAT32 = {
     "smooth_l1_loss": call(F.smooth_l1_loss, v, v), "nll_loss": call(F.nll_loss, x, classes),
     "cross_entropy": call(F.cross_entropy, x, classes), "kl_div": lambda d: F.kl_div(v(d), v(d), reduction="sum"),
     "poisson_nll_loss": call(F.poisson_nll_loss, v, v), "triplet_margin_loss": call(F.triplet_margin_loss, x, x, x),
-    "irfft": call(fl.fft.irfft, r(4)), "inv": call(fl.linalg.inv, regular), "inverse": lambda d: regular(d).inverse(),
+    "irfft": call(fl.fft.irfft, r(4)), "masked.prod": lambda d: fl.masked.prod(v(d), 0, mask=v(d) > 0), "inv": call(fl.linalg.inv, regular), "inverse": lambda d: regular(d).inverse(),
     "cholesky": call(fl.linalg.cholesky, regular), "solve": call(fl.linalg.solve, regular, regular), "cond": call(fl.linalg.cond, regular),
     "svdvals": call(fl.linalg.svdvals, regular), "eigh": lambda d: fl.linalg.eigh(regular(d))[0], "qr": lambda d: fl.linalg.qr(regular(d))[0],
 }  # fmt: skip
 AS_GIVEN = {
     "add": lambda d: x(d) + x(d), "mv": call(fl.mv, x, v), "dot": call(fl.dot, v, v), "outer": call(fl.outer, v, v),
-    "addmv": call(fl.addmv, r(2), x, v), "bilinear": call(F.bilinear, x, r(2, 4), r(5, 3, 4)), "softmax": lambda d: v(d).softmax(0),
+    "addmv": call(fl.addmv, r(2), x, v), "inner of vectors": call(fl.inner, v, v), "tensordot to one": call(fl.tensordot, x, x, 2),
+    "cross": lambda d: fl.cross(x(d), x(d), dim=1), "bilinear": call(F.bilinear, x, r(2, 4), r(5, 3, 4)), "softmax": lambda d: v(d).softmax(0),
     "layer_norm": call(F.layer_norm, x, (3,)), "sum": call(fl.sum, v), "exp": call(fl.exp, v), "norm": call(fl.norm, v),
     "max_pool2d": call(F.max_pool2d, image, 2), "indices": lambda d: F.max_pool3d(volume(d), 2, return_indices=True)[0],
     "constant": lambda d: F.pad(v(d), (1, 1)), "reflect3d": lambda d: F.pad(volume(d), (1,) * 6, mode="reflect"),
@@ -243,3 +244,14 @@ def test_functions_stay_themselves():
         pass
     assert list(inspect.signature(F.linear).parameters) == list(names) == ["input", "weight", "bias"]
     assert F.linear(bias=None, weight=fl.ones(1, 2), input=fl.ones(1, 2)).item() == 2
+
+
+def test_composites_of_other_halves():
+    """What is made of functions in the lists, but in no list itself, takes the other half precision too."""
+    half = fl.ones(2, 3, dtype=fl.float16)
+    with fl.autocast("cpu"):
+        assert fl.cross(half, half, dim=1).dtype is fl.float16
+        mask = fl.zeros(3, 3)
+        attention = fl.nn.MultiheadAttention(4, 2)
+        x = fl.ones(3, 1, 4)
+        assert [t.dtype for t in attention(x, x, x, attn_mask=mask)] == [bf16, bf16]
