@@ -78,7 +78,7 @@ def factory_kwargs(kwargs):
 
 
 def __getattr__(name):
-    if name == "quantized":  # loaded when first used
+    if name in ("common_types", "grad", "quantized"):  # loaded when first used
         import importlib
 
         return importlib.import_module(f"{__name__}.{name}")

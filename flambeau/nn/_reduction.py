@@ -26,6 +26,16 @@ def choose(reduction, size_average=None, reduce=None):
     return reduction
 
 
+def get_enum(reduction):
+    """The number that torch's core has for a reduction."""
+    return REDUCTIONS.index(choose("mean" if reduction == "elementwise_mean" else reduction))
+
+
+def legacy_get_enum(size_average, reduce, emit_warning=True):
+    """The number for the old arguments `size_average` and `reduce`."""
+    return get_enum(legacy_get_string(size_average, reduce, emit_warning))
+
+
 def reduced(losses, reduction):
     """The losses as they are, their mean or their sum."""
     if reduction == "mean":

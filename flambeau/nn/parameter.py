@@ -8,7 +8,16 @@ from flambeau import Tensor
 from .. import _C
 
 
-class Parameter(Tensor):
+class _ParameterMeta(type(Tensor)):
+    """A parameter made from a user's Tensor subclass keeps its class, and is marked."""
+
+    def __instancecheck__(cls, instance):
+        if type.__instancecheck__(cls, instance):
+            return True
+        return cls is Parameter and isinstance(instance, Tensor) and getattr(instance, "_is_param", False)
+
+
+class Parameter(Tensor, metaclass=_ParameterMeta):
     """A tensor that a `Module` registers as trainable when it is assigned as an attribute.
 
     Args:
@@ -70,15 +79,23 @@ def _rebuild_parameter(data, requires_grad, attributes=None):
     return result
 
 
-class Buffer(Tensor):
+class _BufferMeta(type(Tensor)):
+    """Buffers are tensors that are marked."""
+
+    def __instancecheck__(cls, instance):
+        if type.__instancecheck__(cls, instance):
+            return True
+        return cls is Buffer and isinstance(instance, Tensor) and getattr(instance, "_is_buffer", False)
+
+
+class Buffer(Tensor, metaclass=_BufferMeta):
     """A tensor that a `Module` registers as a buffer when it is assigned: part of its state, not trained.
 
     Args:
         data: the tensor, any shape; an empty one if left out.
         persistent: whether it belongs to the module's `state_dict`.
 
-    The result is an ordinary `Tensor` that carries the mark; `isinstance(t, Buffer)` is not how to ask, see
-    `Module.named_buffers`.
+    The result is an ordinary `Tensor` that carries a mark, which `isinstance(t, Buffer)` asks for.
 
     Example::
 

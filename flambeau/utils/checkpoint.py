@@ -6,7 +6,35 @@ import weakref
 
 import flambeau
 
-__all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential"]
+from ._selective import (
+    SAC_IGNORED_OPS,
+    CheckpointPolicy,
+    SelectiveCheckpointContext,
+    create_selective_checkpoint_contexts,
+)
+
+__all__ = [
+    "SAC_IGNORED_OPS",
+    "CheckpointError",
+    "CheckpointFunction",
+    "CheckpointPolicy",
+    "DefaultDeviceType",
+    "SelectiveCheckpointContext",
+    "check_backward_validity",
+    "checkpoint",
+    "checkpoint_sequential",
+    "create_selective_checkpoint_contexts",
+    "detach_variable",
+    "get_device_states",
+    "noop_context_fn",
+    "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
+    "set_device_states",
+]
+
+running: list = []  # the frames of the checkpoints whose first run is under way, the innermost last
+_debug_enabled: bool | None = None
+_early_stop_enabled: bool | None = None
 
 
 class CheckpointError(RuntimeError):
@@ -30,8 +58,89 @@ class _Enough(Exception):
 
 
 def noop_context_fn():
-    """Two contexts that do nothing."""
+    """Two contexts that do nothing.
+
+    >>> with flambeau.utils.checkpoint.noop_context_fn()[0]:
+    ...     pass
+    """
     return contextlib.nullcontext(), contextlib.nullcontext()
+
+
+class DefaultDeviceType:
+    """The kind of device whose random state `checkpoint` keeps besides the CPU's.
+
+    >>> flambeau.utils.checkpoint.DefaultDeviceType.get_device_type()
+    'cpu'
+    """
+
+    _default_device_type = "cpu"
+
+    @staticmethod
+    def set_device_type(device="cuda"):
+        """Sets the kind."""
+        DefaultDeviceType._default_device_type = device
+
+    @staticmethod
+    def get_device_type():
+        """The kind."""
+        return DefaultDeviceType._default_device_type
+
+
+def get_device_states(*args):
+    """The devices, other than the CPU, of tensors in some arguments, and their random states: two empty lists here.
+
+    >>> flambeau.utils.checkpoint.get_device_states(flambeau.ones(2))
+    ([], [])
+    """
+    return [], []
+
+
+def set_device_states(devices, states, *, device_type=None):
+    """Sets the random states that `get_device_states` gave.
+
+    >>> flambeau.utils.checkpoint.set_device_states([], [])
+    """
+    if len(devices) or len(states):
+        raise RuntimeError(f"[set_device_states] there are no devices but the CPU, got {devices}")
+
+
+@contextlib.contextmanager
+def set_checkpoint_debug_enabled(enabled):
+    """Inside, all checkpoints are made with this `debug`; None leaves it to their arguments.
+
+    >>> with flambeau.utils.checkpoint.set_checkpoint_debug_enabled(True):
+    ...     pass
+    """
+    global _debug_enabled
+    before, _debug_enabled = _debug_enabled, enabled
+    try:
+        yield
+    finally:
+        _debug_enabled = before
+
+
+@contextlib.contextmanager
+def set_checkpoint_early_stop(enable):
+    """Inside, all checkpoints are made with this `early_stop`.
+
+    >>> with flambeau.utils.checkpoint.set_checkpoint_early_stop(False):
+    ...     pass
+    """
+    global _early_stop_enabled
+    before, _early_stop_enabled = _early_stop_enabled, enable
+    try:
+        yield
+    finally:
+        _early_stop_enabled = before
+
+
+def check_backward_validity(inputs):
+    """Warns if no input requires a gradient: backward would not come here.
+
+    >>> flambeau.utils.checkpoint.check_backward_validity([flambeau.ones(1, requires_grad=True)])
+    """
+    if not any(isinstance(value, flambeau.Tensor) and value.requires_grad for value in inputs):
+        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
 
 
 @contextlib.contextmanager
@@ -49,7 +158,13 @@ def _random_state(state):
 
 
 def detach_variable(inputs):
-    """The inputs with each tensor cut from its graph, requiring a gradient as before."""
+    """The inputs with each tensor cut from its graph, requiring a gradient as before.
+
+    >>> flambeau.utils.checkpoint.detach_variable((flambeau.ones(1), 3))
+    (tensor([1.]), 3)
+    """
+    if not isinstance(inputs, tuple):
+        raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
     return tuple(
         value.detach().requires_grad_(value.requires_grad) if isinstance(value, flambeau.Tensor) else value
         for value in inputs
@@ -112,22 +227,32 @@ def checkpoint(
         return CheckpointFunction.apply(function, preserve_rng_state, *args)
     if determinism_check not in ("default", "none"):
         raise ValueError(f"determinism_check should be one of ['default', 'none'], but got {determinism_check}")
+    if _early_stop_enabled is not None:
+        early_stop = _early_stop_enabled
     first, second = context_fn()
     frame = _Frame(function, args, kwargs, second, preserve_rng_state, determinism_check == "default", early_stop)
+    frame.where = f"\nin {function!r}" if (debug if _debug_enabled is None else _debug_enabled) else ""
     with first, flambeau.autograd.graph.saved_tensors_hooks(frame.pack, frame.unpack):
-        result = function(*args, **kwargs)
-    frame.ready = True
+        running.append(frame)
+        try:
+            result = function(*args, **kwargs)
+        finally:
+            running.remove(frame)
     return result
 
 
 class CheckpointFunction(flambeau.autograd.Function):
-    """The reentrant form, as a function that autograd sees from outside."""
+    """The reentrant form, as a function that autograd sees from outside.
+
+    >>> x = flambeau.ones(1, requires_grad=True)
+    >>> flambeau.utils.checkpoint.CheckpointFunction.apply(flambeau.exp, True, x).requires_grad
+    True
+    """
 
     @staticmethod
     def forward(ctx, run_function, preserve_rng_state, *args):
         """Runs without recording."""
-        if not any(isinstance(value, flambeau.Tensor) and value.requires_grad for value in args):
-            warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=3)
+        check_backward_validity(args)
         ctx.run_function = run_function
         ctx.rng_state = flambeau.get_rng_state() if preserve_rng_state else None
         ctx.is_tensor = [isinstance(value, flambeau.Tensor) for value in args]
@@ -141,8 +266,11 @@ class CheckpointFunction(flambeau.autograd.Function):
         """Runs again, recording, and goes backward through that."""
         tensors = iter(ctx.saved_tensors)
         inputs = detach_variable(
-            next(tensors) if tensor else other for tensor, other in zip(ctx.is_tensor, ctx.others, strict=True)
+            tuple(next(tensors) if t else other for t, other in zip(ctx.is_tensor, ctx.others, strict=True))
         )
+        for value, needed in zip(inputs, ctx.needs_input_grad[2:], strict=True):
+            if needed:  # what another checkpoint recomputed does not say so itself
+                value.requires_grad_()
         with _random_state(ctx.rng_state), flambeau.enable_grad():
             outputs = ctx.run_function(*inputs)
         outputs = (outputs,) if isinstance(outputs, flambeau.Tensor) else outputs
@@ -163,8 +291,9 @@ class _Holder:
     def __init__(self, tensor):
         self.shape, self.dtype, self.device = tensor.shape, tensor.dtype, tensor.device
         self.value = None
+        self.kept = None  # the tensor, if it is kept after all
 
-    def check(self, tensor, position):
+    def check(self, tensor, position, where):
         """Raises if a recomputed tensor is not of the same kind."""
         before = {"shape": self.shape, "dtype": self.dtype, "device": self.device}
         now = {"shape": tensor.shape, "dtype": tensor.dtype, "device": tensor.device}
@@ -172,7 +301,7 @@ class _Holder:
             raise CheckpointError(
                 "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than "
                 f"during the forward pass.\ntensor at position {position}:\nsaved metadata: {before}\n"
-                f"recomputed metadata: {now}"
+                f"recomputed metadata: {now}{where}"
             )
 
 
@@ -183,22 +312,28 @@ class _Frame:
         self.function, self.args, self.kwargs, self.context = function, args, kwargs, context
         self.compare, self.early_stop = compare, early_stop
         self.rng_state = flambeau.get_rng_state() if preserve_rng_state else None
-        self.holders, self.ready = [], False
+        self.holders = []
+        self.where = ""  # what is said of the function in errors
+        self.recent = None  # a list that collects holders with their tensors, if somebody asks for it
 
     def pack(self, tensor):
         """Called for each tensor the first run saves."""
         holder = _Holder(tensor)
         self.holders.append(weakref.ref(holder))
+        if self.recent is not None:
+            self.recent.append((holder, tensor))
         return holder
 
     def unpack(self, holder):
         """Called when backward needs one of them."""
+        if holder.kept is not None:
+            return holder.kept
         if holder.value is None:
             self._run_again()
         if holder.value is None:
             raise CheckpointError(
                 "torch.utils.checkpoint: A different number of tensors was saved during the original forward and "
-                f"recomputation.\nNumber of tensors saved during forward: {len(self.holders)}"
+                f"recomputation.\nNumber of tensors saved during forward: {len(self.holders)}{self.where}"
             )
         value, holder.value = holder.value, None
         return value
@@ -212,14 +347,14 @@ class _Frame:
             holder = self.holders[position]() if position < len(self.holders) else None
             if holder is not None:
                 if self.compare:
-                    holder.check(tensor, position)
+                    holder.check(tensor, position, self.where)
                 holder.value = tensor.detach()
             if self.early_stop and count == len(self.holders):
                 raise _Enough
             return tensor.detach()
 
         hooks = flambeau.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
-        with contextlib.suppress(_Enough), self.context, _random_state(self.rng_state), flambeau.enable_grad(), hooks:
+        with contextlib.suppress(_Enough), _random_state(self.rng_state), flambeau.enable_grad(), hooks, self.context:
             self.function(*self.args, **self.kwargs)
 
 
@@ -242,6 +377,8 @@ def checkpoint_sequential(functions, segments, input, use_reentrant=None, **kwar
         >>> round(y.item(), 3)
         2.718
     """
+    if kwargs.keys() - {"preserve_rng_state"}:
+        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
     functions = list(functions.children() if isinstance(functions, flambeau.nn.Sequential) else functions)
     size = len(functions) // segments
 

@@ -7,7 +7,7 @@ from flambeau.nn.parameter import Parameter, is_lazy
 
 def is_parameter(value):
     """True for a Parameter, also for one made from a user's Tensor subclass."""
-    return isinstance(value, Parameter) or (isinstance(value, Tensor) and getattr(value, "_is_param", False))
+    return type(value) is Parameter or (type(value) is not Tensor and isinstance(value, Parameter))
 
 
 class Movable:

@@ -58,6 +58,8 @@ class Threshold(Module):
         tensor([20.,  1.])
     """
 
+    __constants__ = ["threshold", "value", "inplace"]
+
     def __init__(self, threshold, value, inplace=False):
         super().__init__()
         self.threshold = threshold
@@ -86,6 +88,8 @@ class ReLU(Module):
         tensor([0., 2.])
     """
 
+    __constants__ = ["inplace"]
+
     def __init__(self, inplace=False):
         super().__init__()
         self.inplace = inplace
@@ -112,6 +116,8 @@ class RReLU(Module):
         >>> flambeau.nn.RReLU()(flambeau.tensor([-1.0, 0.0, 2.0])).shape
         torch.Size([3])
     """
+
+    __constants__ = ["lower", "upper", "inplace"]
 
     def __init__(self, lower=1.0 / 8, upper=1.0 / 3, inplace=False):
         super().__init__()
@@ -142,6 +148,8 @@ class Hardtanh(Module):
         >>> flambeau.nn.Hardtanh()(flambeau.tensor([-3.0, 0.5]))
         tensor([-1.0000,  0.5000])
     """
+
+    __constants__ = ["min_val", "max_val", "inplace"]
 
     def __init__(self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None):
         super().__init__()
@@ -226,6 +234,8 @@ class Hardsigmoid(Module):
         torch.Size([3])
     """
 
+    __constants__ = ["inplace"]
+
     def __init__(self, inplace=False):
         super().__init__()
         self.inplace = inplace
@@ -265,6 +275,8 @@ class SiLU(Module):
         torch.Size([3])
     """
 
+    __constants__ = ["inplace"]
+
     def __init__(self, inplace=False):
         super().__init__()
         self.inplace = inplace
@@ -290,6 +302,8 @@ class Mish(Module):
         >>> flambeau.nn.Mish()(flambeau.tensor([-1.0, 0.0, 2.0])).shape
         torch.Size([3])
     """
+
+    __constants__ = ["inplace"]
 
     def __init__(self, inplace=False):
         super().__init__()
@@ -317,6 +331,8 @@ class Hardswish(Module):
         torch.Size([3])
     """
 
+    __constants__ = ["inplace"]
+
     def __init__(self, inplace=False):
         super().__init__()
         self.inplace = inplace
@@ -340,6 +356,8 @@ class ELU(Module):
         >>> flambeau.nn.ELU()(flambeau.tensor([-1.0, 0.0, 2.0])).shape
         torch.Size([3])
     """
+
+    __constants__ = ["alpha", "inplace"]
 
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
@@ -369,6 +387,8 @@ class CELU(Module):
         torch.Size([3])
     """
 
+    __constants__ = ["alpha", "inplace"]
+
     def __init__(self, alpha=1.0, inplace=False):
         super().__init__()
         self.alpha = alpha
@@ -396,6 +416,8 @@ class SELU(Module):
         torch.Size([3])
     """
 
+    __constants__ = ["inplace"]
+
     def __init__(self, inplace=False):
         super().__init__()
         self.inplace = inplace
@@ -421,6 +443,8 @@ class GLU(Module):
         >>> flambeau.nn.GLU()(flambeau.ones(4, 2)).shape
         torch.Size([4, 1])
     """
+
+    __constants__ = ["dim"]
 
     def __init__(self, dim=-1):
         super().__init__()
@@ -448,6 +472,8 @@ class GELU(Module):
         torch.Size([3])
     """
 
+    __constants__ = ["approximate"]
+
     def __init__(self, approximate="none"):
         super().__init__()
         self.approximate = approximate
@@ -473,6 +499,8 @@ class Hardshrink(Module):
         >>> flambeau.nn.Hardshrink()(flambeau.tensor([-1.0, 0.0, 2.0])).shape
         torch.Size([3])
     """
+
+    __constants__ = ["lambd"]
 
     def __init__(self, lambd=0.5):
         super().__init__()
@@ -500,6 +528,8 @@ class LeakyReLU(Module):
         >>> flambeau.nn.LeakyReLU(0.1)(flambeau.tensor([-1.0, 2.0]))
         tensor([-0.1000,  2.0000])
     """
+
+    __constants__ = ["inplace", "negative_slope"]
 
     def __init__(self, negative_slope=0.01, inplace=False):
         super().__init__()
@@ -545,6 +575,8 @@ class Softplus(Module):
         torch.Size([3])
     """
 
+    __constants__ = ["beta", "threshold"]
+
     def __init__(self, beta=1.0, threshold=20.0):
         super().__init__()
         self.beta = beta
@@ -572,6 +604,8 @@ class Softshrink(Module):
         torch.Size([3])
     """
 
+    __constants__ = ["lambd"]
+
     def __init__(self, lambd=0.5):
         super().__init__()
         self.lambd = lambd
@@ -598,6 +632,8 @@ class PReLU(Module):
         >>> flambeau.nn.PReLU()(flambeau.tensor([-1.0, 2.0])).detach()
         tensor([-0.2500,  2.0000])
     """
+
+    __constants__ = ["num_parameters"]
 
     def __init__(self, num_parameters=1, init=0.25, device=None, dtype=None):
         super().__init__()
@@ -664,6 +700,8 @@ class Softmin(Module):
         tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
 
+    __constants__ = ["dim"]
+
     def __init__(self, dim=None):
         super().__init__()
         self.dim = dim
@@ -689,6 +727,8 @@ class Softmax(Module):
         >>> flambeau.nn.Softmax(dim=0)(flambeau.zeros(4))
         tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
+
+    __constants__ = ["dim"]
 
     def __init__(self, dim=None):
         super().__init__()
@@ -733,6 +773,8 @@ class LogSoftmax(Module):
         >>> flambeau.nn.LogSoftmax(dim=0)(flambeau.zeros(2))
         tensor([-0.6931, -0.6931])
     """
+
+    __constants__ = ["dim"]
 
     def __init__(self, dim=None):
         super().__init__()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from flambeau import Tensor
 from flambeau.nn.parameter import Parameter
 
-from .module import Module, _indent
+from .module import Module, _addindent
 
 __all__ = [
     "Container",
@@ -250,7 +250,7 @@ class ModuleList(Module):
             f"({first}): {text}" if first == last else f"({first}-{last}): {last - first + 1} x {text}"
             for first, last, text in groups
         ]
-        return "\n  ".join([f"{self._get_name()}(", *map(_indent, lines)]) + "\n)"
+        return "\n  ".join([f"{self._get_name()}(", *(_addindent(line, 2) for line in lines)]) + "\n)"
 
 
 class ModuleDict(Module):

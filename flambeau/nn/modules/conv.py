@@ -32,6 +32,18 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 class _ConvNd(Module):
     """What all convolutions share: checked arguments, parameters, printing."""
 
+    __constants__ = [
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "padding_mode",
+        "output_padding",
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+    ]
+
     def __init__(
         self,
         in_channels,
@@ -74,6 +86,9 @@ class _ConvNd(Module):
         if self.transposed:
             first, second = second, first
         return (first, second // self.groups, *self.kernel_size)
+
+    def _conv_forward(self, input, weight, bias):
+        raise NotImplementedError(f"{type(self).__name__} defines its own forward")
 
     def reset_parameters(self):
         """Draws the weights anew, from U(-k, k) with k = sqrt(groups / (in_channels * prod(kernel_size)))."""
@@ -285,7 +300,55 @@ class Conv3d(_ConvNd):
 
 
 class _ConvTransposeNd(_ConvNd):
-    """What the transposed convolutions share; `dims` is the number of spatial dimensions."""
+    """What the transposed convolutions share."""
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride,
+        padding,
+        dilation,
+        transposed,
+        output_padding,
+        groups,
+        bias,
+        padding_mode,
+        device=None,
+        dtype=None,
+    ):
+        if padding_mode != "zeros":
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation,
+            transposed, output_padding, groups, bias, padding_mode, device, dtype,
+        )  # fmt: skip
+
+    def _output_padding(self, input, output_size, stride, padding, kernel_size, num_spatial_dims, dilation=None):
+        """What must be added to one side of the result so that it gets the wanted size."""
+        if output_size is None:
+            return _ntuple(num_spatial_dims)(self.output_padding)
+        dims = num_spatial_dims
+        wanted = list(output_size)[-dims:]
+        if len(output_size) not in (dims, input.dim()):
+            raise ValueError(
+                f"{type(self).__name__}: for {input.dim()}D input, output_size must have {dims} or {input.dim()} "
+                f"elements (got {len(output_size)})"
+            )
+        sizes = zip(input.shape[-dims:], stride, padding, dilation or (1,) * dims, kernel_size, strict=True)
+        smallest = [(size - 1) * s - 2 * p + d * (k - 1) + 1 for size, s, p, d, k in sizes]
+        largest = [low + s - 1 for low, s in zip(smallest, stride, strict=True)]
+        if any(not low <= size <= high for size, low, high in zip(wanted, smallest, largest, strict=True)):
+            raise ValueError(
+                f"requested an output size of {wanted}, but valid sizes range from {smallest} to {largest} "
+                f"(for an input of {list(input.shape[-dims:])})"
+            )
+        return [size - low for size, low in zip(wanted, smallest, strict=True)]
+
+
+class _ConvTranspose(_ConvTransposeNd):
+    """The transposed convolutions themselves; `dims` is the number of spatial dimensions."""
 
     dims = 0
 
@@ -304,47 +367,19 @@ class _ConvTransposeNd(_ConvNd):
         device=None,
         dtype=None,
     ):
-        if padding_mode != "zeros":
-            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         each = _ntuple(self.dims)
         super().__init__(
             in_channels, out_channels, each(kernel_size), each(stride), each(padding), each(dilation),
             True, each(output_padding), groups, bias, padding_mode, device, dtype,
         )  # fmt: skip
 
-    def _output_padding(self, input, output_size):
-        """What must be added to one side of the result so that it gets the wanted size."""
-        if output_size is None:
-            return self.output_padding
-        dims = self.dims
-        wanted = list(output_size)[-dims:]
-        if len(output_size) not in (dims, input.dim()):
-            raise ValueError(
-                f"{type(self).__name__}: for {input.dim()}D input, output_size must have {dims} or {input.dim()} "
-                f"elements (got {len(output_size)})"
-            )
-        smallest = [
-            (size - 1) * s - 2 * p + d * (k - 1) + 1
-            for size, s, p, d, k in zip(
-                input.shape[-dims:],
-                self.stride,
-                self.padding,
-                self.dilation,
-                self.kernel_size,
-                strict=False,
-            )
-        ]
-        largest = [low + s - 1 for low, s in zip(smallest, self.stride, strict=False)]
-        if any(not low <= size <= high for size, low, high in zip(wanted, smallest, largest, strict=False)):
-            raise ValueError(
-                f"requested an output size of {wanted}, but valid sizes range from {smallest} to {largest} "
-                f"(for an input of {list(input.shape[-dims:])})"
-            )
-        return [size - low for size, low in zip(wanted, smallest, strict=False)]
-
     def forward(self, input, output_size=None):
         convolve = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[self.dims - 1]
-        extra = self._output_padding(input, output_size)
+        extra = self.output_padding
+        if output_size is not None:
+            extra = self._output_padding(
+                input, output_size, self.stride, self.padding, self.kernel_size, self.dims, self.dilation
+            )
         return convolve(
             input,
             self.weight,
@@ -357,7 +392,7 @@ class _ConvTransposeNd(_ConvNd):
         )
 
 
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(_ConvTranspose):
     """The transpose of a `Conv1d` as a layer: it maps that layer's outputs back to the shape of its inputs.
 
     Args:
@@ -379,7 +414,7 @@ class ConvTranspose1d(_ConvTransposeNd):
     dims = 1
 
 
-class ConvTranspose2d(_ConvTransposeNd):
+class ConvTranspose2d(_ConvTranspose):
     """The transpose of a `Conv2d` as a layer: it maps that layer's outputs back to the shape of its inputs.
 
     Args:
@@ -402,7 +437,7 @@ class ConvTranspose2d(_ConvTransposeNd):
     dims = 2
 
 
-class ConvTranspose3d(_ConvTransposeNd):
+class ConvTranspose3d(_ConvTranspose):
     """The transpose of a `Conv3d` as a layer: it maps that layer's outputs back to the shape of its inputs.
 
     Args:

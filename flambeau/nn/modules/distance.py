@@ -24,6 +24,8 @@ class PairwiseDistance(Module):
         tensor([2.0000, 2.0000])
     """
 
+    __constants__ = ["norm", "eps", "keepdim"]
+
     def __init__(self, p=2.0, eps=1e-6, keepdim=False):
         super().__init__()
         self.norm = p
@@ -49,6 +51,8 @@ class CosineSimilarity(Module):
         >>> flambeau.nn.CosineSimilarity(dim=0)(flambeau.ones(3), flambeau.ones(3))
         tensor(1.0000)
     """
+
+    __constants__ = ["dim", "eps"]
 
     def __init__(self, dim=1, eps=1e-8):
         super().__init__()

@@ -17,6 +17,8 @@ __all__ = [
 class _DropoutNd(Module):
     """What all dropouts share: the probability and whether to work in place."""
 
+    __constants__ = ["p", "inplace"]
+
     def __init__(self, p=0.5, inplace=False):
         super().__init__()
         if p < 0 or p > 1:

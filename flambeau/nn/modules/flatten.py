@@ -18,6 +18,8 @@ class Flatten(Module):
         torch.Size([32, 25])
     """
 
+    __constants__ = ["start_dim", "end_dim"]
+
     def __init__(self, start_dim=1, end_dim=-1):
         super().__init__()
         self.start_dim = start_dim
@@ -42,6 +44,8 @@ class Unflatten(Module):
         >>> flambeau.nn.Unflatten(1, (2, 5))(flambeau.ones(3, 10)).shape
         torch.Size([3, 2, 5])
     """
+
+    __constants__ = ["dim", "unflattened_size"]
 
     def __init__(self, dim, unflattened_size):
         super().__init__()

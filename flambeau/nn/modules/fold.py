@@ -23,6 +23,8 @@ class Fold(Module):
         torch.Size([1, 3, 4, 5])
     """
 
+    __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
+
     def __init__(self, output_size, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__()
         self.output_size = output_size
@@ -55,6 +57,8 @@ class Unfold(Module):
         >>> flambeau.nn.Unfold((2, 3))(flambeau.ones(2, 5, 3, 4)).shape
         torch.Size([2, 30, 4])
     """
+
+    __constants__ = ["kernel_size", "dilation", "padding", "stride"]
 
     def __init__(self, kernel_size, dilation=1, padding=0, stride=1):
         super().__init__()

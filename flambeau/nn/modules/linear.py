@@ -47,6 +47,8 @@ class Linear(Module):
         torch.Size([128, 30])
     """
 
+    __constants__ = ["in_features", "out_features"]
+
     def __init__(self, in_features, out_features, bias=True, device=None, dtype=None):
         super().__init__()
         self.in_features = in_features
@@ -127,6 +129,8 @@ class Bilinear(Module):
         >>> flambeau.nn.Bilinear(4, 5, 3)(flambeau.ones(2, 4), flambeau.ones(2, 5)).shape
         torch.Size([2, 3])
     """
+
+    __constants__ = ["in1_features", "in2_features", "out_features"]
 
     def __init__(
         self,

@@ -67,6 +67,8 @@ class L1Loss(_Loss):
         tensor(1.)
     """
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         return F.l1_loss(input, target, reduction=self.reduction)
 
@@ -88,6 +90,8 @@ class NLLLoss(_WeightedLoss):
         >>> flambeau.nn.NLLLoss()(flambeau.tensor([[-1.0, -0.5]]), flambeau.tensor([1]))
         tensor(0.5000)
     """
+
+    __constants__ = ["ignore_index", "reduction"]
 
     def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
         super().__init__(weight, size_average, reduce, reduction)
@@ -127,6 +131,8 @@ class PoissonNLLLoss(_Loss):
         tensor(1.)
     """
 
+    __constants__ = ["log_input", "full", "eps", "reduction"]
+
     def __init__(self, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
         self.log_input = log_input
@@ -156,6 +162,8 @@ class GaussianNLLLoss(_Loss):
         tensor(0.5000)
     """
 
+    __constants__ = ["full", "eps", "reduction"]
+
     def __init__(self, *, full=False, eps=1e-6, reduction="mean"):
         super().__init__(None, None, reduction)
         self.full = full
@@ -182,6 +190,8 @@ class KLDivLoss(_Loss):
         tensor(0.)
     """
 
+    __constants__ = ["reduction"]
+
     def __init__(self, size_average=None, reduce=None, reduction="mean", log_target=False):
         super().__init__(size_average, reduce, reduction)
         self.log_target = log_target
@@ -206,6 +216,8 @@ class MSELoss(_Loss):
         tensor(1.)
     """
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         return F.mse_loss(input, target, reduction=self.reduction)
 
@@ -226,6 +238,8 @@ class BCELoss(_WeightedLoss):
         >>> flambeau.nn.BCELoss()(flambeau.tensor([0.5]), flambeau.ones(1))
         tensor(0.6931)
     """
+
+    __constants__ = ["reduction"]
 
     def forward(self, input, target):
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
@@ -277,6 +291,8 @@ class HingeEmbeddingLoss(_Loss):
         tensor(0.5000)
     """
 
+    __constants__ = ["margin", "reduction"]
+
     def __init__(self, margin=1.0, size_average=None, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
@@ -301,6 +317,8 @@ class MultiLabelMarginLoss(_Loss):
         tensor(0.8500)
     """
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
 
@@ -321,6 +339,8 @@ class SmoothL1Loss(_Loss):
         >>> flambeau.nn.SmoothL1Loss()(flambeau.ones(3), flambeau.zeros(3))
         tensor(0.5000)
     """
+
+    __constants__ = ["reduction"]
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", beta=1.0):
         super().__init__(size_average, reduce, reduction)
@@ -346,6 +366,8 @@ class HuberLoss(_Loss):
         tensor(0.5000)
     """
 
+    __constants__ = ["reduction", "delta"]
+
     def __init__(self, reduction="mean", delta=1.0):
         super().__init__(reduction=reduction)
         self.delta = delta
@@ -370,6 +392,8 @@ class SoftMarginLoss(_Loss):
         tensor(0.6931)
     """
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         return F.soft_margin_loss(input, target, reduction=self.reduction)
 
@@ -392,6 +416,8 @@ class CrossEntropyLoss(_WeightedLoss):
         >>> flambeau.nn.CrossEntropyLoss()(flambeau.zeros(2, 4), flambeau.tensor([1, 3]))
         tensor(1.3863)
     """
+
+    __constants__ = ["ignore_index", "reduction", "label_smoothing"]
 
     def __init__(
         self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0
@@ -428,6 +454,8 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
         tensor(0.6931)
     """
 
+    __constants__ = ["reduction"]
+
     def forward(self, input, target):
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
@@ -448,6 +476,8 @@ class CosineEmbeddingLoss(_Loss):
         >>> flambeau.nn.CosineEmbeddingLoss()(flambeau.ones(1, 3), flambeau.ones(1, 3), flambeau.ones(1))
         tensor(0.)
     """
+
+    __constants__ = ["margin", "reduction"]
 
     def __init__(self, margin=0.0, size_average=None, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
@@ -473,6 +503,8 @@ class MarginRankingLoss(_Loss):
         >>> flambeau.nn.MarginRankingLoss()(flambeau.ones(1), flambeau.zeros(1), -flambeau.ones(1))
         tensor(1.)
     """
+
+    __constants__ = ["margin", "reduction"]
 
     def __init__(self, margin=0.0, size_average=None, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
@@ -500,6 +532,8 @@ class MultiMarginLoss(_WeightedLoss):
         >>> flambeau.nn.MultiMarginLoss()(flambeau.tensor([[0.0, 2.0]]), flambeau.tensor([0]))
         tensor(1.5000)
     """
+
+    __constants__ = ["p", "margin", "reduction"]
 
     def __init__(self, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
         super().__init__(weight, size_average, reduce, reduction)
@@ -534,6 +568,8 @@ class TripletMarginLoss(_Loss):
         >>> flambeau.nn.TripletMarginLoss()(flambeau.zeros(1, 2), flambeau.zeros(1, 2), flambeau.full((1, 2), 3.0))
         tensor(0.)
     """
+
+    __constants__ = ["margin", "p", "eps", "swap", "reduction"]
 
     def __init__(self, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"):
         super().__init__(size_average, reduce, reduction)
@@ -575,6 +611,8 @@ class TripletMarginWithDistanceLoss(_Loss):
         tensor(0.)
     """
 
+    __constants__ = ["margin", "swap", "reduction"]
+
     def __init__(self, *, distance_function=None, margin=1.0, swap=False, reduction="mean"):
         super().__init__(None, None, reduction)
         if margin <= 0:
@@ -613,6 +651,8 @@ class CTCLoss(_Loss):
         >>> flambeau.nn.CTCLoss()(flambeau.zeros(5, 1, 3).log_softmax(2), flambeau.tensor([[1, 2]]), [5], [2])
         tensor(0.9689)
     """
+
+    __constants__ = ["blank", "reduction"]
 
     def __init__(self, blank=0, reduction="mean", zero_infinity=False):
         super().__init__(reduction=reduction)

@@ -236,7 +236,7 @@ class Module(Callable_, Stateful, Movable, Walkable):
     def __repr__(self):
         lines = self.extra_repr().split("\n") if self.extra_repr() else []
         own = self.__dict__
-        inner = [f"({name}): {_indent(repr(own[name]))}" for name in own.get("_module_names", ())]
+        inner = [f"({name}): {_addindent(repr(own[name]), 2)}" for name in own.get("_module_names", ())]
         if len(lines) == 1 and not inner:
             return f"{self._get_name()}({lines[0]})"
         lines += inner
@@ -342,8 +342,9 @@ def _assign_buffer(self, name, value):
     self.register_buffer(name, value, persistent)
 
 
-def _indent(text):
-    return text.replace("\n", "\n  ")
+def _addindent(s_, numSpaces):
+    """A text with all lines but the first moved to the right."""
+    return s_.replace("\n", "\n" + " " * numSpaces)
 
 
 def register_module_parameter_registration_hook(hook):

@@ -38,6 +38,8 @@ class LocalResponseNorm(Module):
         torch.Size([1, 4, 3, 3])
     """
 
+    __constants__ = ["size", "alpha", "beta", "k"]
+
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
         super().__init__()
         self.size = size
@@ -107,6 +109,8 @@ class LayerNorm(Module):
         torch.Size([20, 5, 10])
     """
 
+    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
+
     def __init__(
         self,
         normalized_shape,
@@ -166,6 +170,8 @@ class GroupNorm(Module):
         torch.Size([2, 6, 10, 10])
     """
 
+    __constants__ = ["num_groups", "num_channels", "eps", "affine"]
+
     def __init__(
         self,
         num_groups,
@@ -221,6 +227,8 @@ class RMSNorm(Module):
         torch.Size([2, 4])
     """
 
+    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
+
     def __init__(
         self,
         normalized_shape,
@@ -241,8 +249,8 @@ class RMSNorm(Module):
         if self.elementwise_affine:
             init.ones_(self.weight)
 
-    def forward(self, input):
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+    def forward(self, x):
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

@@ -39,6 +39,8 @@ class _PadNd(Module):
 class _ConstantPadNd(Module):
     """What the constant paddings share."""
 
+    __constants__ = ["padding", "value"]
+
     def __init__(self, value):
         super().__init__()
         self.value = value
@@ -87,6 +89,8 @@ class ConstantPad2d(_ConstantPadNd):
         torch.Size([2, 3, 12, 12])
     """
 
+    __constants__ = ["padding", "value"]
+
     def __init__(self, padding, value):
         super().__init__(value)
         self.padding = _quadruple(padding)
@@ -114,6 +118,8 @@ class ConstantPad3d(_ConstantPadNd):
 
 
 class _CircularPadNd(_PadNd):
+    __constants__ = ["padding"]
+
     mode = "circular"
 
 
@@ -178,6 +184,8 @@ class CircularPad3d(_CircularPadNd):
 
 
 class _ReflectionPadNd(_PadNd):
+    __constants__ = ["padding"]
+
     mode = "reflect"
 
 
@@ -242,6 +250,8 @@ class ReflectionPad3d(_ReflectionPadNd):
 
 
 class _ReplicationPadNd(_PadNd):
+    __constants__ = ["padding"]
+
     mode = "replicate"
 
 

@@ -19,6 +19,8 @@ class PixelShuffle(Module):
         torch.Size([1, 1, 12, 12])
     """
 
+    __constants__ = ["upscale_factor"]
+
     def __init__(self, upscale_factor):
         super().__init__()
         self.upscale_factor = upscale_factor
@@ -41,6 +43,8 @@ class PixelUnshuffle(Module):
         >>> flambeau.nn.PixelUnshuffle(3)(flambeau.ones(1, 1, 12, 12)).shape
         torch.Size([1, 9, 4, 4])
     """
+
+    __constants__ = ["downscale_factor"]
 
     def __init__(self, downscale_factor):
         super().__init__()

@@ -32,6 +32,8 @@ __all__ = [
 class _MaxPoolNd(Module):
     """What the max-poolings share."""
 
+    __constants__ = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"]
+
     def __init__(
         self,
         kernel_size,
@@ -237,6 +239,8 @@ class MaxUnpool3d(_MaxUnpoolNd):
 class _AvgPoolNd(Module):
     """What the average-poolings share."""
 
+    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
+
     def extra_repr(self):
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
@@ -302,6 +306,8 @@ class AvgPool2d(_AvgPoolNd):
         torch.Size([2, 3, 4, 4])
     """
 
+    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"]
+
     def __init__(
         self,
         kernel_size,
@@ -349,6 +355,8 @@ class AvgPool3d(_AvgPoolNd):
         torch.Size([2, 3, 4, 4, 4])
     """
 
+    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"]
+
     def __init__(
         self,
         kernel_size,
@@ -395,6 +403,8 @@ class FractionalMaxPool2d(Module):
         >>> flambeau.nn.FractionalMaxPool2d(2, output_size=5)(flambeau.ones(2, 3, 8, 8)).shape
         torch.Size([2, 3, 5, 5])
     """
+
+    __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
 
     def __init__(
         self,
@@ -450,6 +460,8 @@ class FractionalMaxPool3d(Module):
         torch.Size([2, 3, 5, 5, 5])
     """
 
+    __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
+
     def __init__(
         self,
         kernel_size,
@@ -479,6 +491,8 @@ class FractionalMaxPool3d(Module):
 
 class _LPPoolNd(Module):
     """What the power-average poolings share."""
+
+    __constants__ = ["norm_type", "kernel_size", "stride", "ceil_mode"]
 
     def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
         super().__init__()
@@ -560,6 +574,8 @@ class LPPool3d(_LPPoolNd):
 class _AdaptiveMaxPoolNd(Module):
     """What the adaptive max-poolings share."""
 
+    __constants__ = ["output_size", "return_indices"]
+
     def __init__(self, output_size, return_indices=False):
         super().__init__()
         self.output_size = output_size
@@ -631,6 +647,8 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
 
 class _AdaptiveAvgPoolNd(Module):
     """What the adaptive average-poolings share."""
+
+    __constants__ = ["output_size"]
 
     def __init__(self, output_size):
         super().__init__()

@@ -44,6 +44,16 @@ class Embedding(Module):
         torch.Size([1, 4, 3])
     """
 
+    __constants__ = [
+        "num_embeddings",
+        "embedding_dim",
+        "padding_idx",
+        "max_norm",
+        "norm_type",
+        "scale_grad_by_freq",
+        "sparse",
+    ]
+
     def __init__(
         self,
         num_embeddings,
@@ -165,6 +175,18 @@ class EmbeddingBag(Module):
         >>> bag(flambeau.tensor([1, 2, 4, 5, 4, 3]), flambeau.tensor([0, 4])).shape
         torch.Size([2, 3])
     """
+
+    __constants__ = [
+        "num_embeddings",
+        "embedding_dim",
+        "max_norm",
+        "norm_type",
+        "scale_grad_by_freq",
+        "mode",
+        "sparse",
+        "include_last_offset",
+        "padding_idx",
+    ]
 
     def __init__(
         self,

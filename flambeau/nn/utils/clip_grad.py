@@ -156,3 +156,6 @@ def clip_grad_value_(parameters, clip_value, foreach=None):
         for parameter in _listed(parameters):
             if parameter.grad is not None:
                 parameter.grad.clamp_(min=-limit, max=limit)
+
+
+_get_total_norm, _clip_grads_with_norm_ = get_total_norm, clip_grads_with_norm_  # names of earlier versions

@@ -88,7 +88,14 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
 
 
 def remove_spectral_norm(module, name="weight"):
-    """Undoes `spectral_norm`, keeping the divided weight; returns the module."""
+    """Undoes `spectral_norm`, keeping the divided weight; returns the module.
+
+    Example::
+
+        >>> layer = flambeau.nn.utils.spectral_norm(flambeau.nn.Linear(4, 2))
+        >>> list(flambeau.nn.utils.remove_spectral_norm(layer).state_dict())
+        ['bias', 'weight']
+    """
     for key, hook in module._forward_pre_hooks.items():
         if isinstance(hook, SpectralNorm) and hook.name == name:
             hook.remove(module)

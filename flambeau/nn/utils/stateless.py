@@ -1,6 +1,7 @@
 """Calling a module with other parameters than its own."""
 
 import contextlib
+from collections.abc import Mapping
 
 from flambeau import Tensor
 
@@ -18,6 +19,10 @@ def functional_call(module, parameters_and_buffers, args=None, kwargs=None, *, t
         tie_weights: a tensor that the module has in several places is replaced in all of them.
         strict: raise if a name is missing or unknown.
 
+    Raises:
+        RuntimeError: with `strict`, for names that are missing or unknown.
+        ValueError: different values for a tensor that the module has in several places.
+
     Example::
 
         >>> layer = flambeau.nn.Linear(2, 1)
@@ -32,8 +37,13 @@ def functional_call(module, parameters_and_buffers, args=None, kwargs=None, *, t
                 raise ValueError(f"{sorted(merged.keys() & part.keys())} appear in multiple dictionaries")
             merged.update(part)
         parameters_and_buffers = merged
+    if not isinstance(parameters_and_buffers, Mapping):
+        raise ValueError(
+            "Expected parameters_and_buffers to be a dict, or a list/tuple of dicts, "
+            f"but got {type(parameters_and_buffers)}"
+        )
     args = () if args is None else args if isinstance(args, tuple) else (args,)
-    with _replaced(module, parameters_and_buffers, tie_weights, strict):
+    with _reparametrize_module(module, parameters_and_buffers, tie_weights, strict):
         return module(*args, **(kwargs or {}))
 
 
@@ -46,22 +56,37 @@ def _owners(module):
     }
 
 
+def _with_tied(owners, tensors):
+    """Where the tensors go: also to the other places of a tensor that the module has in several."""
+    new, by_old = {}, {}
+    for name, value in tensors.items():
+        if name not in owners:
+            continue
+        owner, own = place = owners[name]
+        new[place] = value
+        old = owner.__dict__[own]
+        if old is None:
+            continue
+        first = by_old.setdefault(id(old), (name, value))
+        if first[1] is not value:
+            raise ValueError(f"functional_call got different values for the tied tensors {first[0]} and {name}")
+    for owner, own in owners.values():
+        if id(owner.__dict__[own]) in by_old:
+            new.setdefault((owner, own), by_old[id(owner.__dict__[own])][1])
+    return new
+
+
 @contextlib.contextmanager
-def _replaced(module, tensors, tie_weights, strict):
+def _reparametrize_module(module, parameters_and_buffers, tie_weights=False, strict=False):
+    tensors = parameters_and_buffers
     owners = _owners(module)
-    unknown = [name for name in tensors if name not in owners]
-    missing = [name for name, (owner, own) in owners.items() if owner.__dict__[own] is not None and name not in tensors]
-    if unknown and (strict or not all(_plain(module, name) for name in unknown)):
-        raise RuntimeError(f"Error(s) in loading state_dict: Unexpected key(s): {unknown}")
-    if strict and missing:
-        raise RuntimeError(f"Error(s) in loading state_dict: Missing key(s): {missing}")
-    new = {owners[name]: value for name, value in tensors.items() if name in owners}
     if tie_weights:
-        by_old = {id(owner.__dict__[own]): value for (owner, own), value in new.items()}
-        for owner, own in owners.values():
-            if id(owner.__dict__[own]) in by_old:
-                new.setdefault((owner, own), by_old[id(owner.__dict__[own])])
+        new = _with_tied(owners, tensors)
+    else:
+        new = {owners[name]: value for name, value in tensors.items() if name in owners}
     old = {place: place[0].__dict__[place[1]] for place in new}
+    if strict:
+        _check_names(owners, tensors, new)
     try:
         for (owner, own), value in new.items():
             owner.__dict__[own] = value
@@ -74,9 +99,10 @@ def _replaced(module, tensors, tie_weights, strict):
             owner.__dict__[own] = value
 
 
-def _plain(module, name):
-    path, _, own = name.rpartition(".")
-    try:
-        return hasattr(module.get_submodule(path), own)
-    except AttributeError:
-        return False
+def _check_names(owners, tensors, new):
+    unknown = [name for name in tensors if name not in owners]
+    if unknown:
+        raise RuntimeError(f"Error(s) in loading state_dict: Unexpected key(s): {unknown}")
+    missing = [name for name, (o, own) in owners.items() if o.__dict__[own] is not None and (o, own) not in new]
+    if missing:
+        raise RuntimeError(f"Error(s) in loading state_dict: Missing key(s): {missing}")

@@ -67,7 +67,16 @@ def weight_norm(module, name="weight", dim=0):
 
 
 def remove_weight_norm(module, name="weight"):
-    """Undoes `weight_norm`, keeping the computed weight; returns the module."""
+    """Undoes `weight_norm`, keeping the computed weight; returns the module.
+
+    Example::
+
+        >>> import warnings
+        >>> warnings.simplefilter("ignore")
+        >>> layer = flambeau.nn.utils.weight_norm(flambeau.nn.Linear(4, 2))
+        >>> list(flambeau.nn.utils.remove_weight_norm(layer).state_dict())
+        ['bias', 'weight']
+    """
     for key, hook in module._forward_pre_hooks.items():
         if isinstance(hook, WeightNorm) and hook.name == name:
             hook.remove(module)
