@@ -78,6 +78,7 @@ _SUBMODULES = (
     "types",
     "utils",
     "version",
+    "vision",
     "xpu",
 )
 _LAZY = {

@@ -52,28 +52,67 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
     'text'
     """
     import hashlib
-    import tempfile
-    import urllib.request
 
-    dst = os.path.expanduser(dst)
-    digest = hashlib.sha256()
+    _fetch(url, os.path.expanduser(dst), hashlib.sha256, hash_prefix, progress)
+
+
+def _fetch(url, dst, new_digest, expected, progress):
+    """Write what is at an address to `dst`, whole and with the expected digits, or not at all."""
+    import tempfile
+
     handle, partial = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(dst)), suffix=".partial")
     try:
-        request = urllib.request.Request(url, headers={"User-Agent": "flambeau"})
-        with urllib.request.urlopen(request) as source, os.fdopen(handle, "wb") as file:
-            size = int(source.headers.get("Content-Length") or 0)
-            while block := source.read(1 << 17):
-                file.write(block)
-                digest.update(block)
-                if progress and sys.stderr.isatty():
-                    _show(url, file.tell(), size)
-        found = digest.hexdigest()
-        if hash_prefix is not None and not found.startswith(hash_prefix):
-            raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{found}")')
+        with os.fdopen(handle, "w+b") as file:
+            _receive(url, file, progress)
+            if expected is not None:
+                _check(url, file, new_digest(), expected)
         os.replace(partial, dst)
     finally:
         if os.path.exists(partial):
             os.remove(partial)
+
+
+def _check(url, file, digest, expected):
+    file.seek(0)
+    while block := file.read(1 << 20):
+        digest.update(block)
+    found = digest.hexdigest()
+    if not found.startswith(expected):
+        raise RuntimeError(f'{url}: invalid hash value (expected "{expected}", got "{found}")')
+
+
+def _receive(url, file, progress, attempts=5):
+    """Read an address to its end; where the connection breaks, go on from there while something still comes."""
+    import http.client
+    import urllib.error
+
+    while True:
+        before = file.tell()
+        try:
+            return _read_on(url, file, progress)
+        except (OSError, http.client.HTTPException) as error:
+            attempts -= 1
+            refused = isinstance(error, urllib.error.URLError)
+            if refused or attempts == 0 or file.tell() == before:
+                raise
+
+
+def _read_on(url, file, progress):
+    import urllib.request
+
+    done = file.tell()
+    headers = {"User-Agent": "flambeau", **({"Range": f"bytes={done}-"} if done else {})}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60) as source:
+        if done and getattr(source, "status", None) != 206:  # the server begins again
+            done = file.seek(0)
+            file.truncate()
+        size = done + int(source.headers.get("Content-Length") or 0)
+        while block := source.read(1 << 17):
+            file.write(block)
+            if progress and sys.stderr.isatty():
+                _show(url, file.tell(), size)
+        if size > file.tell():
+            raise ConnectionError(f"{url}: the connection ended after {file.tell()} of {size} bytes")
 
 
 def _show(url, done, size):

@@ -1,0 +1,20 @@
+"""Networks for pictures, under torchvision's names, and their published weights."""
+
+from . import _api
+from ._api import *
+from .alexnet import *
+from .convnext import *
+from .densenet import *
+from .efficientnet import *
+from .googlenet import *
+from .inception import *
+from .mnasnet import *
+from .mobilenet import *
+from .regnet import *
+from .resnet import *
+from .shufflenetv2 import *
+from .squeezenet import *
+from .vgg import *
+from .vision_transformer import *
+
+__all__ = [name for name in dir() if not name.startswith("__") and callable(globals()[name])]
