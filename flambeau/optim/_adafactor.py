@@ -1,6 +1,7 @@
 """Adafactor."""
 
 import flambeau
+from flambeau.optim._functional import functional
 from flambeau.optim.optimizer import FormulaOptimizer, check_lr, check_option, count_step, new_step, number
 
 __all__ = ["Adafactor"]
@@ -110,3 +111,11 @@ class Adafactor(FormulaOptimizer):
         rows.lerp_(squares.mean(dim=-1, keepdim=True), weight)
         columns.lerp_(squares.mean(dim=-2, keepdim=True), weight)
         return (rows @ columns).div_(rows.mean(dim=-2, keepdim=True).clamp_(min=least))
+
+
+adafactor = functional(
+    Adafactor,
+    "row_vars col_vars variances state_steps",
+    "foreach grad_scale found_inf has_complex",
+    "d lr beta2_decay weight_decay eps1 eps2 maximize",
+)

@@ -1,6 +1,7 @@
 """Muon."""
 
 import flambeau
+from flambeau.optim._functional import functional
 from flambeau.optim.optimizer import FormulaOptimizer, check_lr, check_option, zeros_like
 
 __all__ = ["Muon"]
@@ -108,3 +109,11 @@ def _orthogonal(matrix, group):
         gram = x @ x.T
         x = flambeau.addmm(x, flambeau.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.T if tall else x
+
+
+muon = functional(
+    Muon,
+    "muon_momentum_bufs",
+    "",
+    "foreach lr weight_decay momentum nesterov ns_coefficients ns_steps eps adjust_lr_fn has_complex",
+)

@@ -1,6 +1,7 @@
 """Adadelta."""
 
 import flambeau
+from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import FormulaOptimizer, check_lr, check_option, new_step, number, zeros_like
 
@@ -97,3 +98,11 @@ class Adadelta(FormulaOptimizer):
             param.addcmul_(delta, lr, value=-1)
         else:
             param.add_(delta, alpha=-lr)
+
+
+adadelta = functional(
+    Adadelta,
+    "square_avgs acc_deltas state_steps",
+    "capturable foreach differentiable has_complex",
+    "lr rho eps weight_decay maximize",
+)

@@ -2,6 +2,7 @@
 
 import flambeau
 from flambeau import _C
+from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import (
     FormulaOptimizer,
@@ -134,3 +135,11 @@ class Adagrad(FormulaOptimizer):
         root = total.sparse_mask(grad)._values().sqrt_().add_(group["eps"])
         rate = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
         param.add_(grad._with(grad._values() / root), alpha=-rate)
+
+
+adagrad = functional(
+    Adagrad,
+    "state_sums state_steps",
+    "fused grad_scale found_inf has_sparse_grad foreach differentiable has_complex",
+    "lr weight_decay lr_decay eps maximize",
+)

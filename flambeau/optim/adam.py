@@ -2,6 +2,7 @@
 
 import flambeau
 from flambeau import _C
+from flambeau.optim._functional import functional
 from flambeau.optim.optimizer import (
     FormulaOptimizer,
     check_betas,
@@ -215,3 +216,18 @@ def restore_steps(optimizer):
     for state in optimizer.state.values():
         if "step" in state and not isinstance(state["step"], flambeau.Tensor):
             state["step"] = new_step() + float(state["step"])
+
+
+adam = functional(
+    Adam,
+    "exp_avgs exp_avg_sqs max_exp_avg_sqs state_steps",
+    "foreach capturable differentiable fused grad_scale found_inf has_complex decoupled_weight_decay",
+    "amsgrad beta1 beta2 lr weight_decay eps maximize",
+)
+adamw = functional(
+    AdamW,
+    "exp_avgs exp_avg_sqs max_exp_avg_sqs state_steps",
+    "foreach capturable differentiable fused grad_scale found_inf has_complex",
+    "amsgrad beta1 beta2 lr weight_decay eps maximize",
+    decoupled_weight_decay=True,
+)

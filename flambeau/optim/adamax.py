@@ -1,6 +1,7 @@
 """Adamax."""
 
 import flambeau
+from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import (
     FormulaOptimizer,
@@ -105,3 +106,11 @@ class Adamax(FormulaOptimizer):
             param.sub_(rate * average.clone() / largest.clone())
         else:
             param.addcdiv_(average, largest, value=-rate)
+
+
+adamax = functional(
+    Adamax,
+    "exp_avgs exp_infs state_steps",
+    "foreach maximize differentiable capturable has_complex",
+    "eps beta1 beta2 lr weight_decay",
+)

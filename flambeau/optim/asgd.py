@@ -1,6 +1,7 @@
 """Averaged stochastic gradient descent."""
 
 import flambeau
+from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import FormulaOptimizer, check_lr, check_option, count_step, new_step, zeros_like
 
@@ -101,3 +102,11 @@ class ASGD(FormulaOptimizer):
         lr = float(group["lr"])
         state["eta"].fill_(lr / ((1 + group["lambd"] * lr * step) ** group["alpha"]))
         state["mu"].fill_(1 / max(1, step - group["t0"]))
+
+
+asgd = functional(
+    ASGD,
+    "axs mus etas state_steps",
+    "foreach maximize differentiable capturable has_complex",
+    "lambd lr t0 alpha weight_decay",
+)

@@ -1,6 +1,7 @@
 """NAdam."""
 
 import flambeau
+from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import (
     FormulaOptimizer,
@@ -127,3 +128,11 @@ class NAdam(FormulaOptimizer):
         else:
             param.addcdiv_(grad, root, value=-now)
             param.addcdiv_(average, root, value=-ahead)
+
+
+nadam = functional(
+    NAdam,
+    "exp_avgs exp_avg_sqs mu_products state_steps",
+    "decoupled_weight_decay foreach capturable differentiable has_complex maximize",
+    "beta1 beta2 lr weight_decay momentum_decay eps",
+)

@@ -9,22 +9,23 @@ from copy import deepcopy
 
 import flambeau
 from flambeau._composed import Composed
+from flambeau.optim import _private
 from flambeau.utils.hooks import RemovableHandle
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook"]
 
-_global_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-_global_post_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_optimizer_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
+_global_optimizer_post_hooks: OrderedDict[int, Callable] = OrderedDict()
 
 
-class _Required:
+class _RequiredParameter:
     """Marks a default that each parameter group has to give itself."""
 
     def __repr__(self):
         return "<required parameter>"
 
 
-required = _Required()
+required = _RequiredParameter()
 
 
 def _add_hook(hooks, hook, prepend=False):
@@ -45,7 +46,7 @@ def register_optimizer_step_pre_hook(hook):
         before the step
         >>> handle.remove()
     """
-    return _add_hook(_global_pre_hooks, hook)
+    return _add_hook(_global_optimizer_pre_hooks, hook)
 
 
 def register_optimizer_step_post_hook(hook):
@@ -58,7 +59,7 @@ def register_optimizer_step_post_hook(hook):
         after the step
         >>> handle.remove()
     """
-    return _add_hook(_global_post_hooks, hook)
+    return _add_hook(_global_optimizer_post_hooks, hook)
 
 
 def _with_hooks(step):
@@ -67,10 +68,12 @@ def _with_hooks(step):
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
         before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
-        if not (before or after or _global_pre_hooks or _global_post_hooks):
+        if not (before or after or _global_optimizer_pre_hooks or _global_optimizer_post_hooks):
+            return step(self, *args, **kwargs)
+        if type(self).step is not wrapper:  # called by the step of a subclass, which has called the hooks
             return step(self, *args, **kwargs)
         args = (self, *args)  # hooks see the arguments as an unbound call has them
-        for hook in [*_global_pre_hooks.values(), *before.values()]:
+        for hook in [*_global_optimizer_pre_hooks.values(), *before.values()]:
             result = hook(self, args, kwargs)
             if result is None:
                 continue
@@ -78,7 +81,7 @@ def _with_hooks(step):
                 raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {result}.")
             args, kwargs = result
         out = step(*args, **kwargs)
-        for hook in [*self._optimizer_step_post_hooks.values(), *_global_post_hooks.values()]:
+        for hook in [*self._optimizer_step_post_hooks.values(), *_global_optimizer_post_hooks.values()]:
             hook(self, args, kwargs)
         return out
 
@@ -116,12 +119,12 @@ class Optimizer:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if "step" in cls.__dict__:
+        if "step" in cls.__dict__ and not hasattr(cls.__dict__["step"], "hooked"):
             cls.step = _with_hooks(cls.__dict__["step"])
 
     def __init__(self, params, defaults):
         self.defaults = defaults
-        self._make_hook_tables()
+        self._patch_step_function()
         if isinstance(params, flambeau.Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
@@ -135,7 +138,11 @@ class Optimizer:
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group(group)
 
-    def _make_hook_tables(self):
+    profile_hook_step = staticmethod(_with_hooks)
+
+    def _patch_step_function(self):
+        """The tables of hooks, where there are none: also for optimizers that come out of a pickle."""
+        self._zero_grad_profile_name = f"Optimizer.zero_grad#{type(self).__name__}.zero_grad"
         for name in (
             "_optimizer_step_pre_hooks",
             "_optimizer_step_post_hooks",
@@ -147,12 +154,29 @@ class Optimizer:
             if not hasattr(self, name):
                 setattr(self, name, OrderedDict())
 
+    def _optimizer_step_code(self):
+        """Where profilers put a breakpoint."""
+
+    def _accelerator_graph_capture_health_check(self):
+        """There are no graphs of an accelerator here."""
+
+    _cuda_graph_capture_health_check = _accelerator_graph_capture_health_check
+
+    @staticmethod
+    def _group_tensors_by_device_and_dtype(tensorlistlist, with_indices=False):
+        return _private._group_tensors_by_device_and_dtype(tensorlistlist, with_indices)
+
+    @staticmethod
+    def _process_value_according_to_param_policy(param, value, param_id, param_groups, key=None):
+        group = next((group for group in param_groups if param_id in group["params"]), {})
+        return _placed_like(param, value, group, key)
+
     def __getstate__(self):
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        self._make_hook_tables()
+        self._patch_step_function()
         self.defaults.setdefault("differentiable", False)
 
     def __repr__(self):
@@ -402,26 +426,25 @@ class FormulaOptimizer(Optimizer):
                     known[param], started = state, True
             work.append((param, grad, state))
         differentiable = group.get("differentiable", False)
+        if differentiable and group.get("foreach"):
+            raise AssertionError("_foreach ops don't support autograd: leave out foreach=True or differentiable=True")
         if started and not differentiable and self._fused(group):
             return
         with flambeau.set_grad_enabled(differentiable):
             for param, grad, state in work:
-                if isinstance(grad, Composed):
-                    self._update_composed(param, grad, state, group)
-                else:
-                    self._update_one(param, grad, state, group)
+                self._step_one(param, grad, state, group)
                 if state and param not in known:
                     known[param] = state
 
-    def _update_composed(self, param, grad, state, group):
-        if group.get("fused"):
-            raise RuntimeError(f"`_fused_{type(self).__name__.lower()}` does not support sparse gradients")
-        with flambeau.no_grad():
-            self._update_sparse(param, -grad if group.get("maximize") else grad, state, group)
-
-    def _update_one(self, param, grad, state, group):
+    def _step_one(self, param, grad, state, group):
         if group.get("maximize"):
             grad = -grad
+        if isinstance(grad, Composed):
+            if group.get("fused"):
+                raise RuntimeError(f"`_fused_{type(self).__name__.lower()}` does not support sparse gradients")
+            with flambeau.no_grad():
+                self._update_sparse(param, grad, state, group)
+            return
         if not param.is_complex():
             self._update(param, grad, state, group)
             return
@@ -455,8 +478,7 @@ def _is_complex(value):
 
 def new_step():
     """A step counter: a scalar tensor, float64 only where that is the default dtype, as torch keeps it."""
-    double = flambeau.get_default_dtype() == flambeau.float64
-    return flambeau.zeros((), dtype=flambeau.float64 if double else flambeau.float32)
+    return flambeau.zeros((), dtype=_private._get_scalar_dtype())
 
 
 def zeros_like(param):
@@ -495,9 +517,9 @@ def check_lr(lr, foreach=None, capturable=False):
 
 def check_betas(betas):
     """Checks the two decay rates of Adam and its kin."""
-    for place, beta in enumerate(betas):
-        if not 0.0 <= beta < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {place}: {beta}")
+    for place in (0, 1):
+        if not 0.0 <= betas[place] < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {place}: {betas[place]}")
 
 
 def check_fused(fused, foreach, differentiable):
@@ -506,3 +528,11 @@ def check_fused(fused, foreach, differentiable):
         raise RuntimeError("`fused` does not support `differentiable`")
     if fused and foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def __getattr__(name):
+    """What optimizers of other projects import from here."""
+    try:
+        return _private.__dict__[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None

@@ -1,6 +1,7 @@
 """RAdam."""
 
 import flambeau
+from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import (
     FormulaOptimizer,
@@ -123,3 +124,11 @@ def _rectification(beta2, step):
     if length <= 5.0:
         return None
     return ((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length)) ** 0.5
+
+
+radam = functional(
+    RAdam,
+    "exp_avgs exp_avg_sqs state_steps",
+    "decoupled_weight_decay foreach differentiable capturable has_complex maximize",
+    "beta1 beta2 lr weight_decay eps",
+)

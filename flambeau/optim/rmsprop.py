@@ -2,6 +2,7 @@
 
 import flambeau
 from flambeau import _C
+from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import FormulaOptimizer, check_lr, check_option, new_step, number, zeros_like
 
@@ -138,3 +139,11 @@ def _descend(param, direction, lr):
         param.addcmul_(direction, lr, value=-1)
     else:
         param.add_(direction, alpha=-lr)
+
+
+rmsprop = functional(
+    RMSprop,
+    "square_avgs grad_avgs momentum_buffer_list state_steps",
+    "foreach maximize differentiable capturable has_complex",
+    "lr alpha eps weight_decay momentum centered",
+)

@@ -1,6 +1,7 @@
 """Resilient backpropagation."""
 
 import flambeau
+from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import FormulaOptimizer, check_lr, check_option, new_step, zeros_like
 
@@ -93,3 +94,11 @@ class Rprop(FormulaOptimizer):
         grad = flambeau.where(turned < 0, flambeau.zeros_like(grad), grad)
         param.addcmul_(grad.sign(), sizes.clone() if group["differentiable"] else sizes, value=-1)
         before.copy_(grad)
+
+
+rprop = functional(
+    Rprop,
+    "prevs step_sizes state_steps",
+    "foreach capturable maximize differentiable has_complex",
+    "step_size_min step_size_max etaminus etaplus",
+)

@@ -2,6 +2,7 @@
 
 import flambeau
 from flambeau import _C
+from flambeau.optim._functional import functional
 from flambeau.optim.optimizer import FormulaOptimizer, check_fused, check_lr, check_option, number
 
 __all__ = ["SGD"]
@@ -115,3 +116,11 @@ class SGD(FormulaOptimizer):
             param.add_(grad, alpha=-lr)
 
     _update_sparse = _update  # sums and products with numbers are all it takes
+
+
+sgd = functional(
+    SGD,
+    "momentum_buffer_list",
+    "has_sparse_grad foreach fused grad_scale found_inf",
+    "weight_decay momentum lr dampening nesterov maximize",
+)
