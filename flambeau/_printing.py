@@ -145,7 +145,12 @@ def tensor_text(tensor):
     suffixes = []
     with no_grad():
         plain = _C.detach(tensor)
-        if tensor.numel() == 0:
+        if tensor.is_meta:
+            contents = "..."
+            suffixes = ["device='meta'", f"size={tuple(tensor.shape)}"]
+            if tensor.dtype is not _C.get_default_dtype():
+                suffixes.append(f"dtype={tensor.dtype}")
+        elif tensor.numel() == 0:
             contents = "[]"
             if tensor.dim() != 1:
                 suffixes.append(f"size={tuple(tensor.shape)}")

@@ -176,7 +176,7 @@ def argmin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 
 def _count(input, mask, dim, keepdim):
     """How many elements are kept."""
-    kept = ops.ones(tuple(input.shape), dtype=_C.bool) if mask is None else _expanded(input, mask)
+    kept = ops.ones(tuple(input.shape), dtype=_C.bool, device=input.device) if mask is None else _expanded(input, mask)
     return ops.sum(kept, _dims(dim), keepdim)
 
 

@@ -75,10 +75,17 @@ True
 
 def _enter_device(self):
     """The device of new tensors in a block: it is there, or the block is not entered."""
-    from .ops.copies import check_device
+    from . import _default_device
 
-    check_device(self, "device")
+    _default_device.enter(self)
     return self
+
+
+def _leave_device(self, *error):
+    from . import _default_device
+
+    _default_device.leave()
+    return False
 
 
 def _generator(state):
@@ -227,7 +234,7 @@ _PROTOCOLS = {
     "_make_subclass": staticmethod(lambda cls, data, require_grad=False: _C.make_subclass(cls, data, require_grad)),
 }
 _OF_GENERATORS = {"__reduce__": lambda self: (_generator, (self.get_state(),))}
-_OF_DEVICES = {"__enter__": _enter_device, "__exit__": lambda self, *error: False}
+_OF_DEVICES = {"__enter__": _enter_device, "__exit__": _leave_device}
 for _kind, _members in ((Tensor, _PROTOCOLS), (_C.Generator, _OF_GENERATORS), (_C.device, _OF_DEVICES)):
     for _name, _value in _members.items():
         setattr(_kind, _name, _value)

@@ -26,7 +26,7 @@ PYTHON = [
         "version",
     },
     {"ops"},
-    {"_composed", "_interpreters", "_legacy", "autograd", "overrides", "tensor", "_printing"},
+    {"_composed", "_default_device", "_interpreters", "_legacy", "autograd", "overrides", "tensor", "_printing"},
     {"fft", "linalg", "nested", "random", "signal", "sparse", "special"},
     {
         "_control",
@@ -77,7 +77,13 @@ PYTHON = [
     {"__init__", "__main__"},
 ]
 # Methods that hand over to a higher room when they are called.
-LATE = {("ops", "autograd"), ("ops", "linalg"), ("ops", "sparse"), ("tensor", "serialization")}
+LATE = {
+    ("ops", "_default_device"),
+    ("ops", "autograd"),
+    ("ops", "linalg"),
+    ("ops", "sparse"),
+    ("tensor", "serialization"),
+}
 # `import flambeau` stands for the ops, the tensor and the modes: open to every room above these.
 FACADE = 4
 # Heavy or optional: only inside the function that needs it.

@@ -40,10 +40,15 @@ struct Kernels {
 const Kernels& cpu_kernels();
 const char* cpu_isa();
 
-// The table of the device that `t` is on.
-inline const Kernels& kernels_of(const Tensor& t) {
-  (void)t;
-  return cpu_kernels();
+// The same entries as the CPU's, which do nothing.
+const Kernels& meta_kernels();
+
+inline const Kernels& kernels_on(Device device) { return device.is_cpu() ? cpu_kernels() : meta_kernels(); }
+
+// The table of the device that all of these tensors are on.
+inline const Kernels& kernels_of(const Tensor& t) { return kernels_on(t.device()); }
+inline const Kernels& kernels_of(const char* op, std::initializer_list<const Tensor*> tensors) {
+  return kernels_on(common_device(op, {tensors.begin(), tensors.size()}));
 }
 
 // An entry that is known to be there; `type` is the dtype it was looked up for.

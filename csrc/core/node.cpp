@@ -410,8 +410,8 @@ void InplaceRecord::finish(Attrs attrs, Saves saved) {
 Tensor Backward::grad_or_zeros(int output) const {
   if (grads_[output].defined()) return grads_[output];
   const InputMeta& meta = node_.output_metas[output];
-  Tensor zero = empty(*meta.shape, meta.dtype);
-  if (zero.numel()) std::memset(zero.raw(), 0, zero.bytes());
+  Tensor zero = empty(*meta.shape, meta.dtype, meta.device);
+  if (zero.numel() && zero.device().is_cpu()) std::memset(zero.raw(), 0, zero.bytes());
   return zero;
 }
 

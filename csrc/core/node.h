@@ -34,8 +34,9 @@ struct Edge {
 struct InputMeta {
   DType dtype = DType::Undefined;
   std::shared_ptr<const Dims> shape;  // null where it is the output's
+  Device device;
   static InputMeta of(const Tensor& t, bool with_shape) {
-    return {t.dtype(), with_shape ? std::make_shared<const Dims>(t.shape()) : nullptr};
+    return {t.dtype(), with_shape ? std::make_shared<const Dims>(t.shape()) : nullptr, t.device()};
   }
 };
 

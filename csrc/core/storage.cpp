@@ -24,10 +24,12 @@ void Storage::resize(int64_t wanted) {
   if (wanted == bytes) return;
   FL_CHECK(!deleter, Runtime, "resize_",
            "Trying to resize storage that is not resizable: its memory belongs to another library");
-  void* grown = allocate(wanted);
-  if (data && grown) std::memcpy(grown, data, std::min(bytes, wanted));
-  deallocate(data, bytes);
-  data = grown;
+  if (device.is_cpu()) {
+    void* grown = allocate(wanted);
+    if (data && grown) std::memcpy(grown, data, std::min(bytes, wanted));
+    deallocate(data, bytes);
+    data = grown;
+  }
   bytes = wanted;
 }
 

@@ -42,19 +42,20 @@ class Version : public Counted {
 // Bytes, with their own count of changes.
 class Storage final : public Version, public Pooled<Storage> {
  public:
-  explicit Storage(int64_t bytes) : data(allocate(bytes)), bytes(bytes) {}
+  explicit Storage(int64_t bytes, Device device = {})
+      : data(device.is_cpu() ? allocate(bytes) : nullptr), bytes(bytes), device(device) {}
   Storage(void* data, int64_t bytes, std::function<void()> deleter)
       : data(data), bytes(bytes), deleter(std::move(deleter)) {}
   ~Storage() override {
     if (deleter) {
       deleter();
-    } else {
+    } else if (device.is_cpu()) {
       deallocate(data, bytes);
     }
   }
   void resize(int64_t wanted);  // keeps what is there
 
-  void* data;
+  void* data;  // null on meta
   int64_t bytes;
   Device device;
   std::function<void()> deleter;  // of foreign memory

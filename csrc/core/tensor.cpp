@@ -28,7 +28,7 @@ bool Tensor::has_grad_fn() const {
 
 namespace {
 
-Tensor make(Dims shape, Dims strides, int64_t numel, bool contiguous, DType dtype, int64_t span) {
+Tensor make(Dims shape, Dims strides, int64_t numel, bool contiguous, DType dtype, int64_t span, Device device) {
   auto* impl = new TensorImpl;
   Tensor out(impl);
   impl->shape = std::move(shape);
@@ -37,14 +37,14 @@ Tensor make(Dims shape, Dims strides, int64_t numel, bool contiguous, DType dtyp
   impl->contiguous = contiguous;
   impl->dtype = dtype;
   impl->inference = inference_mode();
-  impl->storage = Ref<Storage>(new Storage(span * item_size(dtype)));
+  impl->storage = Ref<Storage>(new Storage(span * item_size(dtype), device));
   impl->version = Ref<Version>(impl->storage.get());
   return out;
 }
 
 template <class T>
 Tensor scalar_of(T value, DType dtype) {
-  Tensor t = make({}, {}, 1, true, dtype, 1);
+  Tensor t = make({}, {}, 1, true, dtype, 1, {});
   *t.data<T>() = value;
   t->weak = true;
   return t;
@@ -52,12 +52,12 @@ Tensor scalar_of(T value, DType dtype) {
 
 }  // namespace
 
-Tensor empty(DimsRef shape, DType dtype) {
+Tensor empty(DimsRef shape, DType dtype, Device device) {
   int64_t n = count(shape);
-  return make(Dims(shape), contiguous_strides(shape), n, true, dtype, n);
+  return make(Dims(shape), contiguous_strides(shape), n, true, dtype, n, device);
 }
 
-Tensor empty_strided(DimsRef shape, DimsRef strides, DType dtype) {
+Tensor empty_strided(DimsRef shape, DimsRef strides, DType dtype, Device device) {
   FL_CHECK(shape.size() == strides.size(), Runtime, "empty_strided", "dimensionality of sizes (", shape.size(),
            ") must match dimensionality of strides (", strides.size(), ")");
   int64_t n = count(shape), span = n ? 1 : 0;
@@ -66,28 +66,28 @@ Tensor empty_strided(DimsRef shape, DimsRef strides, DType dtype) {
              "as_strided: Negative strides are not supported at the moment, got strides: ", strides);
     if (n) span += (shape[i] - 1) * strides[i];
   }
-  return make(Dims(shape), Dims(strides), n, is_contiguous(shape, strides), dtype, span);
+  return make(Dims(shape), Dims(strides), n, is_contiguous(shape, strides), dtype, span, device);
 }
 
-Tensor empty_like(const Tensor& like, DType dtype) {
+Tensor empty_like(const Tensor& like, DType dtype, Device device) {
   if (like.is_contiguous())
-    return make(like.shape(), contiguous_strides(like.shape()), like.numel(), true, dtype, like.numel());
+    return make(like.shape(), contiguous_strides(like.shape()), like.numel(), true, dtype, like.numel(), device);
   if (is_dense(like.shape(), like.strides()))
-    return make(like.shape(), like.strides(), like.numel(), false, dtype, like.numel());
+    return make(like.shape(), like.strides(), like.numel(), false, dtype, like.numel(), device);
   // The order of the strides, without their gaps.
   int64_t n = like.ndim();
   Dims order(n, 0);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return like.stride(a) > like.stride(b); });
   for (int64_t d : like.strides())
-    if (d == 0 && n > 0) return empty(like.shape(), dtype);
+    if (d == 0 && n > 0) return empty(like.shape(), dtype, device);
   Dims strides(n, 1);
   int64_t step = 1;
   for (int64_t i = n - 1; i >= 0; i--) {
     strides[order[i]] = step;
     step *= std::max<int64_t>(like.shape()[order[i]], 1);
   }
-  return make(like.shape(), strides, like.numel(), is_contiguous(like.shape(), strides), dtype, like.numel());
+  return make(like.shape(), strides, like.numel(), is_contiguous(like.shape(), strides), dtype, like.numel(), device);
 }
 
 Tensor alias(const Tensor& base, Dims shape, Dims strides, int64_t offset) {
@@ -152,6 +152,25 @@ DType result_type(std::span<const Tensor> tensors) {
   Promotion p;
   for (const Tensor& t : tensors) p.add(t);
   return p.result();
+}
+
+Device common_device(const char* op, std::span<const Tensor* const> tensors) {
+  Device found;
+  const Tensor* holder = nullptr;  // of `found`: one with dimensions, or not on the CPU
+  for (const Tensor* t : tensors) {
+    if (!t->defined() || (t->ndim() == 0 && t->device().is_cpu())) continue;
+    FL_CHECK(!holder || t->device() == found, Runtime, op,
+             "Expected all tensors to be on the same device, but found at least two devices, ", to_string(found),
+             " and ", to_string(t->device()), "!");
+    holder = t;
+    found = t->device();
+  }
+  return found;
+}
+
+void Tensor::refuse_values() const {
+  FL_FAIL(NotImplemented, "values", "Cannot copy out of meta tensor; no data! A tensor on device '",
+          to_string(device()), "' has a shape, not values: use to_empty(device='cpu'), and load or initialise it");
 }
 
 void bump_version(const Tensor& t, const char* op) { t->version->bump(op); }

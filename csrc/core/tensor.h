@@ -60,11 +60,16 @@ class Tensor {
   int64_t item_size() const { return flambeau::item_size(impl_->dtype); }
   int64_t bytes() const { return impl_->numel * item_size(); }
 
+  // Where the elements begin, for a kernel of the tensor's device.
   void* raw() const { return static_cast<char*>(impl_->storage->data) + impl_->offset * item_size(); }
+  // The elements, to be read and written here: an error where they are not in the CPU's memory.
   template <class T>
   T* data() const {
+    if (!device().is_cpu()) [[unlikely]]
+      refuse_values();
     return static_cast<T*>(raw());
   }
+  [[noreturn]] void refuse_values() const;
 
   // autograd
   bool requires_grad() const { return impl_->requires_grad || has_grad_fn(); }
@@ -77,11 +82,12 @@ class Tensor {
 };
 
 // Uninitialised memory.
-Tensor empty(DimsRef shape, DType dtype);
-Tensor empty_strided(DimsRef shape, DimsRef strides, DType dtype);
+Tensor empty(DimsRef shape, DType dtype, Device device = {});
+Tensor empty_strided(DimsRef shape, DimsRef strides, DType dtype, Device device = {});
 // Same shape; the layout of `like` where it is dense (torch.preserve_format), else contiguous.
-Tensor empty_like(const Tensor& like, DType dtype);
-inline Tensor empty_like(const Tensor& like) { return empty_like(like, like.dtype()); }
+Tensor empty_like(const Tensor& like, DType dtype, Device device);
+inline Tensor empty_like(const Tensor& like, DType dtype) { return empty_like(like, dtype, like.device()); }
+inline Tensor empty_like(const Tensor& like) { return empty_like(like, like.dtype(), like.device()); }
 // Another window on the same storage, sharing the version counter; no graph.
 Tensor alias(const Tensor& base, Dims shape, Dims strides, int64_t offset);
 inline Tensor alias(const Tensor& base) { return alias(base, base.shape(), base.strides(), base->offset); }
@@ -91,6 +97,10 @@ Tensor weak_scalar(double value);
 Tensor weak_scalar(int64_t value);
 Tensor weak_scalar(bool value);
 Tensor weak_scalar(std::complex<double> value);
+
+// The device of several tensors; on the CPU, numbers and other tensors without dimensions give way. Undefined ones do
+// not count. An error where tensors are on two devices.
+Device common_device(const char* op, std::span<const Tensor* const> tensors);
 
 // torch.result_type of several tensors: tensors with dimensions rule over 0-dim ones, these over numbers.
 DType result_type(std::initializer_list<const Tensor*> tensors);

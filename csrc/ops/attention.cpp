@@ -52,8 +52,9 @@ Tensor gather_heads(const Tensor& x, int64_t groups) {
   return sum(reshape(x, Dims{x.size(0), x.size(1) / groups, groups, x.size(2), x.size(3)}), Dims{2}, false);
 }
 
-Tensor causal_mask(int64_t queries, int64_t keys) {
-  const Tensor mask = empty(Dims{queries, keys}, DType::Bool);
+Tensor causal_mask(int64_t queries, int64_t keys, Device device) {
+  const Tensor mask = empty(Dims{queries, keys}, DType::Bool, device);
+  if (!device.is_cpu()) return mask;
   for (int64_t i = 0; i < queries; ++i)
     for (int64_t j = 0; j < keys; ++j) mask.data<bool>()[i * keys + j] = j <= i;
   return mask;
@@ -69,7 +70,7 @@ void composed_vjp(Backward& b, const Tensor& q, const Tensor& k, const Tensor& v
   Tensor scores = matmul(q, transpose(keys, -1, -2)) * scale;
   if (mask.defined())
     scores = mask.dtype() == DType::Bool ? where(mask, scores, low) : scores + to_dtype(mask, q.dtype());
-  if (causal) scores = where(causal_mask(q.size(2), k.size(2)), scores, low);
+  if (causal) scores = where(causal_mask(q.size(2), k.size(2), q.device()), scores, low);
   const Tensor top = unsqueeze(to_dtype(log_sum, q.dtype()), 3);
   const Tensor raw = exp(scores - where(eq(top, low), 0.0, top));
   const Tensor total = sum(raw, Dims{3}, true);
@@ -88,7 +89,8 @@ void attention_vjp(Backward& b) {
   if (grad_enabled()) return composed_vjp(b, q, k, v, mask, log_sum);
   const Tensor grad = with_rows(b.grad());
   AttentionArgs p = arguments(q, k, v, mask, b.attr<bool>(0), b.attr<double>(1));
-  const Tensor gq = empty(q.shape(), q.dtype()), gk = empty(k.shape(), k.dtype()), gv = empty(v.shape(), v.dtype());
+  const Tensor gq = empty(q.shape(), q.dtype(), q.device()), gk = empty(k.shape(), k.dtype(), q.device()),
+               gv = empty(v.shape(), v.dtype(), q.device());
   p.out = out.raw();
   p.log_sum = log_sum.raw();
   p.grad = grad.raw();
@@ -108,8 +110,9 @@ const Op attention_op{"scaled_dot_product_attention", attention_vjp};
 Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& attn_mask, bool causal,
                  double scale) {
   const Tensor q = with_rows(alias(query)), k = with_rows(alias(key)), v = with_rows(alias(value));
-  const auto entry =
-      need(kernels_of(q).attention.forward[static_cast<int>(q.dtype())], "scaled_dot_product_attention", q);
+  const auto entry = need(kernels_of("scaled_dot_product_attention", {&q, &k, &v, &attn_mask})
+                              .attention.forward[static_cast<int>(q.dtype())],
+                          "scaled_dot_product_attention", q);
   const DType wide = q.dtype() == DType::Float64 ? DType::Float64 : DType::Float32;
   Tensor mask;
   if (attn_mask.defined()) {
@@ -117,8 +120,8 @@ Tensor attention(const Tensor& query, const Tensor& key, const Tensor& value, co
     mask = expand(mask, Dims{q.size(0), q.size(1), q.size(2), k.size(2)});
   }
   AttentionArgs p = arguments(q, k, v, mask, causal, scale);
-  const Tensor out = empty(Dims{q.size(0), q.size(1), q.size(2), v.size(3)}, q.dtype());
-  const Tensor log_sum = empty(Dims{q.size(0), q.size(1), q.size(2)}, wide);
+  const Tensor out = empty(Dims{q.size(0), q.size(1), q.size(2), v.size(3)}, q.dtype(), q.device());
+  const Tensor log_sum = empty(Dims{q.size(0), q.size(1), q.size(2)}, wide, q.device());
   p.out = out.raw();
   p.log_sum = log_sum.raw();
   if (out.numel() > 0) entry(p);

@@ -1,4 +1,5 @@
 // Concatenation.
+#include <array>
 #include <numeric>
 
 #include "core/kernels.h"
@@ -77,7 +78,9 @@ Tensor cat(std::span<const Tensor> tensors, int64_t wanted) {
   DType dtype = tensors[0].dtype();
   for (const Tensor& t : tensors)
     if (t.dtype() != dtype) dtype = result_type(tensors);
-  const Tensor out = empty(cat_shape(tensors, *first, dim), dtype);
+  const Tensor out = empty(cat_shape(tensors, *first, dim), dtype, first->device());
+  for (const Tensor& t : tensors)
+    if (!skipped(t)) common_device("cat", std::array{&out, &t});
   Dims sizes;
   for (const Tensor& t : tensors) sizes.push_back(skipped(t) ? -1 : t.size(dim));
   if (!cat_runs(tensors, out, dim)) {

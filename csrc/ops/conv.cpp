@@ -26,8 +26,8 @@ MemoryFormat last_format(int64_t ndim) { return ndim == 5 ? MemoryFormat::Channe
 Tensor laid_out(const Tensor& x, bool last) {
   return contiguous(x, last ? last_format(x.ndim()) : MemoryFormat::Contiguous);
 }
-Tensor new_tensor(const Dims& shape, DType dtype, bool last) {
-  return last ? empty_strided(shape, channels_last_strides(shape), dtype) : empty(shape, dtype);
+Tensor new_tensor(const Dims& shape, DType dtype, Device device, bool last) {
+  return last ? empty_strided(shape, channels_last_strides(shape), dtype, device) : empty(shape, dtype, device);
 }
 // The type the kernels compute in.
 DType compute_type(DType t) {
@@ -85,13 +85,14 @@ void weight_grads(const Tensor& x, const Tensor& y, const ConvSettings& s, const
   const DType type = compute_type(x.dtype());
   const bool last = type == DType::Float32 && (suggests_channels_last(x) || suggests_channels_last(y));
   const Tensor a = laid_out(to_dtype(x, type), last), g = laid_out(to_dtype(y, type), last);
-  Tensor w = new_tensor(w_shape, type, w_last), bias = db ? empty(Dims{w_shape[0]}, type) : Tensor();
+  Tensor w = new_tensor(w_shape, type, x.device(), w_last),
+         bias = db ? empty(Dims{w_shape[0]}, type, x.device()) : Tensor();
   ConvArgs args = arguments(s, a.shape(), g.shape(), w.shape(), w.strides(), last);
   args.x = a.raw();
   args.y = g.raw();
   args.result = dw ? w.raw() : nullptr;
   args.bias_grad = db ? bias.raw() : nullptr;
-  const ConvKernels& k = kernels_of(x).conv;
+  const ConvKernels& k = kernels_of("conv_weight_grad", {&x, &y}).conv;
   need(pick(type, k.weight_grad_f32, k.weight_grad_f64, nullptr), "conv_weight_grad", x)(args);
   if (dw) *dw = to_dtype(w, x.dtype());
   if (db) *db = to_dtype(bias, x.dtype());
@@ -153,14 +154,14 @@ Tensor run(const Tensor& source, const Tensor& w, const Tensor& bias, const Conv
              last = wanted_last && type == DType::Float32;
   const Tensor in = laid_out(to_dtype(source, type), last), weight = to_dtype(w, type);
   const Tensor start = bias.defined() ? contiguous(to_dtype(bias, type)) : bias;
-  const Tensor out = new_tensor(result_shape(in, channels, result), type, last);
+  const Tensor out = new_tensor(result_shape(in, channels, result), type, in.device(), last);
   ConvArgs args = forward ? arguments(s, in.shape(), out.shape(), weight.shape(), weight.strides(), last)
                           : arguments(s, out.shape(), in.shape(), weight.shape(), weight.strides(), last);
   (forward ? args.x : args.y) = in.raw();
   args.w = weight.raw();
   args.bias = start.defined() ? start.raw() : nullptr;
   args.result = out.raw();
-  const ConvKernels& k = kernels_of(source).conv;
+  const ConvKernels& k = kernels_of("convolution", {&source, &w, &bias}).conv;
   need(forward ? pick(type, k.forward_f32, k.forward_f64, k.forward_i64)
                : pick(type, k.input_grad_f32, k.input_grad_f64, k.input_grad_i64),
        "convolution", source)(args);

@@ -11,7 +11,7 @@ namespace {
 Tensor empty_in(const Tensor& x, DType dtype, MemoryFormat format) {
   switch (format) {
     case MemoryFormat::Contiguous:
-      return empty(x.shape(), dtype);
+      return empty(x.shape(), dtype, x.device());
     case MemoryFormat::Preserve:
       return empty_like(x, dtype);
     case MemoryFormat::ChannelsLast:
@@ -23,7 +23,7 @@ Tensor empty_in(const Tensor& x, DType dtype, MemoryFormat format) {
                "required rank 5 tensor to use channels_last_3d format, got shape ", x.shape());
       break;
   }
-  return empty_strided(x.shape(), channels_last_strides(x.shape()), dtype);
+  return empty_strided(x.shape(), channels_last_strides(x.shape()), dtype, x.device());
 }
 
 // A matrix, or a batch of them, that lies the other way round in `out`: copied by blocks. False if it is not one.
@@ -57,11 +57,19 @@ bool write_transposed(const Tensor& out, const Tensor& in) {
 }
 
 void write(const Tensor& out, const Tensor& in) {
+  if (out.device().is_cpu() && !in.device().is_cpu()) [[unlikely]]
+    in.refuse_values();
   if (!write_transposed(out, in)) kernels_of(out).pointwise.copy(out, in);
+}
+
+void clear(const Tensor& dense) {
+  if (dense.numel() && dense.device().is_cpu()) std::memset(dense.raw(), 0, dense.bytes());
 }
 
 void clone_vjp(Backward& b) { b.set(0, b.grad()); }
 const Op clone_op{"clone", clone_vjp};
+void device_vjp(Backward& b) { b.set(0, to_device(b.grad(), b.node().inputs[0].device)); }
+const Op device_op{"to", device_vjp};
 // The engine casts gradients to the dtype of the input.
 const Op to_op{"to", clone_vjp};
 
@@ -109,6 +117,13 @@ Tensor to_dtype(const Tensor& x, DType dtype, MemoryFormat format) {
   return record(to_op, {&x}, {}, {}, out);
 }
 
+Tensor to_device(const Tensor& x, Device device) {
+  if (x.device() == device) return x;
+  Tensor out = empty_like(x, x.dtype(), device);
+  write(out, x);
+  return record(device_op, {&x}, {}, {}, out);
+}
+
 Tensor copy_(const Tensor& self, const Tensor& source) {
   Dims shape = broadcast_shapes(self.shape(), source.shape(), "copy_");
   FL_CHECK(shape == self.shape(), Shape, "copy_", "output with shape ", self.shape(),
@@ -134,7 +149,7 @@ Tensor fill_(const Tensor& self, const Tensor& value) {
 Tensor zero_(const Tensor& self) {
   InplaceRecord recording(zero_op, {&self}, self, true);
   if (self.is_contiguous()) {
-    if (self.numel()) std::memset(self.raw(), 0, self.bytes());
+    clear(self);
   } else {
     write(self, weak_scalar(int64_t{0}));
   }
@@ -142,21 +157,21 @@ Tensor zero_(const Tensor& self) {
   return self;
 }
 
-Tensor zeros(DimsRef shape, DType dtype) {
-  Tensor out = empty(shape, dtype);
-  if (out.numel()) std::memset(out.raw(), 0, out.bytes());
+Tensor zeros(DimsRef shape, DType dtype, Device device) {
+  Tensor out = empty(shape, dtype, device);
+  clear(out);
   return out;
 }
 
-Tensor full(DimsRef shape, const Tensor& value, DType dtype) {
-  Tensor out = empty(shape, dtype);
+Tensor full(DimsRef shape, const Tensor& value, DType dtype, Device device) {
+  Tensor out = empty(shape, dtype, device);
   write(out, value);
   return out;
 }
 
 Tensor zeros_like(const Tensor& x) {
   Tensor out = empty_like(x);
-  if (out.numel()) std::memset(out.raw(), 0, out.bytes());
+  clear(out);
   return out;
 }
 
@@ -193,7 +208,8 @@ void copy_slices_vjp(Backward& b, Node& inner, uint64_t self_inputs, const ViewC
     for (auto& [op, attrs] : chain) t = op->replay(t, attrs);
     return t;
   };
-  Tensor rest = empty_strided(b.grad().shape(), strides, b.grad().dtype());  // so that views fall where they did
+  Tensor rest = empty_strided(b.grad().shape(), strides, b.grad().dtype(),
+                              b.grad().device());  // so that views fall where they did
   ops::copy_(rest, b.grad());
   std::vector<Tensor> grads{ops::clone(replay(rest))}, results(inner.edges.size());
   Backward inside(inner, grads, results);

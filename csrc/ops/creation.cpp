@@ -158,7 +158,9 @@ Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
     GradMode no_grad(false);
     source = contiguous(detach(x));
   }
-  Tensor out = empty(x.shape(), x.dtype());
+  Tensor out = empty(x.shape(), x.dtype(), x.device());
+  const Op& recorded = lower ? tril_op : triu_op;
+  if (!x.device().is_cpu()) return record(recorded, {&x}, {diagonal, lower}, {}, out);
   int64_t rows = x.size(-2), columns = x.size(-1), size = x.item_size();
   const char* from = source.data<char>();
   char* to = out.data<char>();
@@ -174,7 +176,7 @@ Tensor triangle(const Tensor& x, int64_t diagonal, bool lower) {
       lower ? std::memset(row + left, 0, right) : std::memcpy(row + left, kept + left, right);
     }
   });
-  return record(lower ? tril_op : triu_op, {&x}, {diagonal, lower}, {}, out);
+  return record(recorded, {&x}, {diagonal, lower}, {}, out);
 }
 
 }  // namespace flambeau::ops

@@ -1,6 +1,7 @@
 // Advanced indexing, and choosing along one dimension.
 #include "ops/indexing.h"
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -43,6 +44,7 @@ bool is_index(DType t) { return t == DType::Int64 || t == DType::Int32; }
 // A dense int64 copy (or itself) of an index in [0, size), for the functions along one dimension.
 Tensor checked_index(const char* op, const Tensor& index, int64_t dim, int64_t size) {
   Tensor out = plain_as(index, DType::Int64);
+  if (!out.device().is_cpu()) return out;  // checked when there are values
   const int64_t* at = out.data<int64_t>();
   int64_t bad = kernels().out_of_range(at, out.numel(), 0, size);
   if (bad >= 0) {
@@ -123,14 +125,15 @@ Blocks blocks_of(const Tensor& x, const Dims& dims, const Tensor& places, bool f
 }
 
 void take_into(const Tensor& out, const Tensor& x, const Places& p) {
-  if (out.numel() == 0) return;
+  if (out.numel() == 0 || !out.device().is_cpu()) return;
   Blocks blocks = blocks_of(x, p.dims, p.at, p.front);
   kernels().take_blocks(x.item_size(), blocks.plan(), x.raw(), out.raw());
 }
 
 // values: contiguous, of p.result's shape and x's dtype.
 void write_into(const Tensor& x, const Places& p, const Tensor& values, bool accumulate) {
-  if (values.numel() == 0) return;
+  common_device("index_put", std::array{&x, &values});
+  if (values.numel() == 0 || !x.device().is_cpu()) return;
   Blocks blocks = blocks_of(x, p.dims, p.at, p.front);
   if (accumulate) {
     kernels().add_blocks(x.dtype(), blocks.plan(), x.raw(), values.raw());
@@ -194,6 +197,7 @@ Entry entry_of(const Tensor& x, const Tensor& index, int64_t dim, int64_t positi
   FL_CHECK(dim < x.ndim(), Index, "index", "too many indices for tensor of dimension ", x.ndim());
   int64_t size = x.size(dim);
   Tensor at = plain_as(index, DType::Int64);
+  if (!at.device().is_cpu()) return {dim, 1, size, at};
   const int64_t* values = at.data<int64_t>();
   int64_t n = at.numel(), bad = kernels().out_of_range(values, n, -size, size);
   if (bad >= 0) out_of_bounds("index", values[bad], "index tensor's", bad, dim, size);
@@ -257,7 +261,7 @@ Tensor take_places(const Tensor& x, const Places& p);
 Tensor put_places(const Tensor& x, const Places& p, const Tensor& values, bool accumulate);
 
 void take_vjp(Backward& b) {
-  b.set(0, put_places(zeros(b.attr<Dims>(1), b.grad().dtype()), unpack(b), b.grad(), true));
+  b.set(0, put_places(zeros(b.attr<Dims>(1), b.grad().dtype(), b.grad().device()), unpack(b), b.grad(), true));
 }
 const Op take_op{"advanced_index", take_vjp};
 
@@ -268,7 +272,7 @@ void put_vjp(Backward& b) {
     if (accumulate) {
       b.set(0, b.grad());
     } else {
-      b.set(0, put_places(b.grad(), p, zeros(p.result, b.grad().dtype()), false));
+      b.set(0, put_places(b.grad(), p, zeros(p.result, b.grad().dtype(), b.grad().device()), false));
     }
   }
   if (b.needs(1)) b.set(1, take_places(b.grad(), p));
@@ -276,7 +280,7 @@ void put_vjp(Backward& b) {
 const Op put_op{"index_put", put_vjp};
 
 Tensor take_places(const Tensor& x, const Places& p) {
-  Tensor out = empty(p.result, x.dtype());
+  Tensor out = empty(p.result, x.dtype(), x.device());
   take_into(out, x, p);
   return record(take_op, {&x}, {pack(p), x.shape()}, {p.at}, out);
 }
@@ -357,7 +361,8 @@ void check_slices(const char* op, const Tensor& x, int64_t dim, const Tensor& in
 }
 
 void index_select_vjp(Backward& b) {
-  b.set(0, index_add(zeros(b.attr<Dims>(1), b.grad().dtype()), b.attr<int64_t>(0), b.saved(0), b.grad(), false));
+  b.set(0, index_add(zeros(b.attr<Dims>(1), b.grad().dtype(), b.grad().device()), b.attr<int64_t>(0), b.saved(0),
+                     b.grad(), false));
 }
 const Op index_select_op{"index_select", index_select_vjp};
 
@@ -380,7 +385,8 @@ void index_fill_vjp(Backward& b) {
   Tensor at = b.saved(0);
   if (b.needs(0)) b.set(0, index_fill(b.grad(), dim, at, weak_scalar(int64_t{0}), false));
   if (!b.needs(1)) return;
-  Tensor filled = index_fill(zeros(b.grad().shape(), DType::Bool), dim, at, weak_scalar(true), false);
+  Tensor filled =
+      index_fill(zeros(b.grad().shape(), DType::Bool, b.grad().device()), dim, at, weak_scalar(true), false);
   b.set(1, sum(where(filled, b.grad(), 0.0), {}, false));  // an index named twice fills once
 }
 const Op index_fill_op{"index_fill", index_fill_vjp};
@@ -411,7 +417,7 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   Tensor source = x.ndim() ? x : alias(x, {1}, {1}, x->offset);
   Tensor at = checked_index("index_select", line, dim, source.size(dim));
   Places p = along(source, dim, at);
-  Tensor out = empty(p.result, x.dtype());
+  Tensor out = empty(p.result, x.dtype(), x.device());
   take_into(out, source, p);
   if (x.ndim() == 0) out = alias(out, {}, {}, 0);
   return record(index_select_op, {&x}, {dim, x.shape()}, {at}, out);
@@ -454,15 +460,17 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
            "index_fill_(): Converting complex Scalar to non-complex type is not supported");
   Tensor line = plain(vector_index("index_fill", index));
   int64_t size = x.ndim() ? x.size(dim) : 1, n = line.numel();
-  const int64_t* given = line.data<int64_t>();
-  int64_t bad = kernels().out_of_range(given, n, -size, size);
-  if (bad >= 0) out_of_bounds("index_fill", given[bad], "index", bad, dim, size);
   Tensor at = clone(line);
-  for (int64_t i = 0; i < n; i++) at.data<int64_t>()[i] += given[i] < 0 ? size : 0;
+  if (line.device().is_cpu()) {
+    const int64_t* given = line.data<int64_t>();
+    int64_t bad = kernels().out_of_range(given, n, -size, size);
+    if (bad >= 0) out_of_bounds("index_fill", given[bad], "index", bad, dim, size);
+    for (int64_t i = 0; i < n; i++) at.data<int64_t>()[i] += given[i] < 0 ? size : 0;
+  }
   auto write = [&](const Tensor& target) {
     Tensor wide = target.ndim() ? target : alias(target, {1}, {1}, target->offset);
     Places p = along(wide, dim, at);
-    write_into(wide, p, plain(expand(plain_as(value, x.dtype()), p.result)), false);
+    write_into(wide, p, plain(expand(to_device(plain_as(value, x.dtype()), x.device()), p.result)), false);
   };
   if (in_place) {
     InplaceRecord recording(index_fill_op, {&x, &value}, x);
@@ -530,11 +538,12 @@ Tensor covered(const char* op, const Tensor& source, const Tensor& at, const Ten
 }
 
 void gather_vjp(Backward& b) {
-  b.set(0, scatter_add(zeros(b.attr<Dims>(1), b.grad().dtype()), b.attr<int64_t>(0), b.saved(0), b.grad(), true));
+  b.set(0, scatter_add(zeros(b.attr<Dims>(1), b.grad().dtype(), b.grad().device()), b.attr<int64_t>(0), b.saved(0),
+                       b.grad(), true));
 }
 const Op gather_op{"gather", gather_vjp};
 
-Tensor zeros_for(const Tensor& at, const Tensor& g) { return zeros(at.shape(), g.dtype()); }
+Tensor zeros_for(const Tensor& at, const Tensor& g) { return zeros(at.shape(), g.dtype(), g.device()); }
 
 void scatter_vjp(Backward& b) {
   int64_t dim = b.attr<int64_t>(0);
@@ -551,7 +560,8 @@ void scatter_add_vjp(Backward& b) {
 const Op scatter_add_op{"scatter_add", scatter_add_vjp};
 
 void scatter_into(const Tensor& target, int64_t dim, const Tensor& at, const Tensor& source, const Reduce* how) {
-  if (at.numel() == 0) return;
+  common_device("scatter", std::array{&target, &at, &source});
+  if (at.numel() == 0 || !target.device().is_cpu()) return;
   Tensor values = plain(source);
   DimWalk walk(target, dim, target.ndim() ? at.shape() : Dims{});
   if (!target.ndim()) walk.plan.inner = at.numel();
@@ -590,8 +600,8 @@ Tensor scatter_any(const Op& op, const Tensor& x, int64_t dim, const Tensor& ind
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   dim = wrap_dim(dim, x.ndim(), "gather");
   Tensor at = element_index("gather", x, dim, index);
-  Tensor out = empty(index.shape(), x.dtype());
-  if (out.numel()) {
+  Tensor out = empty(index.shape(), x.dtype(), common_device("gather", std::array{&x, &index}));
+  if (out.numel() && out.device().is_cpu()) {
     DimWalk walk(x, dim, x.ndim() ? at.shape() : Dims{});
     if (!x.ndim()) walk.plan.inner = at.numel();
     kernels().gather(x.item_size(), walk.plan, x.raw(), at.data<int64_t>(), out.raw());
@@ -627,6 +637,7 @@ Tensor flat_index(const char* op, const Tensor& x, const Tensor& index) {
   int64_t size = x.numel(), n = index.numel();
   FL_CHECK(size > 0 || n == 0, Index, op, op, "(): tried to take from an empty tensor");
   Tensor at = clone(plain(index), MemoryFormat::Contiguous);
+  if (!at.device().is_cpu()) return at;
   int64_t* values = at.data<int64_t>();
   int64_t bad = kernels().out_of_range(values, n, -size, size);
   FL_CHECK(bad < 0, Index, op, "out of range: tried to access index ", values[bad], " (element ", bad,
@@ -679,7 +690,7 @@ const Op masked_fill_op{"masked_fill", masked_fill_vjp};
 void masked_select_vjp(Backward& b) {
   const Dims& shape = b.attr<Dims>(0);
   Tensor mask = b.saved(0);
-  Tensor g = masked_scatter(zeros(mask.shape(), b.grad().dtype()), mask, b.grad(), false);
+  Tensor g = masked_scatter(zeros(mask.shape(), b.grad().dtype(), b.grad().device()), mask, b.grad(), false);
   b.set(0, sum_to(g, shape));
 }
 const Op masked_select_op{"masked_select", masked_select_vjp};
@@ -689,6 +700,7 @@ void masked_scatter_vjp(Backward& b) {
   if (b.needs(0)) b.set(0, masked_fill(b.grad(), mask, weak_scalar(int64_t{0}), false));
   if (!b.needs(1)) return;
   const Dims& shape = b.attr<Dims>(0);
+  if (!mask.device().is_cpu()) return b.set(1, zeros(shape, b.grad().dtype(), mask.device()));
   Tensor chosen = masked_select(b.grad(), mask);
   int64_t n = count(shape), k = chosen.numel();
   Tensor all = zeros(Dims{n}, chosen.dtype());
@@ -719,7 +731,9 @@ struct Mask {
   }
 };
 
-void scatter_masked(const Tensor& target, const Mask& mask, const Tensor& source) {
+void scatter_masked(const Tensor& target, const Tensor& where, const Tensor& source) {
+  if (!common_device("masked_scatter", std::array{&target, &where, &source}).is_cpu()) return;
+  const Mask mask(where);
   FL_CHECK(source.numel() >= mask.count, Runtime, "masked_scatter",
            "Number of elements of source < number of ones in mask: ", source.numel(), " < ", mask.count);
   Tensor values = apart(source, target), whole = target.is_contiguous() ? target : plain(target);
@@ -780,16 +794,16 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source,
   Dims shape = broadcast_shapes(x.shape(), mask.shape(), "masked_scatter");
   FL_CHECK(!in_place || shape == x.shape(), Shape, "masked_scatter_", "output with shape ", x.shape(),
            " doesn't match the broadcast shape ", shape);
-  Mask spread(shape == mask.shape() ? mask : expand(mask, shape));
+  const Tensor spread = plain(shape == mask.shape() ? mask : expand(mask, shape));
   if (in_place) {
     InplaceRecord recording(masked_scatter_op, {&x, &source}, x);
     scatter_masked(x, spread, source);
-    recording.finish({source.shape()}, {spread.bits});
+    recording.finish({source.shape()}, {spread});
     return x;
   }
   Tensor base = shape == x.shape() ? x : expand(x, shape), out = clone(plain(base), MemoryFormat::Contiguous);
   scatter_masked(out, spread, source);
-  return record(masked_scatter_op, {&base, &source}, {source.shape()}, {spread.bits}, out);
+  return record(masked_scatter_op, {&base, &source}, {source.shape()}, {spread}, out);
 }
 
 Tensor nonzero(const Tensor& x) {
@@ -863,7 +877,7 @@ Tensor flip(const Tensor& x, const Dims& dims) {
     offset += (x.size(d) - 1) * strides[d];
     strides[d] = -strides[d];
   }
-  Tensor out = mask ? empty(x.shape(), x.dtype()) : empty_like(x);
+  Tensor out = mask ? empty(x.shape(), x.dtype(), x.device()) : empty_like(x);
   if (x.numel()) kernels_of(out).pointwise.copy(out, alias(x, x.shape(), strides, offset));
   return record(flip_op, {&x}, {dims}, {}, out);
 }
@@ -880,7 +894,7 @@ Tensor roll(const Tensor& x, const Dims& shifts, const Dims& dims) {
     if (n) moved[d] = ((moved[d] + shifts[k] % n) % n + n) % n;
   }
   for (int64_t d = 0; d < x.ndim(); d++) order.push_back(d);
-  Tensor out = empty(x.shape(), x.dtype());
+  Tensor out = empty(x.shape(), x.dtype(), x.device());
   if (x.numel()) {
     GradMode no_grad(false);
     write_rolled(out, detach(x), order, moved, 0);
@@ -902,7 +916,7 @@ const Op embedding_op{"embedding", embedding_vjp};
 
 // Rows of g that count, scaled: what the backward adds up, and the derivative of that.
 Tensor weighted(const Tensor& g, const Tensor& at, int64_t rows, int64_t padding, bool scale_by_frequency) {
-  if (padding < 0 && !scale_by_frequency) return g;
+  if ((padding < 0 && !scale_by_frequency) || !g.device().is_cpu()) return g;
   Tensor weight = empty(at.shape(), g.dtype() == DType::Float64 ? DType::Float64 : DType::Float32);
   std::vector<double> frequency(rows, 0.0);
   const int64_t* index = at.data<int64_t>();
@@ -924,7 +938,7 @@ const Op embedding_backward_op{"embedding_backward", embedding_backward_vjp};
 
 Tensor embedding_backward(const Tensor& g, const Tensor& at, const Dims& shape, int64_t padding,
                           bool scale_by_frequency) {
-  Tensor out = zeros(shape, g.dtype()), source;
+  Tensor out = zeros(shape, g.dtype(), g.device()), source;
   checked_index("embedding", at, 0, shape[0]);  // somebody may have written to it past the version counter
   {
     GradMode no_grad(false);
@@ -942,18 +956,22 @@ Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding, boo
            "Expected tensor for argument 'indices' to have one of the following scalar types: Long, Int; got ",
            info(index.dtype()).title);
   Tensor at = plain_as(index, DType::Int64);
-  int64_t rows = weight.size(0), bad = kernels().out_of_range(at.data<int64_t>(), at.numel(), 0, rows);
-  FL_CHECK(bad < 0, Index, "embedding", "index out of range in self: index ", at.data<int64_t>()[bad], " (element ",
-           bad, " of the indices) must be in [0, ", rows, "), the rows of the weight");
+  const Device device = common_device("embedding", std::array{&weight, &index});
+  if (at.device().is_cpu()) {
+    int64_t rows = weight.size(0), bad = kernels().out_of_range(at.data<int64_t>(), at.numel(), 0, rows);
+    FL_CHECK(bad < 0, Index, "embedding", "index out of range in self: index ", at.data<int64_t>()[bad], " (element ",
+             bad, " of the indices) must be in [0, ", rows, "), the rows of the weight");
+  }
   Dims shape = index.shape();
   shape.push_back(weight.size(1));
-  Tensor out = empty(shape, weight.dtype());
+  Tensor out = empty(shape, weight.dtype(), device);
   take_into(out, weight, along(weight, 0, at));
   if (!needs_grad({&weight})) return out;
   return record(embedding_op, {&weight}, {weight.shape(), padding, scale_by_frequency}, {at}, out);
 }
 
 void embedding_renorm_(const Tensor& weight, const Tensor& index, double max_norm, double norm_type) {
+  if (!weight.device().is_cpu()) return;
   GradMode no_grad(false);
   Tensor at = checked_index("embedding_renorm_", index, 0, weight.size(0));
   std::vector<int64_t> rows(at.data<int64_t>(), at.data<int64_t>() + at.numel());

@@ -96,7 +96,7 @@ Batches batches_of(const Dims& batch, const Tensor& a, const Tensor& b) {
 // out = alpha * a b + beta * out (+ bias per column).
 void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Tensor& b, const Sizes& s,
                    double alpha = 1, double beta = 0, const Tensor* bias = nullptr) {
-  const auto entry = need(kernels_of(a).gemm.gemm[static_cast<int>(a.dtype())], op, a);
+  const auto entry = need(kernels_of(op, {&a, &b, bias ? bias : &out}).gemm.gemm[static_cast<int>(a.dtype())], op, a);
   const Batches batches = batches_of(s.batch, a, b);
   GemmArgs g;
   g.dtype = a.dtype();
@@ -191,7 +191,7 @@ const Op linear_op{"linear", linear_vjp};
 Tensor matmul(const Tensor& a, const Tensor& b) {
   check_dtypes("matmul", a, b);
   const Sizes s = sizes_of("matmul", a, b);
-  const Tensor out = empty(s.out, a.dtype());
+  const Tensor out = empty(s.out, a.dtype(), a.device());
   multiply_into("matmul", out, a, b, s);
   return record(matmul_op, {&a, &b}, {a.ndim(), b.ndim()}, {Save(a, 2), Save(b, 1)}, out);
 }
@@ -202,7 +202,7 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   FL_CHECK(is_floating(a.dtype()), DType, "addmm", "expected floating-point matrices, got ", name(a.dtype()));
   FL_CHECK(a.ndim() >= 2 && b.ndim() >= 2, Shape, "addmm", "expected matrices, got ", a.shape(), " and ", b.shape());
   const Sizes s = sizes_of("addmm", a, b);
-  const Tensor out = empty(s.out, a.dtype());
+  const Tensor out = empty(s.out, a.dtype(), a.device());
   const Tensor plain = expand(alias(input), s.out);
   const bool bias = beta == 1 && input.ndim() == 1 && s.n > 1 && input.stride(0) == 1 && input.size(0) == s.n;
   if (beta != 0 && !bias) copy_(out, plain);
@@ -231,7 +231,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const bool fused = bias.defined() && bias.ndim() == 1 && bias.size(0) == s.n && is_floating(x.dtype());
   if (bias.defined() && !fused) return linear(x, weight, Tensor()) + bias;
   const Tensor flat = fused ? contiguous(alias(bias)) : Tensor();
-  const Tensor out = empty(s.out, x.dtype());
+  const Tensor out = empty(s.out, x.dtype(), x.device());
   multiply_into("linear", out, x, alias(weight, {s.k, s.n}, {weight.stride(1), weight.stride(0)}, weight->offset), s, 1,
                 0, fused ? &flat : nullptr);
   if (!bias.defined()) return record(linear_op, {&x, &weight}, {}, {Save(x, 2), Save(weight, 1)}, out);

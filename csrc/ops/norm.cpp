@@ -76,9 +76,9 @@ void layer_norm_vjp(Backward& b) {
   a.mean = pointer(mean);
   a.rstd = rstd.raw();
   a.grad = grad.raw();
-  const Tensor dx = b.needs(0) ? empty(x.shape(), compute) : Tensor{};
-  const Tensor dw = b.needs(1) ? empty(shape, compute) : Tensor{};
-  const Tensor db = !rms && b.needs(2) ? empty(shape, compute) : Tensor{};
+  const Tensor dx = b.needs(0) ? empty(x.shape(), compute, x.device()) : Tensor{};
+  const Tensor dw = b.needs(1) ? empty(shape, compute, x.device()) : Tensor{};
+  const Tensor db = !rms && b.needs(2) ? empty(shape, compute, x.device()) : Tensor{};
   a.grad_in = pointer(dx), a.grad_weight = pointer(dw), a.grad_bias = pointer(db);
   need(kernels_of(x).norm.layer_norm_backward, "layer_norm", x)(a);
   if (dx.defined()) b.set(0, to_dtype(dx, x.dtype()));
@@ -93,15 +93,16 @@ Tensor layer(const Op& op, const Tensor& x, const Dims& shape, const Tensor& wei
   check_floating(x, op.name);
   const DType compute = compute_dtype(x);
   const Tensor in = prepare(x, compute), w = prepare(weight, compute), c = prepare(bias, compute);
-  const Tensor out = empty(x.shape(), compute);
+  const Tensor out = empty(x.shape(), compute, x.device());
   LayerNormArgs a = layer_arguments(in, count(shape), eps, rms);
-  const Tensor mean = rms ? Tensor{} : empty(Dims{a.rows}, compute), rstd = empty(Dims{a.rows}, compute);
+  const Tensor mean = rms ? Tensor{} : empty(Dims{a.rows}, compute, x.device()),
+               rstd = empty(Dims{a.rows}, compute, x.device());
   a.weight = pointer(w);
   a.bias = pointer(c);
   a.out = out.raw();
   a.mean = pointer(mean);
   a.rstd = rstd.raw();
-  if (x.numel()) need(kernels_of(x).norm.layer_norm, op.name, x)(a);
+  if (x.numel()) need(kernels_of(op.name, {&x, &weight, &bias}).norm.layer_norm, op.name, x)(a);
   Tensor y = x.dtype() == compute ? out : quiet_cast(out, x.dtype());
   if (!needs_grad({&x, &weight, &bias})) return y;
   return record(op, {&x, &weight, &bias}, {shape, eps}, {x, weight, Save(mean), rstd}, y);
@@ -133,9 +134,9 @@ void group_norm_vjp(Backward& b) {
   a.batch = batch, a.channels = channels, a.size = size, a.groups = groups;
   a.in = in.raw(), a.weight = pointer(w), a.eps = eps;
   a.mean = mean.raw(), a.rstd = rstd.raw(), a.grad = grad.raw();
-  const Tensor dx = b.needs(0) ? empty(x.shape(), compute) : Tensor{};
-  const Tensor dw = b.needs(1) ? empty(Dims{channels}, compute) : Tensor{},
-               db = b.needs(2) ? empty(Dims{channels}, compute) : Tensor{};
+  const Tensor dx = b.needs(0) ? empty(x.shape(), compute, x.device()) : Tensor{};
+  const Tensor dw = b.needs(1) ? empty(Dims{channels}, compute, x.device()) : Tensor{},
+               db = b.needs(2) ? empty(Dims{channels}, compute, x.device()) : Tensor{};
   a.grad_in = pointer(dx), a.grad_weight = pointer(dw), a.grad_bias = pointer(db);
   need(kernels_of(x).norm.group_norm_backward, "group_norm", x)(a);
   if (dx.defined()) b.set(0, to_dtype(dx, x.dtype()));
@@ -201,9 +202,9 @@ void batch_norm_vjp(Backward& b) {
   const Tensor w = prepare(weight, compute), m = prepare(mean, compute), v = prepare(var, compute);
   BatchNormArgs a = batch_arguments(in, last, train, eps);
   a.weight = pointer(w), a.mean = m.raw(), a.var = v.raw(), a.grad = grad.raw();
-  const Tensor dx = b.needs(0) ? empty_strided(in.shape(), in.strides(), compute) : Tensor{};
-  const Tensor dw = b.needs(1) ? empty(Dims{x.size(1)}, compute) : Tensor{},
-               db = b.needs(2) ? empty(Dims{x.size(1)}, compute) : Tensor{};
+  const Tensor dx = b.needs(0) ? empty_strided(in.shape(), in.strides(), compute, x.device()) : Tensor{};
+  const Tensor dw = b.needs(1) ? empty(Dims{x.size(1)}, compute, x.device()) : Tensor{},
+               db = b.needs(2) ? empty(Dims{x.size(1)}, compute, x.device()) : Tensor{};
   a.grad_in = pointer(dx), a.grad_weight = pointer(dw), a.grad_bias = pointer(db);
   need(kernels_of(x).norm.batch_norm_backward, "batch_norm", x)(a);
   if (dx.defined()) b.set(0, to_dtype(dx, x.dtype()));
@@ -225,15 +226,16 @@ Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const T
   check_floating(x, "group_norm");
   const DType compute = compute_dtype(x);
   const Tensor in = prepare(x, compute), w = prepare(weight, compute), c = prepare(bias, compute);
-  const Tensor out = empty(x.shape(), compute);
-  const Tensor mean = empty(Dims{x.size(0), groups}, compute), rstd = empty(Dims{x.size(0), groups}, compute);
+  const Tensor out = empty(x.shape(), compute, x.device());
+  const Tensor mean = empty(Dims{x.size(0), groups}, compute, x.device()),
+               rstd = empty(Dims{x.size(0), groups}, compute, x.device());
   GroupNormArgs a{};
   a.dtype = compute;
   a.batch = x.size(0), a.channels = x.size(1), a.groups = groups;
   a.size = a.batch * a.channels ? x.numel() / (a.batch * a.channels) : 0;
   a.in = in.raw(), a.weight = pointer(w), a.bias = pointer(c), a.eps = eps;
   a.out = out.raw(), a.mean = mean.raw(), a.rstd = rstd.raw();
-  if (x.numel()) need(kernels_of(x).norm.group_norm, "group_norm", x)(a);
+  if (x.numel()) need(kernels_of("group_norm", {&x, &weight, &bias}).norm.group_norm, "group_norm", x)(a);
   Tensor y = x.dtype() == compute ? out : quiet_cast(out, x.dtype());
   if (!needs_grad({&x, &weight, &bias})) return y;
   return record(group_norm_op, {&x, &weight, &bias}, {groups, eps}, {x, weight, mean, rstd}, y);
@@ -250,12 +252,12 @@ std::vector<Tensor> batch_norm(const Tensor& x, const Tensor& weight, const Tens
     in = contiguous(to_dtype(x, compute), batch_format(x, last));
   }
   const Tensor w = prepare(weight, compute), c = prepare(bias, compute);
-  const Tensor mean = train ? empty(Dims{x.size(1)}, compute) : prepare(given_mean, compute);
-  const Tensor var = train ? empty(Dims{x.size(1)}, compute) : prepare(given_var, compute);
-  const Tensor out = empty_strided(in.shape(), in.strides(), compute);
+  const Tensor mean = train ? empty(Dims{x.size(1)}, compute, x.device()) : prepare(given_mean, compute);
+  const Tensor var = train ? empty(Dims{x.size(1)}, compute, x.device()) : prepare(given_var, compute);
+  const Tensor out = empty_strided(in.shape(), in.strides(), compute, x.device());
   BatchNormArgs a = batch_arguments(in, last, train, eps);
   a.weight = pointer(w), a.bias = pointer(c), a.out = out.raw(), a.mean = mean.raw(), a.var = var.raw();
-  if (x.numel()) need(kernels_of(x).norm.batch_norm, "batch_norm", x)(a);
+  if (x.numel()) need(kernels_of("batch_norm", {&x, &weight, &bias}).norm.batch_norm, "batch_norm", x)(a);
   Tensor y = x.dtype() == compute ? out : quiet_cast(out, x.dtype());
   if (needs_grad({&x, &weight, &bias})) {
     y = record(batch_norm_op, {&x, &weight, &bias}, {train, eps}, {x, weight, Save(detach(mean)), Save(detach(var))},

@@ -65,8 +65,9 @@ Tensor to_dtype(const Tensor& x, DType dtype, MemoryFormat format = MemoryFormat
 Tensor copy_(const Tensor& self, const Tensor& source);
 Tensor fill_(const Tensor& self, const Tensor& value);  // value: 0-dim
 Tensor zero_(const Tensor& self);
-Tensor zeros(DimsRef shape, DType dtype);
-Tensor full(DimsRef shape, const Tensor& value, DType dtype);
+Tensor to_device(const Tensor& x, Device device);
+Tensor zeros(DimsRef shape, DType dtype, Device device = {});
+Tensor full(DimsRef shape, const Tensor& value, DType dtype, Device device = {});
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 double item(const Tensor& x);  // of a real one-element tensor

@@ -44,6 +44,7 @@ bool usable(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
 // The number of the step that is being taken.
 double count_up(const Tensor& step, const char* op) {
   bump_version(step, op);
+  if (!step.device().is_cpu()) return 1;
   if (step.dtype() == DType::Float32) return *step.data<float>() += 1;
   return *step.data<double>() += 1;
 }

@@ -31,8 +31,8 @@ Tensor constant_pad(const Tensor& x, const Dims& pads, const Tensor& value) {
       FL_CHECK(size >= 0, Runtime, "pad", "The input size ", x.shape(), ", plus padding ", pads,
                " resulted in a negative output size, which is invalid");
     }
-    out = suggests_channels_last(x) ? empty_strided(shape, channels_last_strides(shape), x.dtype())
-                                    : empty(shape, x.dtype());
+    out = suggests_channels_last(x) ? empty_strided(shape, channels_last_strides(shape), x.dtype(), x.device())
+                                    : empty(shape, x.dtype(), x.device());
     if (std::any_of(pads.begin(), pads.end(), [](int64_t p) { return p > 0; })) fill_(out, value);
     Tensor inner = out, source = detach(x);
     for (int64_t i = 0; i < pads.size() / 2; ++i) {

@@ -76,12 +76,13 @@ Tile tile_of(PointwiseResult rule, DType common) {
 }
 
 // The layout of the first input that has the output's shape.
-Tensor make_output(const Dims& shape, DType dtype, std::span<const Tensor* const> inputs) {
+Tensor make_output(const Dims& shape, DType dtype, Device device, std::span<const Tensor* const> inputs) {
   for (const Tensor* t : inputs) {
     if (!((*t).shape() == shape)) continue;
-    return t->is_contiguous() ? empty(shape, dtype) : empty_like(*t, dtype);
+    if (t->is_contiguous()) break;
+    if (t->device() == device) return empty_like(*t, dtype);
   }
-  return empty(shape, dtype);
+  return empty(shape, dtype, device);
 }
 
 void check_into(const char* op, const Tensor& into, const Dims& shape, DType dtype,
@@ -122,7 +123,7 @@ static bool loses_range(const Tensor& x, DType common, PointwiseResult rule) {
 }
 
 static Tensor rounded_to(const Tensor& x, DType dtype) {
-  Tensor out = empty({}, dtype);
+  Tensor out = empty({}, dtype, x.device());
   kernels_of(x).pointwise.copy(out, x);
   return out;
 }
@@ -137,7 +138,9 @@ Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std
                        : common;
   DType dtype = pointwise_dtype(rule, common);
   Compute compute = is_bool(computed) ? Compute::Bool : compute_of(computed);
-  TileFn tile = kernels_of(*inputs[0]).pointwise.tile[static_cast<int>(id)][static_cast<int>(compute)];
+  const Device device = common_device(name, inputs);
+  const Kernels& kernels = kernels_on(device);
+  TileFn tile = kernels.pointwise.tile[static_cast<int>(id)][static_cast<int>(compute)];
   if (!tile) [[unlikely]]
     refuse(id, name, common);
   if (id == PointwiseOp::sub && (is_bool(inputs[0]->dtype()) || is_bool(inputs[1]->dtype()))) [[unlikely]]
@@ -155,12 +158,15 @@ Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std
   Tensor out;
   if (into) {
     check_into(name, *into, shape, dtype, inputs);
+    FL_CHECK(into->device() == device, Runtime, name,
+             "Expected all tensors to be on the same device, but found at least two devices, ",
+             to_string(into->device()), " and ", to_string(device), "!");
     out = *into;
   } else {
-    out = make_output(shape, dtype, inputs);
+    out = make_output(shape, dtype, device, inputs);
   }
   call.out = &out;
-  kernels_of(out).pointwise.run(call);
+  kernels.pointwise.run(call);
   return out;
 }
 

@@ -34,7 +34,8 @@ Layout prepare(const Tensor& x, int64_t dims) {
 }
 
 Tensor new_like(const Layout& layout, const Dims& shape, DType dtype) {
-  return layout.last ? empty_strided(shape, channels_last_strides(shape), dtype) : empty(shape, dtype);
+  const Device device = layout.x.device();
+  return layout.last ? empty_strided(shape, channels_last_strides(shape), dtype, device) : empty(shape, dtype, device);
 }
 
 // x's shape with its last `dims` sizes replaced.
@@ -105,7 +106,7 @@ ValuesAndIndices maximum(const Tensor& x, const Windows& w, bool wanted) {
   set_windows(a, w);
   a.source = in.x.raw();
   a.result = out.raw();
-  a.indices = indices.defined() ? indices.data<int64_t>() : nullptr;
+  a.indices = indices.defined() ? static_cast<int64_t*>(indices.raw()) : nullptr;
   call(kernels_of(x).pool.max[slot(in.x.dtype())], "max_pool", x, a);
   return {record(max_pool_op, {&x}, {spatial_of(x, w.dims)}, {indices}, quiet_cast(out, x.dtype())), indices};
 }
@@ -265,8 +266,8 @@ Tensor plane_scatter(const Tensor& x, const Tensor& indices, const Dims& spatial
   PoolArgs a = arguments(x, dims, spatial, x.shape(), in.x.last);
   a.source = in.x.x.raw();
   a.result = out.raw();
-  a.indices = in.indices.data<int64_t>();
-  call(kernels_of(x).pool.scatter[slot(out.dtype())], "plane_scatter", x, a);
+  a.indices = static_cast<int64_t*>(in.indices.raw());
+  call(kernels_of("plane_scatter", {&x, &indices}).pool.scatter[slot(out.dtype())], "plane_scatter", x, a);
   return record(plane_scatter_op, {&x}, {dims}, {indices}, quiet_cast(out, x.dtype()));
 }
 
@@ -276,8 +277,8 @@ Tensor plane_gather(const Tensor& x, const Tensor& indices, int64_t dims) {
   PoolArgs a = arguments(x, dims, x.shape(), indices.shape(), in.x.last);
   a.source = in.x.x.raw();
   a.result = out.raw();
-  a.indices = in.indices.data<int64_t>();
-  call(kernels_of(x).pool.gather[slot(out.dtype())], "plane_gather", x, a);
+  a.indices = static_cast<int64_t*>(in.indices.raw());
+  call(kernels_of("plane_gather", {&x, &indices}).pool.gather[slot(out.dtype())], "plane_gather", x, a);
   return record(plane_gather_op, {&x}, {spatial_of(x, dims)}, {indices}, quiet_cast(out, x.dtype()));
 }
 
@@ -325,7 +326,7 @@ Tensor resample_any(const Tensor& x, int64_t dim, int64_t size, const Dims& firs
     const Tensor in = contiguous(to_dtype(x, x.dtype() == DType::Float64 ? DType::Float64 : DType::Float32));
     Dims shape = x.shape();
     shape[dim] = size;
-    const Tensor out = empty(shape, in.dtype());
+    const Tensor out = empty(shape, in.dtype(), in.device());
     ResampleArgs a;
     a.source = in.raw();
     a.result = out.raw();
@@ -352,7 +353,8 @@ Tensor im2col(const Tensor& x, const Dims& kernel, const Dims& dilation, const D
   {
     GradMode no_grad(false);
     const Tensor in = contiguous(to_dtype(x, compute_type(x.dtype())));
-    const Tensor out = empty(Dims{x.size(0), x.size(1) * kernel[0] * kernel[1], a.out[0] * a.out[1]}, in.dtype());
+    const Tensor out =
+        empty(Dims{x.size(0), x.size(1) * kernel[0] * kernel[1], a.out[0] * a.out[1]}, in.dtype(), in.device());
     a.source = in.raw();
     a.result = out.raw();
     need(kernels_of(x).sample.unfold[slot(in.dtype())], "im2col", x)(a);
@@ -368,7 +370,7 @@ Tensor col2im(const Tensor& x, const Dims& spatial, const Dims& kernel, const Di
   {
     GradMode no_grad(false);
     const Tensor in = contiguous(to_dtype(x, compute_type(x.dtype())));
-    const Tensor out = empty(Dims{x.size(0), channels, spatial[0], spatial[1]}, in.dtype());
+    const Tensor out = empty(Dims{x.size(0), channels, spatial[0], spatial[1]}, in.dtype(), in.device());
     UnfoldArgs a = unfold_arguments(out, spatial, kernel, dilation, padding, stride);
     a.source = in.raw();
     a.result = out.raw();

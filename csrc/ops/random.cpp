@@ -1,6 +1,7 @@
 // Random ops. What is drawn, in which order and from how many bits is torch's; how it is computed is ours.
 #include "ops/random.h"
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -56,7 +57,7 @@ Tensor real_view(const Tensor& t) {
 // Calls fill(pointer to numel elements of `tile`) and has them end up in `self`, in the order of memory.
 template <class Fill>
 void sample(const Tensor& self, DType tile, Fill fill) {
-  if (self.numel() == 0) return;
+  if (self.numel() == 0 || !self.device().is_cpu()) return;
   Tensor ordered = memory_order(self);
   if (ordered.is_contiguous() && self.dtype() == tile) {
     fill(ordered.raw());
@@ -181,7 +182,7 @@ void fill_normal(const Tensor& self, double mean, double std, Generator& generat
   if (n < 16 || !self.is_contiguous()) {
     sample_each(self, [&] { return std::fma(generator.normal(), std, mean); });
   } else if (self.dtype() == DType::Float64) {
-    normal_blocks(self.data<double>(), n, mean, std, generator);
+    sample(self, DType::Float64, [&](void* out) { normal_blocks(static_cast<double*>(out), n, mean, std, generator); });
   } else {
     sample(self, DType::Float32, [&](void* out) {
       normal_blocks(static_cast<float*>(out), n, static_cast<float>(mean), static_cast<float>(std),
@@ -195,6 +196,7 @@ void fill_normal(const Tensor& self, double mean, double std, Generator& generat
 void check_std(const Tensor& std) {
   FL_CHECK(!is_complex(std.dtype()), Runtime, "normal", "normal expects standard deviation to be non-complex");
   GradMode no_grad(false);
+  if (!std.device().is_cpu()) return;
   Tensor values = contiguous(to_dtype(detach(std), DType::Float64));
   for (int64_t i = 0; i < values.numel(); i++) {
     double v = values.data<double>()[i];
@@ -448,7 +450,8 @@ Tensor plain(const Tensor& x, DType dtype) {
 
 Tensor poisson(const Tensor& rate, Generator& generator) {
   need_float("poisson", "poisson_cpu", rate.dtype());
-  Tensor rates = plain(rate, DType::Float64), out = empty(rate.shape(), rate.dtype());
+  Tensor rates = plain(rate, DType::Float64), out = empty(rate.shape(), rate.dtype(), rate.device());
+  if (!rate.device().is_cpu()) return record(poisson_op, {&rate}, {}, {}, out);
   const double* r = rates.data<double>();
   sample_each(out, [&] {
     FL_CHECK(*r >= 0.0, Runtime, "poisson", "invalid Poisson rate, expected rate to be non-negative, got ", *r);
@@ -469,7 +472,8 @@ Tensor binomial(const Tensor& count, const Tensor& p, Generator& generator) {
   Dims shape = broadcast_shapes(count.shape(), p.shape(), "binomial");
   GradMode no_grad(false);
   Tensor n = plain(expand(count, shape), DType::Float64), q = plain(expand(p, shape), DType::Float64),
-         out = empty(shape, count.dtype());
+         out = empty(shape, count.dtype(), common_device("binomial", std::array{&count, &p}));
+  if (!out.device().is_cpu()) return out;
   const double *trials = n.data<double>(), *chance = q.data<double>();
   sample_each(out, [&] { return sample_binomial(generator, *trials++, *chance++); });
   return out;
@@ -505,7 +509,8 @@ void dirichlets(const Tensor& alpha, const Tensor& out, Generator& generator) {
 Tensor standard_gamma(const Tensor& alpha, Generator& generator) {
   if (alpha.dtype() != DType::Float32 && alpha.dtype() != DType::Float64)
     not_implemented("standard_gamma", "gamma_cpu", alpha.dtype());
-  Tensor a = plain(alpha, alpha.dtype()), out = empty(alpha.shape(), alpha.dtype());
+  Tensor a = plain(alpha, alpha.dtype()), out = empty(alpha.shape(), alpha.dtype(), alpha.device());
+  if (!alpha.device().is_cpu()) return out;
   alpha.dtype() == DType::Float32 ? gammas<float>(a, out, generator) : gammas<double>(a, out, generator);
   return out;
 }
@@ -513,7 +518,8 @@ Tensor standard_gamma(const Tensor& alpha, Generator& generator) {
 Tensor dirichlet(const Tensor& alpha, Generator& generator) {
   if (alpha.dtype() != DType::Float32 && alpha.dtype() != DType::Float64)
     not_implemented("dirichlet", "dirichlet", alpha.dtype());
-  Tensor a = plain(alpha, DType::Float64), out = empty(alpha.shape(), alpha.dtype());
+  Tensor a = plain(alpha, DType::Float64), out = empty(alpha.shape(), alpha.dtype(), alpha.device());
+  if (!alpha.device().is_cpu()) return out;
   alpha.dtype() == DType::Float32 ? dirichlets<float>(a, out, generator) : dirichlets<double>(a, out, generator);
   return out;
 }
@@ -581,14 +587,15 @@ Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, Gen
   int64_t n = weights.size(-1);
   FL_CHECK(n > 0 && (replacement || samples <= n), Runtime, "multinomial",
            "cannot sample n_sample > prob_dist.size(-1) samples without replacement: ", samples, " of ", n);
+  Dims shape = weights.shape();
+  shape[shape.size() - 1] = samples;
+  if (!weights.device().is_cpu()) return empty(shape, DType::Int64, weights.device());
   int64_t rows = weights.numel() / n;
   Tensor wide = plain(weights, DType::Float64);
   check_weights(wide, rows, n, replacement);
   if (!replacement || samples == 1)
     return draw_without_replacement(plain(weights, weights.dtype()), weights.shape(), weights.dtype(), samples,
                                     generator);
-  Dims shape = weights.shape();
-  shape[shape.size() - 1] = samples;
   Tensor out = empty(shape, DType::Int64);
   for (int64_t r = 0; r < rows; r++) {
     const double* row = wide.data<double>() + r * n;
@@ -610,13 +617,14 @@ const Op mask_scale_op{"mask_scale", mask_scale_vjp};
 
 // x * (mask / keep), where a dropped NaN stays NaN as in torch's product.
 Tensor mask_scale(const Tensor& x, const Tensor& mask, double keep) {
-  Tensor source = x, out = empty_strided(mask.shape(), mask.strides(), x.dtype());
+  Tensor source = x, out = empty_strided(mask.shape(), mask.strides(), x.dtype(), x.device());
   if (!same(x.strides(), mask.strides())) {
     GradMode no_grad(false);
-    source = empty_strided(mask.shape(), mask.strides(), x.dtype());
+    source = empty_strided(mask.shape(), mask.strides(), x.dtype(), x.device());
     copy_(source, detach(x));
   }
-  kernels().mask_scale(x.dtype(), source.raw(), mask.data<uint8_t>(), out.raw(), out.numel(), keep);
+  kernels_of(out).random.mask_scale(x.dtype(), source.raw(), static_cast<const uint8_t*>(mask.raw()), out.raw(),
+                                    out.numel(), keep);
   return record(mask_scale_op, {&x}, {keep}, {{mask, 1}}, out);
 }
 

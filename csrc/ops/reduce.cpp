@@ -55,7 +55,7 @@ void run(Reduction kind, const char* op, const Tensor& x, const Reduced& r, cons
 }
 
 Tensor reduce(Reduction kind, const char* op, const Tensor& x, const Reduced& r, DType dtype, double p = 0) {
-  Tensor out = empty(r.shape, dtype);
+  Tensor out = empty(r.shape, dtype, x.device());
   run(kind, op, x, r, out, p);
   return out;
 }
@@ -122,7 +122,7 @@ const Op nansum_op{"nansum", nansum_vjp};
 void prod_vjp(Backward& b) {
   const Tensor x = b.saved(0), y = b.saved(1), g = b.grad();
   const Dims &shape = b.attr<Dims>(0), &kept = b.attr<Dims>(1);
-  if (item(to_dtype(all(detach(x)), DType::Float64)) != 0) {
+  if (!x.device().is_cpu() || item(to_dtype(all(detach(x)), DType::Float64)) != 0) {
     b.set(0, spread(b, g) * conj(spread(b, y) / x));
     return;
   }
@@ -149,7 +149,7 @@ void prod_vjp(Backward& b) {
   ends.push_back(1);
   const Tensor row = reshape(permute(x, order), flat), running = cumprod(row, dim);
   // The last element of the running product has g, all others have none.
-  const Tensor last = where(eq(positions(row.shape(), dim), double(n - 1)), reshape(g, ends), 0.0);
+  const Tensor last = where(eq(positions(row, dim), double(n - 1)), reshape(g, ends), 0.0);
   const Tensor adjoint = linear_scan(last, conj(row), dim, true);
   const Tensor left = cat(std::vector<Tensor>{ones_like(slice(row, dim, 0, 1)), slice(running, dim, 0, n - 1)}, dim);
   b.set(0, permute(reshape(adjoint * conj(left), moved), back));
@@ -180,7 +180,7 @@ void indexed_vjp(Backward& b) {
   Tensor index = b.saved(0), g = b.grad(0);
   if (shape.size() == 0) return b.set(0, g);
   if (index.ndim() != shape.size()) index = unsqueeze(index, dim), g = unsqueeze(g, dim);
-  b.set(0, scatter_add(zeros(shape, g.dtype()), dim, index, g, true));
+  b.set(0, scatter_add(zeros(shape, g.dtype(), g.device()), dim, index, g, true));
 }
 const Op max_op{"max", indexed_vjp};
 const Op min_op{"min", indexed_vjp};
@@ -254,11 +254,11 @@ const Op norm_op{"vector_norm", norm_vjp};
 
 }  // namespace
 
-Tensor positions(const Dims& of, int64_t dim) {
-  Tensor out = empty(Dims{of[dim]}, DType::Int64);
-  std::iota(out.data<int64_t>(), out.data<int64_t>() + out.numel(), int64_t{0});
-  Dims shape(of.size(), 1);
-  shape[dim] = of[dim];
+Tensor positions(const Tensor& x, int64_t dim) {
+  Tensor out = empty(Dims{x.size(dim)}, DType::Int64, x.device());
+  if (x.device().is_cpu()) std::iota(out.data<int64_t>(), out.data<int64_t>() + out.numel(), int64_t{0});
+  Dims shape(x.ndim(), 1);
+  shape[dim] = x.size(dim);
   return view(out, shape);
 }
 
@@ -354,8 +354,8 @@ std::vector<Tensor> moments(Reduction kind, const Tensor& x, DimsRef dims, doubl
   FL_CHECK(is_floating(x.dtype()), Runtime, op.name, both ? op.name : "std and var",
            " only support floating point and complex dtypes");
   const Reduced r = reduced(x, dims, keepdim, op.name);
-  std::vector<Tensor> outs{empty(r.shape, x.dtype())};
-  if (both) outs.push_back(empty(r.shape, x.dtype()));
+  std::vector<Tensor> outs{empty(r.shape, x.dtype(), x.device())};
+  if (both) outs.push_back(empty(r.shape, x.dtype(), x.device()));
   run(kind, op.name, x, r, outs[0], correction, both ? outs[1] : Tensor{});
   if (!needs_grad({&x})) return outs;
   const double n = double(r.count);
@@ -386,7 +386,7 @@ std::vector<Tensor> extreme(Reduction kind, const Tensor& x, int64_t wanted, boo
   const int64_t dim = wrap_dim(wanted, x.ndim(), op.name);
   check_not_empty(x, Dims{dim}, op.name);
   const Reduced r = reduced(x, Dims{dim}, keepdim, op.name);
-  std::vector<Tensor> outs{empty(r.shape, x.dtype()), empty(r.shape, DType::Int64)};
+  std::vector<Tensor> outs{empty(r.shape, x.dtype(), x.device()), empty(r.shape, DType::Int64, x.device())};
   run(kind, op.name, x, r, outs[0], 0, outs[1]);
   if (needs_grad({&x})) record_many(op, {&x, 1}, {dim, x.shape()}, {outs[1]}, outs);
   return outs;
@@ -402,18 +402,19 @@ std::vector<Tensor> pick(Pick kind, const Tensor& x, int64_t wanted, bool keepdi
   check_not_empty(x, Dims{dim}, op.name);
   const Reduced r = reduced(x, Dims{dim}, keepdim, op.name);
   const DType compute = kComputeDType[static_cast<int>(compute_of(x.dtype()))];
-  Tensor values = empty(r.shape, compute), indices = empty(r.shape, DType::Int64);
+  Tensor values = empty(r.shape, compute, x.device()), indices = empty(r.shape, DType::Int64, x.device());
   {
     GradMode no_grad(false);
     const Tensor last = x.ndim() ? transpose(x, dim, x.ndim() - 1) : x;
     const Tensor rows = contiguous(to_dtype(last, compute, MemoryFormat::Contiguous));
     // The rows come in the order of the other dims with the last one in dim's place.
-    Tensor row_values = empty(Dims{values.numel()}, compute), row_indices = empty(Dims{values.numel()}, DType::Int64);
+    Tensor row_values = empty(Dims{values.numel()}, compute, x.device()),
+           row_indices = empty(Dims{values.numel()}, DType::Int64, x.device());
     PickArgs a{kind,
                compute,
                rows.raw(),
                row_values.raw(),
-               row_indices.data<int64_t>(),
+               static_cast<int64_t*>(row_indices.raw()),
                values.numel(),
                x.ndim() ? x.size(dim) : 1};
     if (a.rows) need(kernels_of(x).reduce.pick, op.name, x)(a);

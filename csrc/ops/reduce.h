@@ -27,7 +27,7 @@ std::vector<Tensor> extreme(Reduction kind, const Tensor& x, int64_t dim, bool k
 std::vector<Tensor> pick(Pick kind, const Tensor& x, int64_t dim, bool keepdim);
 
 // 0, 1, 2, ... along dim of a tensor with as many dims as `shape`, of size 1 in the others.
-Tensor positions(const Dims& shape, int64_t dim);
+Tensor positions(const Tensor& x, int64_t dim);
 
 Tensor cumsum(const Tensor& x, int64_t dim, bool reverse = false);
 Tensor cumprod(const Tensor& x, int64_t dim);

@@ -21,14 +21,14 @@ Tensor run(Scan kind, const char* op, const Tensor& x, int64_t dim, bool reverse
   const DType compute = kComputeDType[static_cast<int>(compute_of(x.dtype()))];
   auto prepare = [&](const Tensor& t) { return contiguous(to_dtype(detach(t), compute, MemoryFormat::Contiguous)); };
   const Tensor in = prepare(x), by = factor.defined() ? prepare(factor) : Tensor{};
-  const Tensor out = empty(x.shape(), compute);
+  const Tensor out = empty(x.shape(), compute, x.device());
   ScanArgs a{kind,
              compute,
              reverse,
              in.raw(),
              by.defined() ? by.raw() : nullptr,
              out.raw(),
-             indices.defined() ? indices.data<int64_t>() : nullptr,
+             indices.defined() ? static_cast<int64_t*>(indices.raw()) : nullptr,
              1,
              1,
              1};
@@ -50,7 +50,7 @@ Tensor shifted(const Tensor& y, int64_t dim, bool reverse, const Tensor& gap) {
 }
 Tensor first(const Tensor& y, int64_t dim) { return y.ndim() && y.size(dim) ? slice(y, dim, 0, 1) : y; }
 Tensor shifted(const Tensor& y, int64_t dim, double gap) {
-  return shifted(y, dim, false, full(first(y, dim).shape(), number(gap), y.dtype()));
+  return shifted(y, dim, false, full(first(y, dim).shape(), number(gap), y.dtype(), y.device()));
 }
 
 // y[i] = y[i - 1] x[i]: exact where elements are zero, unlike a division by them.
@@ -92,7 +92,7 @@ void cumextreme_vjp(Backward& b) {
   const Tensor g = b.grad(0), places = b.saved(0);
   if (g.ndim() == 0) return b.set(0, g);
   const Tensor same = to_dtype(eq(places, shifted(places, dim, -1)), g.dtype());
-  b.set(0, where(eq(places, positions(places.shape(), dim)), linear_scan(g, same, dim, true), 0.0));
+  b.set(0, where(eq(places, positions(places, dim)), linear_scan(g, same, dim, true), 0.0));
 }
 const Op cummax_op{"cummax", cumextreme_vjp};
 const Op cummin_op{"cummin", cumextreme_vjp};
@@ -136,7 +136,7 @@ std::vector<Tensor> cumextreme(Scan kind, const Tensor& x, int64_t wanted) {
            info(x.dtype()).title, "'");
   const int64_t dim = checked_dim(x, wanted, op.name);
   std::vector<Tensor> outs(2);
-  outs[1] = empty(x.shape(), DType::Int64);
+  outs[1] = empty(x.shape(), DType::Int64, x.device());
   outs[0] = run(kind, op.name, x, dim, false, {}, outs[1]);
   if (needs_grad({&x})) record_many(op, {&x, 1}, {dim}, {outs[1]}, outs);
   return outs;

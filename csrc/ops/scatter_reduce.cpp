@@ -6,7 +6,7 @@ namespace flambeau::ops {
 namespace {
 
 Tensor zeros_at(const Tensor& x, int64_t dim, const Tensor& at) {
-  return scatter(x, dim, at, zeros(at.shape(), x.dtype()), false);
+  return scatter(x, dim, at, zeros(at.shape(), x.dtype(), x.device()), false);
 }
 Tensor cast(const Tensor& truth, DType dtype) { return to_dtype(truth, dtype); }
 
@@ -46,7 +46,8 @@ void product_vjp(Backward& b) {
   }
   if (!b.needs(1)) return;
   Tensor zero = eq(source, 0.0);
-  Tensor zeros_there = gather(scatter_add(zeros(x.shape(), g.dtype()), dim, at, cast(zero, g.dtype()), false), dim, at);
+  Tensor zeros_there =
+      gather(scatter_add(zeros(x.shape(), g.dtype(), g.device()), dim, at, cast(zero, g.dtype()), false), dim, at);
   Tensor single = cast(mul(cast(eq(zeros_there, 1.0), DType::UInt8), cast(zero, DType::UInt8)), DType::Bool);
   Tensor without = product(x, dim, at, masked_fill(source, single, weak_scalar(1.0), false), include_self);
   Tensor alone = gather(mul(g, without), dim, at);
@@ -85,7 +86,8 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
     GradMode no_grad(false);
     Tensor start = detach(x);
     if (!include_self)
-      start = scatter(start, dim, at, expand(to_dtype(neutral(x.dtype(), how), x.dtype()), at.shape()), false);
+      start = scatter(start, dim, at,
+                      expand(to_device(to_dtype(neutral(x.dtype(), how), x.dtype()), x.device()), at.shape()), false);
     out = scatter_combine(start, dim, at, detach(part), how);
   }
   return record(how == Reduce::Prod ? product_op : extreme_op, {&x, &part}, {dim, include_self}, {x, part, at, out},

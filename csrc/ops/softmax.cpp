@@ -27,7 +27,7 @@ SoftmaxArgs arguments(const Tensor& x, DType compute, int64_t dim) {
 Tensor fused_backward(const Tensor& y, const Tensor& g, int64_t dim, bool log) {
   GradMode no_grad(false);
   const DType compute = compute_dtype(y);
-  const Tensor from = prepare(y, compute), grad = prepare(g, compute), out = empty(y.shape(), compute);
+  const Tensor from = prepare(y, compute), grad = prepare(g, compute), out = empty(y.shape(), compute, y.device());
   SoftmaxArgs a = arguments(y, compute, dim);
   a.log = log;
   a.in = from.raw();
@@ -60,7 +60,7 @@ Tensor forward(const Op& op, const Tensor& x, int64_t wanted, bool log) {
   const int64_t dim = wrap_dim(wanted, x.ndim(), op.name);
   const DType compute = compute_dtype(x);
   const Tensor in = x.dtype() == compute && x.is_contiguous() ? x : prepare(x, compute);
-  Tensor out = empty(x.shape(), compute);
+  Tensor out = empty(x.shape(), compute, x.device());
   SoftmaxArgs a = arguments(x, compute, dim);
   a.log = log;
   a.in = in.raw();
@@ -103,7 +103,7 @@ Tensor logsumexp(const Tensor& given, DimsRef dims, bool keepdim) {
   for (int64_t i = 0; i < x.ndim(); i++)
     if (mask >> i & 1) order.push_back(i);
   const DType compute = compute_dtype(x);
-  const Tensor out = empty(shape, compute);
+  const Tensor out = empty(shape, compute, x.device());
   {
     // What is reduced goes to the end, unless one dim is reduced where it stands.
     GradMode no_grad(false);
@@ -138,7 +138,7 @@ CrossEntropyArgs cross_entropy_arguments(const Tensor& x, const Tensor& target, 
   a.dtype = x.dtype();
   a.outer = s.outer, a.size = s.size, a.inner = s.inner;
   a.in = x.raw();
-  a.target = target.data<int64_t>();
+  a.target = static_cast<const int64_t*>(target.raw());
   a.weight = weight.defined() ? weight.raw() : nullptr;
   a.ignore_index = ignore;
   a.smoothing = smoothing;
@@ -155,21 +155,21 @@ void cross_entropy_vjp(Backward& b) {
     const int64_t dim = x.ndim() == 1 ? 0 : 1;
     Tensor z = log_softmax(x, dim);
     const Tensor used = unsqueeze(ne(target, number(ignore)), dim);
-    const Tensor hit = eq(positions(x.shape(), dim), unsqueeze(target, dim)) * used;
+    const Tensor hit = eq(positions(x, dim), unsqueeze(target, dim)) * used;
     Dims shape(x.ndim(), 1);
     shape[dim] = x.size(dim);
-    const Tensor w =
-        weight.defined() ? view(contiguous(weight), shape) : full(Dims(x.ndim(), 1), number(1.0), x.dtype());
+    const Tensor w = weight.defined() ? view(contiguous(weight), shape)
+                                      : full(Dims(x.ndim(), 1), number(1.0), x.dtype(), x.device());
     Tensor parts = where(hit, w * (1.0 - smoothing), 0.0);
     if (smoothing > 0) parts = parts + where(used, w * (smoothing / double(x.size(dim))), 0.0);
-    parts = parts + zeros(x.shape(), x.dtype());
+    parts = parts + zeros(x.shape(), x.dtype(), x.device());
     Tensor scale = reduction == 0 ? unsqueeze(g, dim) : reduction == 1 ? g / to_dtype(divisor, x.dtype()) : g;
     b.set(0, scale * (exp(z) * sum(parts, Dims{dim}, true) - parts));
     return;
   }
   GradMode no_grad(false);
   const DType compute = compute_dtype(x);
-  const Tensor in = prepare(x, compute), grad = prepare(g, compute), out = empty(x.shape(), compute);
+  const Tensor in = prepare(x, compute), grad = prepare(g, compute), out = empty(x.shape(), compute, x.device());
   const Tensor w = weight.defined() ? prepare(weight, compute) : Tensor{};
   CrossEntropyArgs a = cross_entropy_arguments(in, target, w, ignore, smoothing);
   a.logsumexp = lse.raw();
@@ -183,6 +183,7 @@ void cross_entropy_vjp(Backward& b) {
 const Op cross_entropy_op{"cross_entropy", cross_entropy_vjp};
 
 void check_targets(const Tensor& target, int64_t classes, int64_t ignore) {
+  if (!target.device().is_cpu()) return;
   const int64_t* t = target.data<int64_t>();
   for (int64_t i = 0; i < target.numel(); i++) {
     FL_CHECK((t[i] >= 0 && t[i] < classes) || t[i] == ignore, Index, "cross_entropy", "Target ", t[i],
@@ -199,13 +200,14 @@ Tensor cross_entropy(const Tensor& x, const Tensor& given, const Tensor& weight,
   const Tensor in = prepare(x, compute), target = prepare(given, DType::Int64);
   const Tensor w = weight.defined() ? prepare(weight, compute) : Tensor{};
   check_targets(target, classes, ignore);
-  const Tensor loss = empty(target.shape(), compute), share = empty(target.shape(), compute),
-               lse = empty(target.shape(), compute);
+  const Tensor loss = empty(target.shape(), compute, target.device()),
+               share = empty(target.shape(), compute, target.device()),
+               lse = empty(target.shape(), compute, target.device());
   CrossEntropyArgs a = cross_entropy_arguments(in, target, w, ignore, smoothing);
   a.logsumexp = lse.raw();
   a.loss = loss.raw();
   a.share = share.raw();
-  need(kernels_of(x).softmax.cross_entropy, "cross_entropy", x)(a);
+  need(kernels_of("cross_entropy", {&x, &given, &weight}).softmax.cross_entropy, "cross_entropy", x)(a);
   Tensor out = loss, divisor;
   {
     GradMode no_grad(false);

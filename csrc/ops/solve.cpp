@@ -11,7 +11,7 @@ namespace {
 
 // A dense copy to work in.
 Tensor dense_copy(const Tensor& x) {
-  Tensor out = empty(x.shape(), x.dtype());
+  Tensor out = empty(x.shape(), x.dtype(), x.device());
   if (x.numel()) copy_(out, x);
   return out;
 }
@@ -26,9 +26,14 @@ std::vector<Tensor> lu_packed(const Tensor& x) {
   const Tensor packed = dense_copy(detach(x));
   Dims batch(DimsRef(x.shape()).first(x.ndim() - 2)), swaps = batch;
   swaps.push_back(std::min(x.size(-2), x.size(-1)));
-  const Tensor pivots = empty(swaps, DType::Int32), info = zeros(batch, DType::Int32);
-  LuArgs args{x.dtype(),           x.size(-2), x.size(-1), batch_of(x), packed.raw(), pivots.data<int32_t>(),
-              info.data<int32_t>()};
+  const Tensor pivots = empty(swaps, DType::Int32, x.device()), info = zeros(batch, DType::Int32, x.device());
+  LuArgs args{x.dtype(),
+              x.size(-2),
+              x.size(-1),
+              batch_of(x),
+              packed.raw(),
+              static_cast<int32_t*>(pivots.raw()),
+              static_cast<int32_t*>(info.raw())};
   if (x.numel()) kernels_of(x).solve.lu(args);
   return {packed, pivots, info};
 }
@@ -54,7 +59,7 @@ Tensor substitute(const Tensor& a, const Tensor& b, bool lower, bool unit) {
   args.a = in.raw(), args.a_row = in.stride(-2), args.a_col = in.stride(-1), args.a_batch = args.n * args.n;
   args.x = x.raw();
   args.lower = lower, args.unit = unit;
-  kernels_of(x).solve.triangular(args);
+  kernels_of("solve_triangular", {&x, &a}).solve.triangular(args);
   return x;
 }
 
@@ -65,6 +70,7 @@ Tensor swap_rows(const Tensor& b, const Tensor& pivots) {
   const int64_t n = b.size(-2), k = swaps.size(-1), bytes = b.size(-1) * b.item_size();
   FL_CHECK(swaps.dtype() == DType::Int32 && k <= n && swaps.numel() == batch_of(b) * k, Shape, "lu_solve",
            "pivots of shape ", pivots.shape(), " do not fit a right-hand side of shape ", b.shape());
+  if (!out.device().is_cpu()) return out;
   for (int64_t i = 0; i < batch_of(b); ++i) {
     char* rows = out.data<char>() + i * n * bytes;
     for (int64_t j = 0; j < k; ++j) {

@@ -1,5 +1,6 @@
 #include "ops/sorting.h"
 
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -10,7 +11,8 @@ namespace flambeau::ops {
 
 namespace {
 
-const SortKernels& kernels() { return cpu_kernels().sort; }
+const SortKernels& kernels(const Tensor& x) { return kernels_of(x).sort; }
+int64_t* raw_places(const Tensor& places) { return static_cast<int64_t*>(places.raw()); }
 
 // The dimension `dim` of x last, dense and without history; 0-dim tensors as vectors.
 Tensor rows_of(const Tensor& x, int64_t dim) {
@@ -36,7 +38,7 @@ void pick_vjp(Backward& b) {
     g = unsqueeze(g, dim);
     at = unsqueeze(at, dim);
   }
-  b.set(0, scatter_add(zeros(shape, g.dtype()), dim, at, g, true));
+  b.set(0, scatter_add(zeros(shape, g.dtype(), g.device()), dim, at, g, true));
 }
 const Op sort_op{"sort", pick_vjp};
 const Op topk_op{"topk", pick_vjp};
@@ -60,10 +62,10 @@ void need_order(const char* op, const Tensor& x) {
 std::pair<Tensor, Tensor> sort(const Tensor& x, int64_t dim, bool descending) {
   need_order("sort", x);
   dim = wrap_dim(dim, x.ndim(), "sort");
-  Tensor rows = rows_of(x, dim), values = empty(rows.shape(), x.dtype()), places = empty(rows.shape(), DType::Int64);
+  Tensor rows = rows_of(x, dim), values = empty_like(rows), places = empty_like(rows, DType::Int64);
   int64_t n = length_of(x, dim);
   if (x.numel())
-    kernels().sort(key_type(x.dtype()), rows.raw(), values.raw(), places.data<int64_t>(), x.numel() / n, n, descending);
+    kernels(x).sort(key_type(x.dtype()), rows.raw(), values.raw(), raw_places(places), x.numel() / n, n, descending);
   return recorded(sort_op, x, dim, false, rows_back(values, x, dim), rows_back(places, x, dim));
 }
 
@@ -78,9 +80,9 @@ std::pair<Tensor, Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool lar
   Tensor rows = rows_of(x, dim);
   Dims shape = rows.shape();
   shape[shape.size() - 1] = k;
-  Tensor values = empty(shape, x.dtype()), places = empty(shape, DType::Int64);
+  Tensor values = empty(shape, x.dtype(), x.device()), places = empty(shape, DType::Int64, x.device());
   if (values.numel())
-    kernels().topk(key_type(x.dtype()), rows.raw(), values.raw(), places.data<int64_t>(), x.numel() / n, n, k, largest);
+    kernels(x).topk(key_type(x.dtype()), rows.raw(), values.raw(), raw_places(places), x.numel() / n, n, k, largest);
   return recorded(topk_op, x, dim, false, rows_back(values, x, dim), rows_back(places, x, dim));
 }
 
@@ -96,8 +98,8 @@ std::pair<Tensor, Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim, bool
   Tensor rows = rows_of(x, dim);
   Dims shape = rows.shape();
   shape[shape.size() - 1] = 1;
-  Tensor places = empty(shape, DType::Int64);
-  if (places.numel()) kernels().kth(key_type(x.dtype()), rows.raw(), places.data<int64_t>(), x.numel() / n, n, k - 1);
+  Tensor places = empty(shape, DType::Int64, x.device());
+  if (places.numel()) kernels(x).kth(key_type(x.dtype()), rows.raw(), raw_places(places), x.numel() / n, n, k - 1);
   Tensor at = rows_back(places, x, dim), values;
   {
     GradMode no_grad(false);
@@ -140,15 +142,19 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, const Tensor& so
     FL_CHECK(sorter.dtype() == DType::Int64, Runtime, op, "sorter must be a tensor of long dtype but got dtype ",
              info(sorter.dtype()).title);
     order = contiguous(sorter);
-    int64_t bad = cpu_kernels().indexing.out_of_range(order.data<int64_t>(), order.numel(), 0, length);
+    int64_t bad = order.device().is_cpu()
+                      ? cpu_kernels().indexing.out_of_range(order.data<int64_t>(), order.numel(), 0, length)
+                      : -1;
     FL_CHECK(bad < 0, Runtime, op, "sorter index out of range: element ", bad, " is ", order.data<int64_t>()[bad],
              ", valid are [0, ", length, ")");
   }
-  Tensor out = empty(values.shape(), DType::Int64);
+  const Device device = common_device(op, std::array{&sorted, &values, &sorter});
+  Tensor out = empty(values.shape(), DType::Int64, device);
   int64_t n = out.numel(), run = sorted.ndim() == 1 ? n : values.size(-1);
   if (n) {
-    const int64_t* by = order.defined() ? order.data<int64_t>() : nullptr;
-    kernels().search(key_type(common), line.raw(), by, length, wanted.raw(), n, run, right, out.data<int64_t>());
+    const int64_t* by = order.defined() ? raw_places(order) : nullptr;
+    kernels_on(device).sort.search(key_type(common), line.raw(), by, length, wanted.raw(), n, run, right,
+                                   raw_places(out));
   }
   return int32 ? to_dtype(out, DType::Int32) : out;
 }
@@ -235,7 +241,7 @@ Unique unique(const Tensor& x, std::optional<int64_t> dim, bool consecutive) {
   bool by_kernel = flat && !consecutive && n > 0;
   if (by_kernel) {
     order.resize(n);
-    kernels().sort(key_type(x.dtype()), rows.raw(), nullptr, order.data(), 1, n, false);
+    kernels(x).sort(key_type(x.dtype()), rows.data<void>(), nullptr, order.data(), 1, n, false);
   }
   Tensor inverse = empty(flat ? DimsRef(x.shape()) : DimsRef(Dims{n}), DType::Int64), keys = comparable(rows);
   const std::vector<int64_t>* sorted = by_kernel ? &order : nullptr;
@@ -291,6 +297,7 @@ Tensor histc(const Tensor& x, int64_t bins, double low, double high) {
            info(x.dtype()).title, "'");
   FL_CHECK(bins > 0, Runtime, "histc", "bins must be > 0, but got ", bins, " for dimension 0");
   GradMode no_grad(false);
+  if (!x.device().is_cpu()) return empty(Dims{bins}, x.dtype(), x.device());
   Tensor values = contiguous(to_dtype(detach(x), DType::Float64));
   const double* v = values.data<double>();
   int64_t n = values.numel();

@@ -38,7 +38,7 @@ const Op embed_op{"embed", embed_vjp};
 }  // namespace
 
 Tensor embed(const Tensor& g, const Op& op, const AttrList& attrs, const Dims& shape) {
-  Tensor out = zeros(shape, g.dtype());
+  Tensor out = zeros(shape, g.dtype(), g.device());
   {
     GradMode no_grad(false);
     copy_(op.replay(out, attrs), detach(g));
@@ -374,7 +374,7 @@ const Op scatter_window_op{"scatter_window", gather_window_vjp};
 
 // zeros(shape) with g added through a window of its contiguous memory.
 Tensor scatter_window(const Tensor& g, const Window& window, const Dims& shape) {
-  Tensor out = zeros(shape, g.dtype());
+  Tensor out = zeros(shape, g.dtype(), g.device());
   Tensor target = alias(out, window.shape, window.strides, window.offset);
   need(kernels_of(out).pointwise.add_overlapping, "as_strided", out)(target, g);
   return record(scatter_window_op, {&g}, {window.shape, window.strides, window.offset}, {}, out);
@@ -449,12 +449,12 @@ Tensor as_strided_replay(const Tensor& x, const AttrList& a) {
 void as_strided_vjp(Backward& b) {
   const Dims &shape = b.attr<Dims>(0), &strides = b.attr<Dims>(1), &of = b.attr<Dims>(3), &steps = b.attr<Dims>(4);
   int64_t ahead = b.attr<int64_t>(2), first = std::max<int64_t>(-ahead, 0);  // where the base begins in that memory
-  if (count(of) == 0 || count(shape) == 0) return b.set(0, zeros(of, b.grad().dtype()));
+  if (count(of) == 0 || count(shape) == 0) return b.set(0, zeros(of, b.grad().dtype(), b.grad().device()));
   Dims room{std::max(reach(of, steps), reach(shape, strides) + ahead) + first + 1};
   Tensor memory = scatter_window(b.grad(), {shape, strides, ahead + first}, room);
   Tensor grad = as_strided(memory, of, steps, first);
   if (may_overlap(of, steps)) {
-    Tensor owners = scatter_window(full(of, weak_scalar(1.0), grad.dtype()), {of, steps, first}, room);
+    Tensor owners = scatter_window(full(of, weak_scalar(1.0), grad.dtype(), grad.device()), {of, steps, first}, room);
     grad = div(grad, as_strided(owners, of, steps, first));
   }
   b.set(0, contiguous(grad));

@@ -233,6 +233,8 @@ void memory_dealloc(PyObject* o) {
 }
 
 nb::object memory(const Tensor& t) {
+  FL_CHECK(t.device().is_cpu(), Type, "numpy", "can't convert ", to_string(t.device()),
+           " device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.");
   FL_CHECK(format_of(t.dtype()), Type, "numpy", "Got unsupported ScalarType ", info(t.dtype()).title);
   PyObject* o = memory_type->tp_alloc(memory_type, 0);
   if (!o) rethrow();
@@ -350,6 +352,7 @@ void drop_capsule(PyObject* capsule, const char* name) {
 }
 
 nb::object to_capsule(const Tensor& t, bool versioned, bool copied) {
+  if (!t.device().is_cpu()) t.refuse_values();
   PyObject* capsule;
   if (versioned) {
     auto* m = new DLVersioned{};

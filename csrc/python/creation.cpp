@@ -291,9 +291,13 @@ void define_creation(nb::module_& m) {
       },
       nb::arg("size"), nb::arg("value"), nb::arg("dtype").none(), nb::arg("requires_grad"));
   m.def("empty_like", [](const Tensor& x, DType dtype) { return empty_like(x, dtype); });
-  m.def("arange", [](const Operand& start, const Operand& end, const Operand& step, DType dtype) {
-    return ops::arange(start.tensor, end.tensor, step.tensor, dtype);
-  });
+  m.def("empty_like", [](const Tensor& x, DType dtype, Device device) { return empty_like(x, dtype, device); });
+  m.def(
+      "arange",
+      [](const Operand& start, const Operand& end, const Operand& step, DType dtype, Device device) {
+        return ops::to_device(ops::arange(start.tensor, end.tensor, step.tensor, dtype), device);
+      },
+      nb::arg("start"), nb::arg("end"), nb::arg("step"), nb::arg("dtype"), nb::arg("device") = Device{});
   m.def("linspace", ops::linspace);
   m.def("logspace", ops::logspace);
   m.def("eye", ops::eye);

@@ -204,7 +204,7 @@ void define_places(nb::module_& m) {
   m.def("gather", ops::gather);
   m.def("scatter", [](const Tensor& x, int64_t dim, const Tensor& index, const Operand& source, bool in_place) {
     Tensor values = source.tensor;
-    if (values->weak) values = ops::expand(ops::to_dtype(values, x.dtype()), index.shape());
+    if (values->weak) values = ops::expand(ops::to_device(ops::to_dtype(values, x.dtype()), x.device()), index.shape());
     return ops::scatter(x, dim, index, values, in_place);
   });
   m.def("scatter_add", ops::scatter_add);

@@ -62,6 +62,13 @@ void define_views(nb::module_& m) {
   m.def("unbind", ops::unbind);
 }
 
+// Devices that have tensors.
+Device checked(Device device, const char* op) {
+  FL_CHECK(device.is_cpu() || device.type == DeviceType::Meta, NotImplemented, op, "device '", to_string(device),
+           "' is not available: flambeau is built for the CPU; use device='cpu'");
+  return device;
+}
+
 void define_copies(nb::module_& m) {
   m.def("clone", [](const Tensor& x, int64_t format) { return ops::clone(x, static_cast<ops::MemoryFormat>(format)); });
   m.def("contiguous",
@@ -71,18 +78,33 @@ void define_copies(nb::module_& m) {
   m.def("to_dtype", [](const Tensor& x, DType dtype, int64_t format) {
     return ops::to_dtype(x, dtype, static_cast<ops::MemoryFormat>(format));
   });
+  m.def("to_device", [](const Tensor& x, Device device) { return ops::to_device(x, checked(device, "to")); });
   m.def("copy_", [](const Tensor& x, const Operand& source) { return ops::copy_(x, source.tensor); });
   m.def("fill_", [](const Tensor& x, const Operand& value) { return ops::fill_(x, value.tensor); });
   m.def("zero_", ops::zero_);
   m.def("zeros_like", ops::zeros_like);
   m.def("ones_like", ops::ones_like);
   m.def("sum_to", ops::sum_to);
-  m.def("empty", [](const Dims& shape, DType dtype) { return empty(shape, dtype); });
-  m.def("empty_strided",
-        [](const Dims& shape, const Dims& strides, DType dtype) { return empty_strided(shape, strides, dtype); });
-  m.def("zeros", [](const Dims& shape, DType dtype) { return ops::zeros(shape, dtype); });
-  m.def("full",
-        [](const Dims& shape, const Operand& value, DType dtype) { return ops::full(shape, value.tensor, dtype); });
+  m.def(
+      "empty",
+      [](const Dims& shape, DType dtype, Device device) { return empty(shape, dtype, checked(device, "empty")); },
+      nb::arg("shape"), nb::arg("dtype"), nb::arg("device") = Device{});
+  m.def(
+      "empty_strided",
+      [](const Dims& shape, const Dims& strides, DType dtype, Device device) {
+        return empty_strided(shape, strides, dtype, checked(device, "empty_strided"));
+      },
+      nb::arg("shape"), nb::arg("strides"), nb::arg("dtype"), nb::arg("device") = Device{});
+  m.def(
+      "zeros",
+      [](const Dims& shape, DType dtype, Device device) { return ops::zeros(shape, dtype, checked(device, "zeros")); },
+      nb::arg("shape"), nb::arg("dtype"), nb::arg("device") = Device{});
+  m.def(
+      "full",
+      [](const Dims& shape, const Operand& value, DType dtype, Device device) {
+        return ops::full(shape, value.tensor, dtype, checked(device, "full"));
+      },
+      nb::arg("shape"), nb::arg("value"), nb::arg("dtype"), nb::arg("device") = Device{});
   m.def("become_view", become_view);
   m.def("resize_", resize_);
   m.def("detach_", detach_);
@@ -95,6 +117,7 @@ void define_storages(nb::module_& m) {
   m.def("storage_nbytes", [](const Tensor& t) { return t->storage->bytes; });
   m.def("clone_storage", [](const Tensor& t) {
     Tensor out = empty(Dims{t->storage->bytes}, DType::UInt8);
+    if (!t.device().is_cpu()) t.refuse_values();
     if (t->storage->bytes) std::memcpy(out.raw(), t->storage->data, t->storage->bytes);
     return out;
   });

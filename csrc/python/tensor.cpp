@@ -202,6 +202,7 @@ PyObject* to_number(const Tensor& t, const char* op, ErrorKind kind = ErrorKind:
     fail(kind, op, "only one element tensors can be converted to Python scalars; a Tensor with ", t.numel(),
          " elements cannot be converted to Scalar; shape ", t.shape());
   }
+  FL_CHECK(t.device().is_cpu(), Runtime, op, "Tensor.item() cannot be called on meta tensors: they have no values");
   void* at = t.raw();
   switch (t.dtype()) {
     case DType::Float32:
@@ -519,7 +520,8 @@ PyMethodDef methods[] = {
     FL_NOARGS(ndimension, PyLong_FromLongLong(t.ndim())),
     FL_NOARGS(numel, PyLong_FromLongLong(t.numel())),
     FL_NOARGS(nelement, PyLong_FromLongLong(t.numel())),
-    FL_NOARGS(data_ptr, PyLong_FromUnsignedLongLong(t.numel() ? reinterpret_cast<uintptr_t>(t.raw()) : 0)),
+    FL_NOARGS(data_ptr,
+              PyLong_FromUnsignedLongLong(t.numel() && t.device().is_cpu() ? reinterpret_cast<uintptr_t>(t.raw()) : 0)),
     FL_NOARGS(element_size, PyLong_FromLongLong(t.item_size())),
     FL_NOARGS(storage_offset, PyLong_FromLongLong(t->offset)),
     FL_NOARGS(is_floating_point, PyBool_FromLong(is_floating(t.dtype()))),
@@ -668,7 +670,8 @@ PyGetSetDef getters[] = {
     FL_GETTER(_base, wrap(t->autograd && t->autograd->view ? t->autograd->view->base : Tensor())),
     FL_GETTER(_is_view_flag, PyBool_FromLong(t->autograd && t->autograd->view)),
     FL_GETTER(output_nr, PyLong_FromLong(t->autograd ? t->autograd->output : 0)),
-    FL_GETTER(is_cpu, PyBool_FromLong(true)),
+    FL_GETTER(is_cpu, PyBool_FromLong(t.device().is_cpu())),
+    FL_GETTER(is_meta, PyBool_FromLong(t.device().type == DeviceType::Meta)),
     FL_GETTER(is_cuda, PyBool_FromLong(false)),
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},

@@ -2,7 +2,7 @@
 
 from .. import _C
 from ..ops._common import write_out
-from ..ops._host import array_of, host, one_by_one, whole
+from ..ops._host import any_of, array_of, host, one_by_one
 from ._checks import (
     broadcast_batches,
     check_implemented,
@@ -27,7 +27,7 @@ def _unit(x):
     """The lower factor: what is below the diagonal, and ones on it."""
     from ..ops import eye
 
-    return x.tril(-1) + eye(*x.shape[-2:], dtype=x.dtype)
+    return x.tril(-1) + eye(*x.shape[-2:], dtype=x.dtype, device=x.device)
 
 
 def split(packed):
@@ -209,7 +209,7 @@ def _check_factored(op, packed, pivots, B, left=True):
         raise RuntimeError(
             f"[{op}] Pivots given to {kind}_solve must all {must}. Did you properly pass the result of {kind}_factor?"
         )
-    if sizes.size and "ldl" not in op and bool(_C.any(whole(pivots < 1))):
+    if sizes.size and "ldl" not in op and any_of(pivots < 1):
         raise RuntimeError(
             f"[{op}] Pivots given to lu_solve must all be greater or equal to 1. Did you properly pass the result of "
             "lu_factor?"

@@ -148,7 +148,7 @@ def cond(input, p=None, *, out=None):
     if isinstance(p, str):
         check_square(f"linalg.cond(ord={p})", input)
     if input.numel() == 0:
-        return write_out(out, _C.zeros(tuple(input.shape[:-2]), input.abs().dtype))
+        return write_out(out, _C.zeros(tuple(input.shape[:-2]), input.abs().dtype, input.device))
     check_square(f"linalg.cond(ord={p})", input)
     inverse, info = inv_ex(input)
     product = matrix_norm(input, p) * matrix_norm(where((info == 0)[..., None, None], inverse, 0.0), p)

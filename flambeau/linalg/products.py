@@ -84,7 +84,7 @@ def reflectors(op, A, tau):
     agree = tau.shape[:-1] == A.shape[:-2]
     expect(op, agree, f"Expected batch dimensions of tau to be equal to input.shape[:-2], but got {tuple(tau.shape)}")
     check_same_dtype(op, A, tau, ("input", "tau"))
-    return A.tril(-1) + eye(*A.shape[-2:], dtype=A.dtype)
+    return A.tril(-1) + eye(*A.shape[-2:], dtype=A.dtype, device=A.device)
 
 
 def reflect(vectors, tau, x, order, conjugate=False):
@@ -118,7 +118,9 @@ def householder_product(input, tau, *, out=None):
 
     vectors = reflectors(op, input, tau)
     # Without reflections the result depends on input nevertheless, with derivative 0.
-    start = where(_C.zeros(tuple(input.shape), _C.bool), input, eye(m, n, dtype=input.dtype))
+    start = where(
+        _C.zeros(tuple(input.shape), _C.bool, input.device), input, eye(m, n, dtype=input.dtype, device=input.device)
+    )
     return write_out(out, reflect(vectors, tau, start, reversed(range(tau.shape[-1]))).mT.contiguous().mT)
 
 
@@ -146,5 +148,5 @@ def vander(x, N=None):
     x = x if x.dim() else x.reshape(1)
     wide = _C.unsqueeze(x, -1).expand(*x.shape, n - 1)
     powers = _C.cumprod(wide, -1).to(_C.int64 if not (x.is_floating_point() or x.is_complex()) else x.dtype)
-    first = _C.full((*x.shape, 1), 1, powers.dtype)
+    first = _C.full((*x.shape, 1), 1, powers.dtype, x.device)
     return cat([first, powers], -1)

@@ -2,7 +2,7 @@
 
 from .. import _C
 from ..ops._common import write_out
-from ..ops._host import array_of, host, one_by_one, whole
+from ..ops._host import all_of, array_of, host, one_by_one
 from ._checks import (
     broadcast_batches,
     check_floating,
@@ -116,7 +116,7 @@ def _of_batch(values, batch):
     if tuple(values.shape) == batch or extra < 0:
         return values
     if not values.numel():
-        return _C.zeros(batch, values.dtype)
+        return _C.zeros(batch, values.dtype, values.device)
     for _ in range(extra):
         values = _C.select(values, 0, 0)
     for d, n in enumerate(batch):
@@ -297,13 +297,13 @@ def _others(values):
     from ..ops import eye, where
 
     n = values.shape[-1]
-    return where(eye(n, dtype=_C.bool), 1.0, _C.unsqueeze(values, -2)).prod(-1)
+    return where(eye(n, dtype=_C.bool, device=values.device), 1.0, _C.unsqueeze(values, -2)).prod(-1)
 
 
 def _det_backward(grad, inputs, outputs):
     A, value = inputs[0], outputs[0]
     wide = _C.unsqueeze(_C.unsqueeze(grad, -1), -1)
-    if bool(_C.all(whole(_C.ne(value, 0)))):
+    if all_of(_C.ne(value, 0)):
         scaled = _C.unsqueeze(_C.unsqueeze(value.conj(), -1), -1)
         return wide * scaled * _inverse(A)[0].mH
     # The cofactors exist where the inverse does not.
@@ -512,8 +512,8 @@ def lstsq(input, b, rcond=None, *, driver=None):
     values = (
         solution.squeeze(-1) if vector else solution,
         residuals,
-        _C.empty((0,), _C.int64) if driver == "gels" else rank,
-        singular if driver in ("gelsd", "gelss") else _C.empty((0,), real_dtype(input)),
+        _C.empty((0,), _C.int64, input.device) if driver == "gels" else rank,
+        singular if driver in ("gelsd", "gelss") else _C.empty((0,), real_dtype(input), input.device),
     )
     return result("linalg_lstsq", values)
 

@@ -1,7 +1,7 @@
 """Losses of classifiers: negative log-likelihood, cross entropy, CTC."""
 
 import flambeau
-from flambeau.ops._host import one_by_one, whole
+from flambeau.ops._host import any_of, one_by_one
 from flambeau.ops.softmax import class_cross_entropy
 
 from ._reduction import choose, reduced
@@ -72,10 +72,10 @@ def _checked_index(classes, target, ignore_index):
     target = target.long()
     bad = (target < 0) | (target >= classes)
     counted = None
-    if bool(whole(bad | (target == ignore_index)).any()):
+    if any_of(bad | (target == ignore_index)):
         counted = target != ignore_index
         wrong = bad & counted
-        if bool(whole(wrong).any()):
+        if any_of(wrong):
             place = flambeau.nonzero(wrong)[0].tolist()
             raise IndexError(
                 f"Target {target[wrong][0].item()} is out of bounds: it stands at {place}, "
@@ -180,7 +180,7 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     target_lengths = _lengths(target_lengths, "target_lengths", batch)
     if not 0 <= blank < log_probs.shape[2]:
         raise RuntimeError("blank must be in label range")
-    if batch and int(input_lengths.max()) > log_probs.shape[0]:
+    if any_of(input_lengths > log_probs.shape[0]):
         raise RuntimeError(
             f"Expected input_lengths to have value at most {log_probs.shape[0]}, "
             f"but got value {int(input_lengths.max())}"
@@ -201,7 +201,7 @@ def _lengths(lengths, name, batch):
     lengths = lengths.long().reshape(-1)
     if lengths.numel() != batch:
         raise RuntimeError(f"{name} must be of size batch_size")
-    if batch and bool(whole(lengths < 0).any()):
+    if any_of(lengths < 0):
         raise RuntimeError(f"Expected {name} to have value at least 0, but got value {int(lengths.min())}")
     return lengths
 

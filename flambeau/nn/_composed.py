@@ -1,7 +1,7 @@
 """Functions of `nn.functional` that are composed of ops and are no losses."""
 
 import flambeau
-from flambeau.ops._host import whole
+from flambeau.ops._host import any_of, whole
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
@@ -114,14 +114,13 @@ def one_hot(tensor, num_classes=-1):
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return tensor.new_empty((*tensor.shape, num_classes))
-    if int(whole(tensor).min()) < 0:
+    if any_of(tensor < 0):
         raise RuntimeError("Class values must be non-negative.")
-    largest = int(whole(tensor).max())
     if num_classes == -1:
-        num_classes = largest + 1
+        num_classes = int(whole(tensor).max()) + 1
     elif num_classes <= 0:
         raise RuntimeError("num_classes should be positive")
-    elif largest >= num_classes:
+    elif any_of(tensor >= num_classes):
         raise RuntimeError("Class values must be smaller than num_classes.")
     result = tensor.new_zeros((*tensor.shape, num_classes))
     return result.scatter_(-1, tensor.unsqueeze(-1), 1)

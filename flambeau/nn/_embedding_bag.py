@@ -2,7 +2,7 @@
 
 import flambeau
 from flambeau import Tensor
-from flambeau.ops._host import one_by_one
+from flambeau.ops._host import any_of, one_by_one
 
 
 @one_by_one
@@ -49,7 +49,7 @@ def embedding_bag(
             raise AssertionError("padding_idx must be within the number of embeddings")
         padding_idx %= rows_count
     flat = input.reshape(-1)
-    if flat.numel() and (int(flat.min()) < 0 or int(flat.max()) >= rows_count):
+    if any_of((flat < 0) | (flat >= rows_count)):
         bad = int(((flat < 0) | (flat >= rows_count)).nonzero()[0])
         raise RuntimeError(
             f"Index {bad} of input takes value {int(flat[bad])} which is not in the valid range [0, {rows_count})"
@@ -74,13 +74,12 @@ def embedding_bag(
 
 def _places(offsets, total, include_last_offset):
     """For each bag the places of its elements, padded to the longest bag, and which of them are inside."""
-    first = int(offsets[0]) if offsets.numel() else 0
-    if first != 0:
+    if any_of(offsets[:1] != 0):
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
-            f"However, got {first}"
+            f"However, got {int(offsets[0])}"
         )
-    if offsets.numel() and int(offsets[-1]) > total:
+    if any_of(offsets[-1:] > total):
         raise RuntimeError(
             f"offsets[-1] can not be greater than input's length {total} but got offsets[-1] of {int(offsets[-1])}"
         )

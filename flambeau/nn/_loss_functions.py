@@ -2,7 +2,7 @@
 
 import flambeau
 from flambeau.autograd import Function
-from flambeau.ops._host import whole
+from flambeau.ops._host import all_of
 
 
 class BinaryCrossEntropy(Function):
@@ -11,7 +11,7 @@ class BinaryCrossEntropy(Function):
     @staticmethod
     def forward(ctx, input, target):
         for name, values in (("input", input), ("target", target)):
-            if values.numel() and not bool(whole((values >= 0) & (values <= 1)).all()):
+            if not all_of((values >= 0) & (values <= 1)):
                 raise RuntimeError(f"all elements of {name} should be between 0 and 1")
         ctx.save_for_backward(input, target)
         log_input, log_rest = input.log().clamp(min=-100), (-input).log1p().clamp(min=-100)

@@ -8,7 +8,7 @@ import math
 import warnings
 
 import flambeau
-from flambeau.ops._host import whole
+from flambeau.ops._host import any_of
 
 from ._reduction import choose, reduced
 
@@ -261,7 +261,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = var * flambeau.ones_like(input)
-    elif bool(whole(var < 0).any()):
+    elif any_of(var < 0):
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
@@ -479,7 +479,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     if weight is not None and weight.numel() != classes:
         raise RuntimeError(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
     index = target.reshape(-1, 1)
-    if count and bool(whole((index < 0) | (index >= classes)).any()):
+    if any_of((index < 0) | (index >= classes)):
         raise RuntimeError("target out of range")
     others = flambeau.arange(classes, device=input.device) != index
     gaps = margin - rows.gather(1, index) + rows
@@ -513,11 +513,13 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     rows = input.reshape(-1, input.shape[-1] if input.dim() else 1)
     wanted = target.reshape(rows.shape)
     classes = rows.shape[1]
-    if wanted.numel() and bool(whole((wanted < -1) | (wanted >= classes)).any()):
+    if any_of((wanted < -1) | (wanted >= classes)):
         raise RuntimeError("target out of range")
     listed = (wanted >= 0).long().cumprod(1).bool()
     index = wanted.clamp(min=0)
-    is_wanted = flambeau.zeros(rows.shape, dtype=flambeau.long).scatter_add(1, index, listed.long()) > 0
+    is_wanted = (
+        flambeau.zeros(rows.shape, dtype=flambeau.long, device=rows.device).scatter_add(1, index, listed.long()) > 0
+    )
     scores = rows.gather(1, index)
     gaps = 1 - scores.unsqueeze(2) + rows.unsqueeze(1)
     counted = listed.unsqueeze(2) & ~is_wanted.unsqueeze(1) & (gaps > 0)  # NaN is no gap

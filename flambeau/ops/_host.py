@@ -6,7 +6,9 @@ import functools
 from .. import _C
 
 __all__ = [
+    "all_of",
     "along_dims",
+    "any_of",
     "array_of",
     "copied_for",
     "host",
@@ -15,6 +17,7 @@ __all__ = [
     "pointwise",
     "tensor_of",
     "whole",
+    "without_values",
 ]
 
 
@@ -26,6 +29,16 @@ def whole(t):
     while (physical := getattr(t, "physical", None)) is not None:
         t = physical
     return t
+
+
+def any_of(condition):
+    """Whether a check finds something: any true element, in vmap of the whole batch. Without values nothing is found."""
+    return not condition.is_meta and bool(_C.any(whole(condition)))
+
+
+def all_of(condition):
+    """Whether a check holds for all elements, in vmap of the whole batch. Without values it does."""
+    return condition.is_meta or bool(_C.all(whole(condition)))
 
 
 def copied_for(target, *sources):
@@ -43,11 +56,19 @@ def _under_vmap(rule):
                 result = getattr(vmap_rules, rule)(call, args, kwargs)
                 if result is not NotImplemented:
                     return result
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            return without_values(result) if any(isinstance(a, _C.Tensor) and a.is_meta for a in args) else result
 
         return call
 
     return decorate
+
+
+def without_values(result):
+    """What was computed of stand-ins, without its values."""
+    if isinstance(result, tuple):
+        return type(result)(map(without_values, result))
+    return result.to("meta") if isinstance(result, _C.Tensor) else result
 
 
 # Marks of functions that need the values of their tensors. vmap calls such a function once for each of the batch; with all of
@@ -90,9 +111,21 @@ def one_thread():
 
 
 def array_of(t):
-    """A NumPy array of a tensor's values: the same memory where that is possible, conjugation carried out."""
+    """A NumPy array of a tensor's values: the same memory where that is possible, conjugation carried out.
+
+    A meta tensor stands for a matrix that every function takes: what is computed of it only has the right shape.
+    """
     t = _C.detach(t)
+    if t.is_meta:
+        t = _stand_in(t)
     return (t.resolve_conj() if t.is_complex() else t).resolve_neg().numpy()
+
+
+def _stand_in(t):
+    rows, columns = t.shape[-2:] if t.dim() > 1 else (0, 0)
+    if rows and columns:
+        return _C.eye(rows, columns, t.dtype).expand(t.shape).contiguous()
+    return _C.full(tuple(t.shape), _C.scalar(1), t.dtype)
 
 
 def tensor_of(array, dtype=None):
@@ -155,6 +188,8 @@ def _forward(compute, tensors, dtypes):
     results = (results,) if single else results
     dtypes = (None,) * len(results) if dtypes is None else dtypes
     made = tuple(tensor_of(r, d or _precision(r, tensors)) for r, d in zip(results, dtypes, strict=True))
+    if any(t.is_meta for t in tensors):
+        made = without_values(made)
     return made[0] if single else made
 
 

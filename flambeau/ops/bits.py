@@ -88,7 +88,7 @@ def _full(bits):
 def _xor_last(bits, shape):
     """The exclusive or along the last dimension, halving it; 0 of nothing."""
     if not _full(bits):
-        return _C.full(tuple(shape), 0, _C.int64)
+        return _C.full(tuple(shape), 0, _C.int64, bits.device)
     while bits.dim() and bits.shape[-1] > 1:
         n = bits.shape[-1] // 2
         odd = bits[..., 2 * n :]

@@ -67,21 +67,32 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
             raise TypeError(
                 f"[to] expected a dtype, a device or a Tensor, got {type(value).__name__} at position {position}"
             )
-    check_device(device, "to")
     out = self if dtype is None else _C.to_dtype(self, dtype, memory_format.code)
+    if device is not None:
+        out = moved(out, check_device(device, "to"))
     if memory_format is not preserve_format:
         out = _C.contiguous(out, memory_format.code)
     return _C.clone(out, memory_format.code) if copy and out is self else out
 
 
 def check_device(device, op):
-    """Tensors live on the CPU; another device is an error that says so."""
+    """None for the CPU, or the meta device; another device is an error that says so."""
     if device is None:
-        return
+        return None
     device = device if isinstance(device, _C.device) else _C.device(device)
+    if device.type == "meta":
+        return _C.device("meta")
     if device.type != "cpu":
         message = f"[{op}] device '{device}' is not available: flambeau is built for the CPU; use device='cpu'"
         raise (AssertionError if device.type in ("cuda", "xpu", "mtia") else NotImplementedError)(message)
+    return None
+
+
+def moved(tensor, device):
+    """A tensor on a device that `check_device` gave: itself if it is there."""
+    if tensor.is_meta == (device is not None):
+        return tensor
+    return _C.to_device(tensor, device or _C.device("cpu"))
 
 
 def type_as(self, other):
@@ -118,7 +129,8 @@ def _cast(dtype):
 
 
 def cpu(self, memory_format=preserve_format):
-    """The tensor on the CPU, where it is."""
+    """The tensor on the CPU: itself if it is there."""
+    self = moved(self, None)
     return self if memory_format is preserve_format else _C.contiguous(self, memory_format.code)
 
 

@@ -6,7 +6,7 @@ from .. import _C
 from .._types import preserve_format, strided
 from ._common import check_fits, check_tensor, write_out
 from ._host import copied_for
-from .copies import check_device
+from .copies import check_device, moved
 
 __all__ = [
     "arange",
@@ -71,6 +71,7 @@ _METHOD_NAMES = [
 _range = range
 _complex = complex
 _ONE, _ZERO = _C.scalar(1), _C.scalar(0)
+_CPU = _C.device("cpu")
 
 
 # ---- from data
@@ -98,9 +99,12 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     tensor([[1, 2],
             [3, 4]])
     """
-    if device is not None:
-        check_device(device, "tensor")
-    return _C.tensor(data, dtype, requires_grad)
+    if device is None:
+        return _C.tensor(data, dtype, requires_grad)
+    device = check_device(device, "tensor")
+    if device is None:
+        return _C.tensor(data, dtype, requires_grad)
+    return moved(_C.tensor(data, dtype, False), device).requires_grad_(requires_grad)
 
 
 def as_tensor(data, dtype=None, device=None):
@@ -110,13 +114,14 @@ def as_tensor(data, dtype=None, device=None):
     >>> flambeau.as_tensor(x) is x
     True
     """
-    check_device(device, "as_tensor")
     if isinstance(data, _C.Tensor):
-        return data if dtype is None else data.to(dtype)
-    if _C.is_numpy_array(data):
+        shared = data
+    elif _C.is_numpy_array(data):
         shared = _C.from_array(data)
-        return shared if dtype is None else shared.to(dtype)
-    return _C.tensor(data, dtype, False)
+    else:
+        return tensor(data, dtype=dtype, device=device)
+    shared = shared if dtype is None else shared.to(dtype)
+    return shared if device is None else moved(shared, check_device(device, "as_tensor"))
 
 
 def from_numpy(ndarray):
@@ -156,7 +161,9 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None):
     >>> flambeau.asarray([1, 2.5])
     tensor([1.0000, 2.5000])
     """
-    check_device(device, "asarray")
+    where = check_device(device, "asarray")
+    if where is not None:
+        return moved(asarray(obj, dtype=dtype).detach(), where).requires_grad_(bool(requires_grad))
     shared = _shared(obj, dtype)
     if shared is None:
         if copy is False:
@@ -318,13 +325,20 @@ def _sized(make, op, size, size_keyword, out, dtype, device, requires_grad, layo
         size = (tuple(size_keyword["size"]),)
     elif not size:
         raise TypeError(f'[{op}] missing 1 required positional arguments: "size"')
-    check_device(device, op)
+    device = check_device(device, op)
     if layout not in (None, strided):
         return _sparse(op, size, dtype, layout, requires_grad)
     if out is not None and dtype not in (None, out.dtype):
         raise RuntimeError(f"[{op}] dtype {dtype} does not match dtype of out parameter ({out.dtype})")
+    if device is not None and out is None:
+        return _empty_on(device, size, dtype, requires_grad)
     made = make(size, dtype if out is None else out.dtype, requires_grad)
     return write_out(out, made)
+
+
+def _empty_on(device, size, dtype, requires_grad):
+    dtype = _C.get_default_dtype() if dtype is None else dtype
+    return _C.empty(_C.size(size), dtype, device).requires_grad_(requires_grad)
 
 
 def _sparse(op, size, dtype, layout, requires_grad):
@@ -344,7 +358,7 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     tensor([[7, 7],
             [7, 7]])
     """
-    check_device(device, "full")
+    device = check_device(device, "full")
     if layout not in (None, strided):
         return _sparse("full", size, dtype, layout, requires_grad)
     if not isinstance(size, (tuple, list)):
@@ -353,6 +367,8 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     if dtype is None:
         dtype = value.dtype if value.dtype in (_C.bool, _C.int64) else _default_of(value)
     _check_fits("full", fill_value, dtype)
+    if device is not None and out is None:
+        return _empty_on(device, (tuple(size),), dtype, requires_grad)
     made = _C.new_full(tuple(size), value, dtype, requires_grad)
     return write_out(out, made)
 
@@ -385,8 +401,9 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, requires_grad=Fals
     >>> flambeau.scalar_tensor(3)
     tensor(3.)
     """
-    check_device(device, "scalar_tensor")
-    return _C.tensor(s, _C.get_default_dtype() if dtype is None else dtype, requires_grad)
+    return tensor(
+        s, dtype=_C.get_default_dtype() if dtype is None else dtype, device=device, requires_grad=requires_grad
+    )
 
 
 def arange(
@@ -400,13 +417,14 @@ def arange(
     >>> flambeau.arange(1, 2.5, 0.5)
     tensor([1.0000, 1.5000, 2.0000])
     """
-    check_device(device, "arange")
     if end is None:
         start, end = 0, start
     if dtype is None:
         dtype = _range_dtype((start, end, step)) if out is None else out.dtype
     start, end, step = _checked_range(start, end, step, dtype, out)
     made = _C.arange(start, end, step, dtype)
+    if device is not None:
+        made = moved(made, check_device(device, "arange"))
     return write_out(out, made) if out is not None else made.requires_grad_() if requires_grad else made
 
 
@@ -453,7 +471,8 @@ def range(
         raise RuntimeError(f"[range] upper bound and lower bound inconsistent with step sign: {start}, {end}, {step}")
     count = math.floor((end - start) / step) + 1
     dtype = _C.get_default_dtype() if dtype is None else dtype
-    return write_out(out, _C.arange(start, start + step * (count - 0.5), step, dtype).requires_grad_(requires_grad))
+    made = moved(_C.arange(start, start + step * (count - 0.5), step, dtype), check_device(device, "range"))
+    return write_out(out, made.requires_grad_(requires_grad))
 
 
 def _spaced(op, make, start, end, steps, dtype, out):
@@ -486,8 +505,8 @@ def linspace(
     >>> flambeau.linspace(0, 1, 5)
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
-    check_device(device, "linspace")
-    return write_out(out, _spaced("linspace", _C.linspace, start, end, steps, dtype, out).requires_grad_(requires_grad))
+    made = moved(_spaced("linspace", _C.linspace, start, end, steps, dtype, out), check_device(device, "linspace"))
+    return write_out(out, made.requires_grad_(requires_grad))
 
 
 def logspace(
@@ -508,7 +527,6 @@ def logspace(
     >>> flambeau.logspace(0, 2, 3)
     tensor([  1.,  10., 100.])
     """
-    check_device(device, "logspace")
 
     def make(start, end, steps, dtype):
         return _C.logspace(start, end, steps, float(base), dtype)
@@ -516,6 +534,7 @@ def logspace(
     made = _spaced("logspace", make, start, end, steps, dtype, out)
     if made.dtype.is_complex:
         made = (made * math.log(base)).exp()
+    made = moved(made, check_device(device, "logspace"))
     return write_out(out, made.requires_grad_(requires_grad))
 
 
@@ -526,9 +545,9 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_g
     tensor([[1., 0.],
             [0., 1.]])
     """
-    check_device(device, "eye")
     dtype = dtype or (_C.get_default_dtype() if out is None else out.dtype)
-    return write_out(out, _C.eye(n, n if m is None else m, dtype).requires_grad_(requires_grad))
+    made = moved(_C.eye(n, n if m is None else m, dtype), check_device(device, "eye"))
+    return write_out(out, made.requires_grad_(requires_grad))
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
@@ -537,10 +556,8 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
     >>> flambeau.empty_strided((2, 3), (1, 2)).stride()
     (1, 2)
     """
-    check_device(device, "empty_strided")
-    return _C.empty_strided(
-        tuple(size), tuple(stride), _C.get_default_dtype() if dtype is None else dtype
-    ).requires_grad_(requires_grad)
+    dtype, device = _C.get_default_dtype() if dtype is None else dtype, check_device(device, "empty_strided")
+    return _C.empty_strided(tuple(size), tuple(stride), dtype, device or _CPU).requires_grad_(requires_grad)
 
 
 def empty_permuted(
@@ -551,12 +568,12 @@ def empty_permuted(
     >>> flambeau.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
     (12, 1, 3)
     """
-    check_device(device, "empty_permuted")
     if sorted(physical_layout) != list(_range(len(size))):
         raise RuntimeError(
             f"[empty_permuted] physical_layout {tuple(physical_layout)} is no order of {len(size)} dimensions"
         )
-    made = _C.empty(tuple(size[d] for d in physical_layout), _C.get_default_dtype() if dtype is None else dtype)
+    dtype, device = _C.get_default_dtype() if dtype is None else dtype, check_device(device, "empty_permuted")
+    made = _C.empty(tuple(size[d] for d in physical_layout), dtype, device or _CPU)
     inverse = [0] * len(size)
     for place, d in enumerate(physical_layout):
         inverse[d] = place
@@ -568,13 +585,16 @@ def empty_permuted(
 
 def _like(input, dtype, device, memory_format, op):
     check_tensor(op, input)
-    check_device(device, op)
-    made = _C.empty_like(input, input.dtype if dtype is None else dtype)
+    made = _C.empty_like(input, input.dtype if dtype is None else dtype, _device_like(input, device, op))
     return (
         made
         if memory_format is None or memory_format is preserve_format
         else made.contiguous(memory_format=memory_format)
     )
+
+
+def _device_like(input, device, op):
+    return input.device if device is None else check_device(device, op) or _CPU
 
 
 def empty_like(
@@ -634,31 +654,35 @@ def full_like(
 def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **size_keyword):
     """Zeros of the given size, by default of this tensor's dtype."""
     dtype = self.dtype if dtype is None else dtype
+    device = self.device if device is None else device
     return _sized(_C.new_zeros, "new_zeros", size, size_keyword, None, dtype, device, requires_grad)
 
 
 def new_ones(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **size_keyword):
     """Ones of the given size, by default of this tensor's dtype."""
     dtype = self.dtype if dtype is None else dtype
+    device = self.device if device is None else device
     return _sized(_new_ones, "new_ones", size, size_keyword, None, dtype, device, requires_grad)
 
 
 def new_empty(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **size_keyword):
     """An uninitialised tensor of the given size, by default of this tensor's dtype."""
     dtype = self.dtype if dtype is None else dtype
+    device = self.device if device is None else device
     return _sized(_C.new_empty, "new_empty", size, size_keyword, None, dtype, device, requires_grad)
 
 
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """One value in the given size, by default of this tensor's dtype."""
-    return full(
-        size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad
-    )
+    dtype = self.dtype if dtype is None else dtype
+    device = self.device if device is None else device
+    return full(size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def new_empty_strided(self, size, stride, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """An uninitialised tensor with the given sizes and strides, by default of this tensor's dtype."""
     dtype = self.dtype if dtype is None else dtype
+    device = self.device if device is None else device
     return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
@@ -666,12 +690,13 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layo
     """A copy of `data` as a tensor, by default of this tensor's dtype (a tensor keeps its own)."""
     if dtype is None and not isinstance(data, _C.Tensor):
         dtype = self.dtype
+    device = self.device if device is None else device
     return tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def new(self, *args, device=None):
     """Deprecated, as in torch: a tensor of this dtype from sizes or data."""
-    return _construct(self.dtype, args, device)
+    return _construct(self.dtype, args, self.device if device is None else device)
 
 
 def construct(*args, device=None):
@@ -688,7 +713,9 @@ def construct_as(dtype, args, device):
 
 
 def _construct(dtype, args, device):
-    check_device(device, "Tensor")
+    device = check_device(device, "Tensor")
+    if device is not None:
+        return moved(_construct(dtype, args, None), device)
     if not args:
         return _C.empty((0,), dtype)
     first = args[0]
@@ -716,8 +743,8 @@ def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None, pi
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
-    check_device(device, "tril_indices")
-    return _C.triangle_indices(row, col, offset, True, _C.int64 if dtype is None else dtype)
+    places = _C.triangle_indices(row, col, offset, True, _C.int64 if dtype is None else dtype)
+    return moved(places, check_device(device, "tril_indices"))
 
 
 def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None, pin_memory=False):
@@ -727,8 +754,8 @@ def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None, pi
     tensor([[0, 0, 1],
             [0, 1, 1]])
     """
-    check_device(device, "triu_indices")
-    return _C.triangle_indices(row, col, offset, False, _C.int64 if dtype is None else dtype)
+    places = _C.triangle_indices(row, col, offset, False, _C.int64 if dtype is None else dtype)
+    return moved(places, check_device(device, "triu_indices"))
 
 
 def tril(input, diagonal=0, *, out=None):
@@ -829,7 +856,8 @@ def block_diag(*tensors):
         dtype = t.dtype if dtype is None else _C.promote_types(dtype, t.dtype)
     blocks = [t.reshape((1,) * (2 - t.dim()) + tuple(t.shape)) for t in tensors]
     shape = sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)
-    made = copied_for(_C.zeros(shape, dtype or _C.get_default_dtype()), *blocks)
+    device = blocks[0].device if blocks else _CPU
+    made = copied_for(_C.zeros(shape, dtype or _C.get_default_dtype(), device), *blocks)
     row = column = 0
     for b in blocks:
         _C.copy_(made[row : row + b.shape[0], column : column + b.shape[1]], b)
@@ -887,7 +915,7 @@ def vander(x, N=None, increasing=False):
         raise RuntimeError(f"[vander] N must be non-negative, got {N}")
     dtype = x.dtype if x.dtype.is_floating_point or x.dtype.is_complex else _C.int64
     made = x.new_empty((x.shape[0], N), dtype=dtype)
-    power = _C.full(tuple(x.shape), _ONE, dtype)
+    power = _C.full(tuple(x.shape), _ONE, dtype, x.device)
     for i in _range(N):
         _C.copy_(_C.select(made, 1, i if increasing else N - 1 - i), power)
         power = power * x
@@ -948,7 +976,7 @@ def cartesian_prod(*tensors):
 
 
 def _columns(vectors):
-    made = copied_for(_C.empty((vectors[0].shape[0], len(vectors)), vectors[0].dtype), *vectors)
+    made = copied_for(_C.empty((vectors[0].shape[0], len(vectors)), vectors[0].dtype, vectors[0].device), *vectors)
     for i, v in enumerate(vectors):
         _C.copy_(_C.select(made, 1, i), v)
     return made
@@ -969,7 +997,7 @@ def combinations(input, r=2, with_replacement=False):
     if r < 0:
         raise RuntimeError(f"[combinations] Expect a non-negative number, but got {r}")
     if r == 0:
-        return _C.empty((0,), input.dtype)
+        return _C.empty((0,), input.dtype, input.device)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     places = list(choose(_range(input.shape[0]), r))
     return input[_C.tensor(places, _C.int64, False) if places else _C.empty((0, r), _C.int64)]

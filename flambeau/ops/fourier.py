@@ -10,8 +10,9 @@ import operator
 
 from .. import _C
 from ._common import write_out
-from ._host import along_dims, array_of, tensor_of
+from ._host import along_dims, array_of, tensor_of, without_values
 from .complexes import COMPLEX_OF, REAL_OF
+from .copies import check_device, moved
 from .indexing import roll
 
 __all__: list[str] = []
@@ -74,7 +75,8 @@ def _run(input, dims, order, transform, dtype):
     shape, strides, step = [0] * len(order), [0] * len(order), 1
     for d, size in zip(reversed(order), reversed(result.shape)):
         shape[d], strides[d], step = size, step, step * max(size, 1)
-    return _C.set_storage_of(tensor_of(result, dtype), shape, strides, 0, dtype)
+    made = _C.set_storage_of(tensor_of(result, dtype), shape, strides, 0, dtype)
+    return without_values(made) if input.is_meta else made
 
 
 @along_dims
@@ -150,14 +152,14 @@ def _c2r(input, dims, scale, size):
         result = _r2c(grad, dims, scale, True)
         half = result.shape[last]
         twice = size - half
-        weights = _C.cat([_weights(n, w, grad.dtype) for n, w in ((1, 1), (twice, 2), (half - 1 - twice, 1))], 0)
+        weights = _C.cat([_weights(n, w, grad) for n, w in ((1, 1), (twice, 2), (half - 1 - twice, 1))], 0)
         return result * weights.reshape([half if d == last else 1 for d in range(grad.dim())])
 
     return _linear("FftC2R", compute, adjoint, input)
 
 
-def _weights(count, value, dtype):
-    return _C.full((max(count, 0),), _C.scalar(value), dtype)
+def _weights(count, value, like):
+    return _C.full((max(count, 0),), _C.scalar(value), like.dtype, like.device)
 
 
 # ---- arguments
@@ -562,7 +564,7 @@ def ihfft2(input, s=None, dim=(-2, -1), norm=None, *, axis=None, out=None):
 # ---- frequencies
 
 
-def _frequencies(op, numbers, n, d, out, dtype, requires_grad):
+def _frequencies(op, numbers, n, d, out, dtype, device, requires_grad):
     if dtype is None:
         dtype = _C.get_default_dtype() if out is None else out.dtype
     if not (dtype.is_floating_point or dtype.is_complex):
@@ -573,7 +575,7 @@ def _frequencies(op, numbers, n, d, out, dtype, requires_grad):
         raise TypeError(f"[{op}] argument 'd' must be float, not {type(d).__name__}")
     width = float(n * d)
     step = 1.0 / width if width else math.copysign(math.inf, width)
-    result = _C.to_dtype(numbers, dtype, 0) * step
+    result = moved(_C.to_dtype(numbers, dtype, 0) * step, check_device(device, op))
     return write_out(out, result) if out is not None else result.requires_grad_(requires_grad)
 
 
@@ -592,7 +594,7 @@ def fftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, require
     if n < 0:
         raise RuntimeError(f"[fftfreq] Trying to create tensor with negative dimension {n}")
     numbers = _C.cat([_C.arange(0, (n + 1) // 2, 1, _C.int64), _C.arange(-(n // 2), 0, 1, _C.int64)], 0)
-    return _frequencies("fftfreq", numbers, n, d, out, dtype, requires_grad)
+    return _frequencies("fftfreq", numbers, n, d, out, dtype, device, requires_grad)
 
 
 def rfftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
@@ -604,7 +606,7 @@ def rfftfreq(n, d=1.0, *, out=None, dtype=None, layout=None, device=None, requir
     n = _int("rfftfreq", "n", n)
     if n < -1:
         raise RuntimeError(f"[rfftfreq] Trying to create tensor with negative dimension {n // 2 + 1}")
-    return _frequencies("rfftfreq", _C.arange(0, n // 2 + 1, 1, _C.int64), n, d, out, dtype, requires_grad)
+    return _frequencies("rfftfreq", _C.arange(0, n // 2 + 1, 1, _C.int64), n, d, out, dtype, device, requires_grad)
 
 
 def _shift(op, input, dim, sign):

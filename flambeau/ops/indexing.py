@@ -235,7 +235,7 @@ def _scatter(input, dim, index, src, reduce, in_place):
     if reduce not in ("add", "multiply"):
         raise RuntimeError("[scatter] reduce argument must be either add or multiply.")
     if not isinstance(src, _C.Tensor):
-        src = _C.full(tuple(index.shape), _C.scalar(src), input.dtype)
+        src = _C.full(tuple(index.shape), _C.scalar(src), input.dtype, input.device)
     if reduce == "add":
         return _C.scatter_add(input, dim, index, src, in_place)
     made = _C.scatter_reduce(before_write(input) if in_place else input, dim, index, src, _PROD, True)
@@ -287,9 +287,11 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
 
 
 def _mean(total, input, dim, index, src, include_self):
-    ones = _C.full(tuple(input.shape), _C.scalar(1), input.dtype)
+    ones = _C.full(tuple(input.shape), _C.scalar(1), input.dtype, input.device)
     start = ones if include_self else _C.scatter(ones, dim, index, 0, False)
-    counts = _C.scatter_add(start, dim, index, _C.full(tuple(src.shape), _C.scalar(1), input.dtype), False)
+    counts = _C.scatter_add(
+        start, dim, index, _C.full(tuple(src.shape), _C.scalar(1), input.dtype, input.device), False
+    )
     counts = _C.masked_fill(counts, counts == 0, 1, False)
     return (
         total / counts
@@ -471,6 +473,8 @@ def nonzero_static(input, *, size, fill_value=-1, out=None):
     """
     if size < 0:
         raise RuntimeError(f"[nonzero_static] 'size' must be an non-negative integer, got {size}")
+    if input.is_meta:
+        return _C.empty((size, input.dim()), _C.int64, input.device)
     found = _C.slice(_C.nonzero(input), 0, 0, size, 1)
     rest = _C.full((size - found.shape[0], input.dim()), fill_value, _C.int64)
     return write_out(out, _C.cat([found, rest], 0))
@@ -513,8 +517,9 @@ def fill_diagonal_(self, fill_value, wrap=False):
     if self.dim() > 2 and len(set(self.shape)) > 1:
         raise RuntimeError(f"[fill_diagonal_] all dimensions of input must be of equal length, got {tuple(self.shape)}")
     if self.dim() > 2:
-        places = _C.arange(0, self.shape[0], 1, _C.int64)
-        return _C.index_put(self, [places] * self.dim(), _C.full((), fill_value, self.dtype), False, True)
+        places = _C.arange(0, self.shape[0], 1, _C.int64, self.device)
+        value = _C.full((), fill_value, self.dtype, self.device)
+        return _C.index_put(self, [places] * self.dim(), value, False, True)
     rows, columns = self.shape
     for top in range(0, rows if wrap else min(rows, 1), columns + 1):
         _C.diagonal(_C.slice(self, 0, top, rows, 1), 0, 0, 1).fill_(fill_value)
@@ -659,7 +664,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         raise RuntimeError(
             f"[repeat_interleave] output_size {output_size} does not match the {count * size} slices of the result"
         )
-    places = _C.arange(0, size, 1, _C.int64)
+    places = _C.arange(0, size, 1, _C.int64, input.device)
     return _C.index_select(input, dim, _C.reshape(_C.expand(_C.reshape(places, (size, 1)), (size, count)), (-1,)))
 
 

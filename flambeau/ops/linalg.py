@@ -2,7 +2,7 @@
 
 from .. import _C
 from ._common import before_write, dims_of, write_out
-from ._host import one_by_one, whole
+from ._host import all_of, one_by_one
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "frobenius_norm", "geqrf", "inverse", "lobpcg", "logdet",
@@ -218,15 +218,11 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
             "[lu_unpack] LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this function is "
             "intended to be used with the output produced by torch.linalg.lu_factor"
         )
-    if (
-        unpack_pivots
-        and LU_pivots.numel()
-        and not bool(whole((LU_pivots >= 1) & (LU_pivots <= LU_data.shape[-2])).all())
-    ):
+    if unpack_pivots and LU_pivots.numel() and not all_of((LU_pivots >= 1) & (LU_pivots <= LU_data.shape[-2])):
         raise RuntimeError(
             "[lu_unpack] pivots must be between 1 and LU.size(-2) inclusive: are they those of lu_factor?"
         )
-    empty = _C.empty((0,), LU_data.dtype)
+    empty = _C.empty((0,), LU_data.dtype, LU_data.device)
     p = permutation_matrix(LU_pivots, LU_data.shape[-2], LU_data.dtype) if unpack_pivots else empty
     parts = tuple(x.contiguous() for x in split(LU_data)) if unpack_data else (empty, empty)
     return write_out(out, return_types.lu_unpack((p, *parts)))
@@ -386,7 +382,7 @@ def svd(input, some=True, compute_uv=True, *, out=None):
         u, s, v = svd(input, not some)
         return write_out(out, return_types.svd((u, s, v.mH.resolve_conj())))
     m, n = input.shape[-2:]
-    u, v = (_C.zeros((*input.shape[:-2], size, size), input.dtype) for size in (m, n))
+    u, v = (_C.zeros((*input.shape[:-2], size, size), input.dtype, input.device) for size in (m, n))
     return write_out(out, return_types.svd((u, singular_values("linalg.svd", input), v.mT)))
 
 
@@ -395,7 +391,7 @@ def _range_of(A, q, niter):
     from ..linalg import qr
     from .random import randn
 
-    basis = qr(A @ randn(A.shape[-1], q, dtype=A.dtype))[0]
+    basis = qr(A @ randn(A.shape[-1], q, dtype=A.dtype, device=A.device))[0]
     for _ in range(niter):
         basis = qr(A.mH @ basis)[0]
         basis = qr(A @ basis)[0]

@@ -712,8 +712,10 @@ def matrix_power(input, n, *, out=None):
     if n == 0:
         from . import eye, where
 
-        never = _C.zeros(input.shape, _C.bool)  # as in torch, the result depends on input, with derivative 0
-        return write_out(out, where(never, input, eye(input.shape[-1], dtype=input.dtype)))
+        never = _C.zeros(
+            input.shape, _C.bool, input.device
+        )  # as in torch, the result depends on input, with derivative 0
+        return write_out(out, where(never, input, eye(input.shape[-1], dtype=input.dtype, device=input.device)))
     if n < 0:
         from ..linalg import inv
 

@@ -217,7 +217,9 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
         return input
     channels = input.shape[1]
     square = input * input
-    before, after = (_C.zeros((input.shape[0], w, *input.shape[2:]), input.dtype) for w in (size // 2, (size - 1) // 2))
+    before, after = (
+        _C.zeros((input.shape[0], w, *input.shape[2:]), input.dtype, input.device) for w in (size // 2, (size - 1) // 2)
+    )
     padded = _C.cat([before, square, after], 1)
     total = _C.slice(padded, 1, 0, channels, 1)
     for i in range(1, size):
@@ -274,5 +276,5 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training, 
         )
     out = core_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if not training:
-        return out, _C.empty((0,), input.dtype), _C.empty((0,), input.dtype)
+        return out, *(_C.empty((0,), input.dtype, input.device) for _ in range(2))
     return out, *_statistics(_C.detach(input).transpose(0, 1).reshape(input.shape[1], -1), eps)

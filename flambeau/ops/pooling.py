@@ -4,7 +4,7 @@ import math
 
 from .. import _C
 from ._common import check_tensor
-from ._host import whole
+from ._host import any_of
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "max_pool1d", "max_pool1d_with_indices", "max_pool2d", "max_pool3d",
@@ -342,11 +342,11 @@ def _window_starts(samples, size, result, kernel):
     from . import arange, cat, full
 
     if result == 1:
-        return full((*samples.shape, 1), size - kernel, dtype=_C.int64)
+        return full((*samples.shape, 1), size - kernel, dtype=_C.int64, device=samples.device)
     alpha = (size - kernel) / (result - 1)
-    steps = arange(result - 1, dtype=samples.dtype)
+    steps = arange(result - 1, dtype=samples.dtype, device=samples.device)
     starts = ((steps + samples.unsqueeze(-1)) * alpha).long() - (samples.unsqueeze(-1) * alpha).long()
-    return cat([starts, full((*samples.shape, 1), size - kernel, dtype=_C.int64)], -1)
+    return cat([starts, full((*samples.shape, 1), size - kernel, dtype=_C.int64, device=samples.device)], -1)
 
 
 def _fractional_max_pool(op, dims, input, kernel_size, output_size, output_ratio, return_indices, samples):
@@ -365,12 +365,14 @@ def _fractional_max_pool(op, dims, input, kernel_size, output_size, output_ratio
             raise RuntimeError(f"[{op}] pool size {k} and output size {out} are too large for an input of size {size}")
     x = input if input.dim() == dims + 2 else input.unsqueeze(0)
     if samples is None:
-        samples = rand(x.shape[0], x.shape[1], dims, dtype=input.dtype)
+        samples = rand(x.shape[0], x.shape[1], dims, dtype=input.dtype, device=input.device)
     samples = samples[: x.shape[0]]  # torch takes more than it needs
     flat = 0
     for d in range(dims):  # places of every window's elements: (N, C, results..., kernel elements...)
         sample = samples[..., dims - 1 - d] if dims == 2 else samples[..., d]
-        places = _window_starts(sample, spatial[d], result[d], kernel[d]).unsqueeze(-1) + arange(kernel[d])
+        places = _window_starts(sample, spatial[d], result[d], kernel[d]).unsqueeze(-1) + arange(
+            kernel[d], device=sample.device
+        )
         shape = [1] * (2 * dims)
         shape[d], shape[dims + d] = result[d], kernel[d]
         flat = flat * spatial[d] + places.reshape(*x.shape[:2], *shape)
@@ -461,11 +463,13 @@ def _max_unpool(op, dims, input, indices, kernel_size, stride, padding, output_s
     if input.dim() not in (dims + 1, dims + 2):
         raise RuntimeError(f"[{op}] expected a {dims + 1}D or {dims + 2}D input, got {tuple(input.shape)}")
     lead, count = tuple(input.shape[:-dims]), math.prod(size)
-    if indices.numel() and not 0 <= int(whole(indices).min()) <= int(whole(indices).max()) < count:
+    if any_of((indices < 0) | (indices >= count)):
         raise RuntimeError(
             f"[{op}] found an invalid max index: indices must lie in [0, {count}) for the output size {tuple(size)}"
         )
-    flat = zeros((*lead, count), dtype=input.dtype).scatter(-1, indices.flatten(-dims), input.flatten(-dims))
+    flat = zeros((*lead, count), dtype=input.dtype, device=input.device).scatter(
+        -1, indices.flatten(-dims), input.flatten(-dims)
+    )
     return flat.reshape(*lead, *size)
 
 

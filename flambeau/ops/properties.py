@@ -16,7 +16,7 @@ __all__ = [
     "zero_",
 ]
 _OTHER_KINDS = (
-    "sparse", "sparse_csr", "quantized", "meta", "mkldnn", "mps", "xpu", "nested", "vulkan", "ipu", "xla", "hpu", "mtia", "maia",
+    "sparse", "sparse_csr", "quantized", "mkldnn", "mps", "xpu", "nested", "vulkan", "ipu", "xla", "hpu", "mtia", "maia",
 )  # fmt: skip
 _QUANTIZED = (
     "int_repr",
@@ -180,7 +180,7 @@ def resize_as_(input, the_template, *, memory_format=None):
 def set_(self, source=None, storage_offset=0, size=None, stride=None):
     """Make this tensor a window on the memory of another tensor or storage."""
     if source is None:
-        source = _C.empty((0,), self.dtype)
+        source = _C.empty((0,), self.dtype, self.device)
     if not isinstance(source, _C.Tensor):
         source = source._as_bytes()
         size = (source.numel() // self.element_size(),) if size is None else size
@@ -235,7 +235,7 @@ def share_memory_(self):
 def new(self, *args, **kwargs):
     """A tensor of the same dtype: of given sizes (uninitialised) or with given data."""
     if not args:
-        return _C.empty((0,), self.dtype)
+        return _C.empty((0,), self.dtype, self.device)
     if len(args) == 1 and not isinstance(args[0], (int, _C.Size)):
         from ..ops import tensor
 

@@ -110,7 +110,7 @@ def fake_quantize_per_channel_affine(input, scale, zero_point, axis, quant_min, 
             f"[{op}] dimensions of scale and zero-point are not consistent with input tensor: expected {channels}, "
             f"got {tuple(scale.shape)} and {tuple(zero_point.shape)}"
         )
-    if zero_point.dtype is _C.int32 and zero_point.numel():
+    if zero_point.dtype is _C.int32 and zero_point.numel() and not zero_point.is_meta:
         low, high = whole(zero_point).aminmax()
         _check_zero_point(op, int(low), int(high), quant_min, quant_max)
     shape = [-1 if d == axis else 1 for d in range(input.dim())]

@@ -104,13 +104,14 @@ def fork_rng(devices=None, enabled=True, _caller="fork_rng", _devices_kw="device
 # ---- new tensors
 
 
-def _drawn(op, draw, dtype, out, device, requires_grad):
-    check_device(device, op)
+def _drawn(op, draw, size, dtype, out, device, requires_grad):
+    device = check_device(device, op)
     if out is not None and dtype not in (None, out.dtype):
         raise RuntimeError(f"[{op}] dtype {dtype} does not match dtype of out parameter ({out.dtype})")
     if out is not None:
         return write_out(out, draw(out.dtype))
-    made = draw(_C.get_default_dtype() if dtype is None else dtype)
+    dtype = _C.get_default_dtype() if dtype is None else dtype
+    made = draw(dtype) if device is None else _C.empty(size, dtype, device)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -145,7 +146,7 @@ def rand(
     tensor([0.4963, 0.7682, 0.0885])
     """
     size = _size("rand", size, size_keyword)
-    return _drawn("rand", lambda t: _C.rand(size, t, generator), dtype, out, device, requires_grad)
+    return _drawn("rand", lambda t: _C.rand(size, t, generator), size, dtype, out, device, requires_grad)
 
 
 def randn(
@@ -172,7 +173,7 @@ def randn(
     tensor([ 1.5410, -0.2934, -2.1788])
     """
     size = _size("randn", size, size_keyword)
-    return _drawn("randn", lambda t: _C.randn(size, t, generator), dtype, out, device, requires_grad)
+    return _drawn("randn", lambda t: _C.randn(size, t, generator), size, dtype, out, device, requires_grad)
 
 
 def randint(
@@ -202,7 +203,9 @@ def randint(
     if not (-(2**63) <= low < 2**63 and -(2**63) <= high < 2**63):
         raise ValueError("[randint] Overflow when unpacking long long")
     dtype = _C.int64 if dtype is None and out is None else dtype
-    made = _drawn("randint", lambda t: _C.randint(low, high, tuple(size), t, generator), dtype, out, device, False)
+    made = _drawn(
+        "randint", lambda t: _C.randint(low, high, tuple(size), t, generator), tuple(size), dtype, out, device, False
+    )
     return made.requires_grad_() if requires_grad else made
 
 
@@ -218,7 +221,7 @@ def randperm(
     if isinstance(n, (bool, float)) or not hasattr(n, "__index__"):
         raise TypeError(f"[randperm] argument 'n' must be int, not {type(n).__name__}")
     dtype = _C.int64 if dtype is None and out is None else dtype
-    return _drawn("randperm", lambda t: _C.randperm(n, t, generator), dtype, out, device, requires_grad)
+    return _drawn("randperm", lambda t: _C.randperm(n, t, generator), (n,), dtype, out, device, requires_grad)
 
 
 def _like(input, dtype, device, memory_format, op):
@@ -296,7 +299,7 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     check_tensor("bernoulli", input)
     source = input.detach()
     if p is None:
-        made = _C.bernoulli_(_C.empty(source.shape, source.dtype), source, generator)
+        made = _C.bernoulli_(_C.empty(source.shape, source.dtype, source.device), source, generator)
     else:
         made = _C.bernoulli_(_C.empty_like(source, source.dtype), p, generator)
     if out is None and input.requires_grad and _C.is_grad_enabled():
@@ -346,7 +349,7 @@ def _scaled(mean, std, tensors, generator):
     from .shape import broadcast_shapes
 
     shape = broadcast_shapes(*(t.shape for t in tensors))
-    made = _C.empty(shape, tensors[0].dtype)
+    made = _C.empty(shape, tensors[0].dtype, tensors[0].device)
     if not isinstance(std, _C.Tensor):
         return _C.normal_(made, 0.0, float(std), generator) + mean.detach()
     drawn = _C.normal_(made, 0.0, 1.0, generator) * std.detach()
@@ -439,7 +442,7 @@ def _channel_noise(input, p, op):
     if input.dim() < 2:
         raise RuntimeError(f"[{op}] Feature dropout requires at least 2 dimensions in the input")
     shape = tuple(input.shape[:2]) + (1,) * (input.dim() - 2)
-    return _C.bernoulli_(_C.empty(shape, input.dtype), 1.0 - p, None)
+    return _C.bernoulli_(_C.empty(shape, input.dtype, input.device), 1.0 - p, None)
 
 
 def feature_dropout(input, p, train):
@@ -590,7 +593,9 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False, *,
 def _slopes(input, lower, upper, generator):
     """1 where the input is above 0; elsewhere one draw each, in the order of the elements."""
     below = input <= 0
-    slopes = _C.full(input.shape, _C.scalar(1), input.dtype)
+    slopes = _C.full(input.shape, _C.scalar(1), input.dtype, input.device)
+    if input.is_meta:
+        return slopes
     count = int(below.sum())
     drawn = _C.uniform_(_C.empty((count,), _C.float64), float(lower), float(upper), generator)
     slopes[below] = _C.to_dtype(drawn, input.dtype, 0)

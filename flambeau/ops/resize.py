@@ -238,8 +238,8 @@ def _steps(count, like, align):
     from . import linspace, zeros
 
     if count <= 1:
-        return zeros(count, dtype=like.dtype)
-    places = linspace(-1, 1, count, dtype=like.dtype)
+        return zeros(count, dtype=like.dtype, device=like.device)
+    places = linspace(-1, 1, count, dtype=like.dtype, device=like.device)
     return places if align else places * ((count - 1) / count)
 
 
@@ -282,7 +282,7 @@ def _affine_places(theta, size, align_corners):
         shape = [1] * dims
         shape[d] = spatial[d]
         axes.append(_steps(spatial[d], theta, align_corners).reshape(shape).expand(spatial))
-    base = stack([*axes, ones(spatial, dtype=theta.dtype)], -1).reshape(1, -1, dims + 1)
+    base = stack([*axes, ones(spatial, dtype=theta.dtype, device=theta.device)], -1).reshape(1, -1, dims + 1)
     return base.expand(size[0], -1, -1).bmm(theta.transpose(1, 2)).reshape(size[0], *spatial, dims)
 
 

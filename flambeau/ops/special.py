@@ -297,7 +297,7 @@ def mvlgamma(input, p, *, out=None):
     if input.dtype is _C.bool:
         raise RuntimeError("[mvlgamma] The input tensor may not be a boolean tensor.")
     terms = _C.unsqueeze(input if input.is_floating_point() else input.to(_C.get_default_dtype()), -1)
-    halves = _C.to_dtype(_C.mul(_C.arange(0, p, 1, _C.int64), -0.5), terms.dtype, 1)
+    halves = _C.to_dtype(_C.mul(_C.arange(0, p, 1, _C.int64, terms.device), -0.5), terms.dtype, 1)
     result = _C.lgamma(terms + halves).sum(-1) + p * (p - 1) / 4 * LOG_PI
     return result if out is None else write_out(out, result)
 

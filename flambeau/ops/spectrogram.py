@@ -4,7 +4,7 @@ import warnings
 
 from .. import _C
 from ._common import check_tensor
-from ._host import whole
+from ._host import any_of
 from .fourier import _c2c, _c2r, _int, _r2c
 from .padding import pad
 
@@ -112,7 +112,7 @@ def stft(
     _check_stft(text, input, n_fft, hop_length, win_length, window)
     batch = _C.unsqueeze(input, 0) if input.dim() == 1 else input
     if window is None and win_length < n_fft:
-        window = _C.full((win_length,), _C.scalar(1), _real_dtype(input.dtype))
+        window = _C.full((win_length,), _C.scalar(1), _real_dtype(input.dtype), input.device)
     window = _framed_window(window, n_fft, win_length)
     if align_to_window and win_length < n_fft:
         left = (n_fft - win_length) // 2
@@ -208,7 +208,7 @@ def istft(
         raise RuntimeError(text + "Cannot have onesided output if window or input is complex: pass onesided=False")
     batch = (_C.unsqueeze(input, 0) if input.dim() == 2 else input).transpose(1, 2)
     if window is None:
-        window = _C.full((win_length,), _C.scalar(1), _real_dtype(input.dtype))
+        window = _C.full((win_length,), _C.scalar(1), _real_dtype(input.dtype), input.device)
     window = _framed_window(window, n_fft, win_length)
     scale = "root" if normalized else "count"
     if return_complex:
@@ -222,16 +222,16 @@ def istft(
 def _overlapped(text, frames, window, hop, start, center, length):
     """The frames times the window, added where they overlap, and divided by the windows' squares added so."""
     (batch, count, size), total = frames.shape, frames.shape[2] + hop * (frames.shape[1] - 1)
-    starts = _C.mul(_C.arange(0, count, 1, _C.int64), hop)
-    places = (_C.unsqueeze(starts, 1) + _C.arange(0, size, 1, _C.int64)).reshape(-1)
+    starts = _C.mul(_C.arange(0, count, 1, _C.int64, frames.device), hop)
+    places = (_C.unsqueeze(starts, 1) + _C.arange(0, size, 1, _C.int64, frames.device)).reshape(-1)
     weighted = (frames * window).reshape(batch, -1)
-    signal = _C.full((batch, total), _C.scalar(0), weighted.dtype).index_add(1, places, weighted)
+    signal = _C.full((batch, total), _C.scalar(0), weighted.dtype, weighted.device).index_add(1, places, weighted)
     square = window * window
     squares = _C.expand(_C.unsqueeze(square, 0), (count, size)).reshape(-1)
-    envelope = _C.full((total,), _C.scalar(0), square.dtype).index_add(0, places, squares)
+    envelope = _C.full((total,), _C.scalar(0), square.dtype, square.device).index_add(0, places, squares)
     end = total if length is None and not center else total - start if length is None else min(start + length, total)
     signal, envelope = signal.narrow(1, start, max(end - start, 0)), envelope.narrow(0, start, max(end - start, 0))
-    if not envelope.numel() or whole(envelope).detach().abs().min().item() <= 1e-11:
+    if not envelope.numel() or any_of(envelope.detach().abs() <= 1e-11):
         raise RuntimeError(text + "window overlap add min is 0: some places of the signal are in no window")
     result = signal / envelope
     if length is not None and result.shape[1] < length:

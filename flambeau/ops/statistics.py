@@ -2,7 +2,7 @@
 
 from .. import _C
 from ._common import check_tensor, write_out
-from ._host import whole
+from ._host import all_of, any_of
 from .comparison import isclose, logical_xor
 from .indexing import gather
 from .join import cat
@@ -71,12 +71,12 @@ def _check_quantile(op, input, q, interpolation):
     if not isinstance(q, _C.Tensor):
         if not 0 <= q <= 1:
             raise RuntimeError(f"[{op}] q must be in the range [0, 1] but got {q}")
-        return _C.full((), float(q), input.dtype)
+        return _C.full((), float(q), input.dtype, input.device)
     if q.dim() > 1:
         raise RuntimeError(f"[{op}] q must be a scalar or 1D tensor")
     if q.dtype is not input.dtype:
         raise RuntimeError(f"[{op}] q tensor must be same dtype as the input tensor")
-    if not bool(_C.all(whole((q >= 0) * (q <= 1)))):
+    if not all_of((q >= 0) * (q <= 1)):
         raise RuntimeError(f"[{op}] q values must be in the range [0, 1]")
     return q
 
@@ -205,7 +205,7 @@ def _weights(x, fweights, aweights):
             raise RuntimeError(
                 f"[cov] expected {name} to be {'floating-point' if name == 'aweights' else 'integral'}, got {w.dtype}"
             )
-        if bool(_C.any(whole(w < 0))):
+        if any_of(w < 0):
             raise RuntimeError(f"[cov] {name} cannot be negative")
     if fweights is None or aweights is None:
         return aweights if fweights is None else fweights
@@ -378,7 +378,9 @@ def _derivative(input, d, step, edge_order):
             )
         gap = (step[1:] - step[:-1]).reshape(tuple(-1 if i == d else 1 for i in range(input.dim())))
     else:
-        gap = _C.full(tuple(length - 1 if i == d else 1 for i in range(input.dim())), step, _real(input.dtype))
+        gap = _C.full(
+            tuple(length - 1 if i == d else 1 for i in range(input.dim())), step, _real(input.dtype), input.device
+        )
     before, after = _C.slice(gap, d, 0, length - 2, 1), _C.slice(gap, d, 1, length - 1, 1)
     if isinstance(step, _C.Tensor):
         inner = part(0, length - 2) * (-after / (before * (before + after)))

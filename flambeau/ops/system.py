@@ -108,17 +108,22 @@ def get_default_device():
     >>> flambeau.get_default_device()
     device(type='cpu')
     """
-    return _C.device("cpu")
+    from .. import _default_device
+
+    return _default_device.current()
 
 
 def set_default_device(device):
-    """Set the device of new tensors; only the CPU is there.
+    """Set the device of new tensors: the CPU or "meta", whose tensors have a shape and no values. None: the CPU.
 
-    >>> flambeau.set_default_device("cpu")
+    >>> flambeau.set_default_device("meta")
+    >>> flambeau.ones(2)
+    tensor(..., device='meta', size=(2,))
+    >>> flambeau.set_default_device(None)
     """
-    from .copies import check_device
+    from .. import _default_device
 
-    check_device(device, "set_default_device")
+    _default_device.set_default(device)
 
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None, options=None, disable=False):

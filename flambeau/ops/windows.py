@@ -3,24 +3,24 @@
 import math
 
 from .. import _C
-from .copies import check_device
+from .copies import check_device, moved
 
 __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window"]
 
 
 def _window(op, length, periodic, dtype, device, requires_grad, formula):
     """formula(n, count) on the places n = 0 ... count - 1; a periodic window is a longer one without its last value."""
-    check_device(device, op)
+    device = check_device(device, op)
     dtype = _C.get_default_dtype() if dtype is None else dtype
     if not dtype.is_floating_point:
         raise RuntimeError(f"[{op}] expects floating point dtypes, got: {dtype}")
     if length < 0:
         raise RuntimeError(f"[{op}] requires non-negative window_length, got window_length={length}")
     if length < 2:
-        return _C.full((length,), _C.scalar(1), dtype).requires_grad_(requires_grad)
+        return moved(_C.full((length,), _C.scalar(1), dtype), device).requires_grad_(requires_grad)
     count = length + 1 if periodic else length
     values = formula(_C.arange(0, count, 1, _C.float64), count)
-    return _C.to_dtype(values[:length].contiguous(), dtype, 0).requires_grad_(requires_grad)
+    return moved(_C.to_dtype(values[:length].contiguous(), dtype, 0), device).requires_grad_(requires_grad)
 
 
 def hann_window(

@@ -6,7 +6,7 @@ import operator
 
 from .. import _C
 from .._types import strided
-from ..ops.copies import check_device
+from ..ops.copies import check_device, moved
 from ..ops.special import i0
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
 
 def _window(op, M, sym, dtype, layout, device, requires_grad, formula):
     """formula(n, last) on the places n = 0 ... last."""
-    check_device(device, op)
+    device = check_device(device, op)
     try:
         M = operator.index(M)
     except TypeError:
@@ -40,7 +40,7 @@ def _window(op, M, sym, dtype, layout, device, requires_grad, formula):
         raise ValueError(f"[{op}] expects float32 or float64 dtypes, got: {dtype}")
     places = _C.arange(0, M, 1, _C.float64)
     values = formula(places, M - 1 if sym else M) if M > 1 else places + 1.0
-    return _C.to_dtype(values, dtype, 0).requires_grad_(requires_grad)
+    return moved(_C.to_dtype(values, dtype, 0), device).requires_grad_(requires_grad)
 
 
 def _cosines(op, M, a, sym, dtype, layout, device, requires_grad):

@@ -2,7 +2,7 @@
 
 import importlib as _importlib
 
-_SUBMODULES = ("_python_dispatch", "checkpoint", "data", "dlpack", "hooks", "serialization")
+_SUBMODULES = ("_device", "_python_dispatch", "checkpoint", "data", "dlpack", "hooks", "serialization")
 
 
 def __getattr__(name):
