@@ -3,9 +3,13 @@
 import collections
 import io
 import os
+import pathlib
 import pickle
 import random
 import struct
+import subprocess
+import sys
+import time
 import zipfile
 
 import pytest
@@ -238,3 +242,54 @@ def test_mutated_files(seed):
             interpret(bytes(data)) if number % 2 else fl.load(io.BytesIO(bytes(data)))
         except ERRORS:
             pass
+
+
+def test_the_fuzzer():
+    """A part of what tools/fuzz_checkpoints.py draws; it watches for crashes, hangs and code that runs."""
+    tool = pathlib.Path(__file__).parent.parent.parent / "tools" / "fuzz_checkpoints.py"
+    command = [sys.executable, str(tool), "--draws", "300", "--seed", "7"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 findings" in done.stdout
+
+
+WORK = b"\x80\x02](" + b"K\x01" * 50_000 + b"eq\x010"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        WORK + b"cbuiltins\nset\nh\x01\x85R0" * 5000 + b"N.",
+        WORK + b"cbuiltins\nset\nq\x0200" + b"h\x02h\x01\x85R0" * 5000 + b"N.",
+        b"\x80\x02c_codecs\nencode\nq\x01X"
+        + struct.pack("<I", 10**6)
+        + b"a" * 10**6
+        + b"q\x0200"
+        + b"h\x01h\x02\x85R0" * 9000
+        + b"N.",
+        b"\x80\x02" + b"(" * 10**6 + b"N.",
+        b"\x80\x02" + b"]" * 10**5 + b"a" * (10**5 - 1) + b".",
+    ],
+    ids=range(5),
+)
+def test_little_files_take_little_time(data):
+    start = time.process_time()
+    try:
+        interpret(data)
+    except pickle.UnpicklingError as error:
+        assert "again and again" in str(error) or "breaks" in str(error)
+    assert time.process_time() - start < 5
+
+
+def test_compressed_bombs():
+    bomb = archive(tensor_pickle(storage_count=1 << 26), [("data/0", bytes(1 << 28))], zipfile.ZIP_DEFLATED)
+    assert len(bomb.getvalue()) < 1 << 20
+    with pytest.raises(RuntimeError, match="decompress the archive first"):
+        fl.load(bomb)
+
+
+def test_records_with_one_name():
+    with pytest.warns(UserWarning, match="Duplicate"):
+        twice = archive(tensor_pickle(), [("data/0", bytes(16)), ("data/0", bytes(16))])
+    with pytest.raises(RuntimeError, match="two records named"):
+        fl.load(twice)
