@@ -90,7 +90,7 @@ def save(
         return
     path = os.fsdecode(f)
     name = os.path.splitext(os.path.basename(path))[0]
-    with AtomicFile(path) as file:
+    with AtomicFile(f) as file:
         file.reserve(len(data) + sum(record.size for record in records))
         write(file, name if name.isascii() and name else "archive")
 

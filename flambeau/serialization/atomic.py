@@ -17,7 +17,7 @@ class AtomicFile:
     """
 
     def __init__(self, path):
-        self.path = os.path.realpath(path)
+        self.path = os.path.realpath(os.fsdecode(path))
         folder, name = os.path.split(self.path)
         if not os.path.isdir(folder):
             raise RuntimeError(f"Parent directory {folder} does not exist.")

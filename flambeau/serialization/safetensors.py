@@ -71,7 +71,7 @@ def save_file(tensors, filename, metadata=None):
         {'weight': tensor([1., 1.])}
     """
     head, ready, total = _laid_out("save_file", tensors, metadata)
-    with AtomicFile(os.fspath(filename)) as file:
+    with AtomicFile(filename) as file:
         file.reserve(len(head) + total)
         file.write(head)
         for tensor in ready:
@@ -307,7 +307,7 @@ class safe_open:
                 self._entries, self._metadata = _described("load_file", file.read(self._start - 8), total - self._start)
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         except SafetensorError as error:
-            error.args = (f"{error} (in {os.fspath(filename)!r})",)
+            error.args = (f"{error} (in {os.fsdecode(filename)!r})",)
             raise
 
     def __enter__(self):
