@@ -3,6 +3,7 @@
 `python -m tests.optim.cases` records torch's figures in recorded.json.
 """
 
+import importlib
 import json
 import math
 from pathlib import Path
@@ -128,24 +129,87 @@ SCHEDULES = {
     "SequentialLR": lambda s, o: s.SequentialLR(
         o, [s.LinearLR(o, 0.1, 1, 10), s.CosineAnnealingWarmRestarts(o, 7), s.ExponentialLR(o, 0.9)], [10, 50]
     ),
+    "SequentialLR of steps": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.1, 1, 10), s.MultiStepLR(o, [3, 7, 20], 0.3), s.PolynomialLR(o, 10, 0.5)], [10, 45]
+    ),
+    "SequentialLR nested": lambda s, o: s.SequentialLR(
+        o,
+        [
+            s.SequentialLR(o, [s.ConstantLR(o, 0.5, 3), s.CosineAnnealingLR(o, 20)], [10]),
+            s.LambdaLR(o, lambda e: 0.9**e),
+        ],
+        [32],
+    ),
+    "SequentialLR after a cycle": lambda s, o: s.SequentialLR(
+        o, [s.OneCycleLR(o, 0.5, total_steps=30), s.ExponentialLR(o, 0.9)], [25]
+    ),
     "ChainedScheduler": lambda s, o: s.ChainedScheduler([s.LinearLR(o, 0.1, 1, 10), s.ExponentialLR(o, 0.98)]),
+    "ChainedScheduler of four": lambda s, o: s.ChainedScheduler(
+        [s.ConstantLR(o, 0.1, 4), s.ExponentialLR(o, 0.9), s.StepLR(o, 10), s.CosineAnnealingLR(o, 30)]
+    ),
+    "MultiplicativeLR by group": lambda s, o: s.MultiplicativeLR(o, [lambda e: 0.95, lambda e: 1 - 0.01 / (e + 1)]),
+    "OneCycleLR momenta": lambda s, o: s.OneCycleLR(
+        o, [0.3, 0.4], total_steps=120, base_momentum=[0.8, 0.7], max_momentum=0.95, div_factor=10, final_div_factor=100
+    ),
+    "OneCycleLR without momentum": lambda s, o: s.OneCycleLR(
+        o, 0.3, total_steps=120, cycle_momentum=False, pct_start=0.1
+    ),
+    "CyclicLR momenta": lambda s, o: s.CyclicLR(
+        o, [0.01, 0.02], [0.1, 0.3], 5, 9, base_momentum=0.7, max_momentum=[0.9, 0.95]
+    ),
+    "CyclicLR by iterations": lambda s, o: s.CyclicLR(
+        o, 0.01, 0.1, 5, cycle_momentum=False, scale_fn=lambda x: 0.9**x, scale_mode="iterations"
+    ),
+    "SWALR": lambda s, o: averages(s).SWALR(o, 0.05, 7),
+    "SWALR linear": lambda s, o: averages(s).SWALR(o, [0.05, 0.5], 3, "linear"),
+}
+# The schedules of one kind, made to go on from an epoch.
+RESUMED = {
+    "StepLR": lambda s, o, last: s.StepLR(o, 7, 0.7, last_epoch=last),
+    "MultiStepLR": lambda s, o, last: s.MultiStepLR(o, [5, 5, 30], last_epoch=last),
+    "LambdaLR": lambda s, o, last: s.LambdaLR(o, lambda e: 0.95**e, last_epoch=last),
+    "MultiplicativeLR": lambda s, o, last: s.MultiplicativeLR(o, lambda e: 0.97, last_epoch=last),
+    "ConstantLR": lambda s, o, last: s.ConstantLR(o, 0.3, 30, last_epoch=last),
+    "LinearLR": lambda s, o, last: s.LinearLR(o, 0.2, 0.9, 17, last_epoch=last),
+    "ExponentialLR": lambda s, o, last: s.ExponentialLR(o, 0.93, last_epoch=last),
+    "CosineAnnealingLR": lambda s, o, last: s.CosineAnnealingLR(o, 13, 0.001, last_epoch=last),
+    "CosineAnnealingWarmRestarts": lambda s, o, last: s.CosineAnnealingWarmRestarts(o, 5, 2, 0.001, last_epoch=last),
+    "PolynomialLR": lambda s, o, last: s.PolynomialLR(o, 60, 2.0, last_epoch=last),
+    "OneCycleLR": lambda s, o, last: s.OneCycleLR(o, 0.5, total_steps=101, last_epoch=last),
+    "CyclicLR": lambda s, o, last: s.CyclicLR(o, 0.01, 0.1, 7, last_epoch=last),
+    "SWALR": lambda s, o, last: averages(s).SWALR(o, 0.05, 7, last_epoch=last),
 }
 
 
-def two_groups(lib, kind="SGD"):
+def averages(schedulers):
+    """The swa_utils of a library, from its lr_scheduler."""
+    return importlib.import_module(schedulers.__name__.replace("lr_scheduler", "swa_utils"))
+
+
+def two_groups(lib, kind="SGD", rate=float):
     """An optimizer with two groups of different learning rates."""
     first, second = (lib.zeros(1, requires_grad=True) for _ in range(2))
-    options = {"momentum": 0.9} if kind == "SGD" else {}
-    return getattr(lib.optim, kind)([{"params": [first]}, {"params": [second], "lr": 0.2}], lr=0.1, **options)
+    options = {"momentum": 0.9} if kind in ("SGD", "RMSprop") else {}
+    groups = [{"params": [first]}, {"params": [second], "lr": rate(0.2)}]
+    return getattr(lib.optim, kind)(groups, lr=rate(0.1), **options)
 
 
-def run_schedule(lib, name, kind="SGD", steps=100):
-    """Learning rate and momentum of both groups after each step."""
-    optimizer = two_groups(lib, kind)
+def seen(optimizer):
+    """Learning rate and momentum of each group."""
+    found = []
+    for group in optimizer.param_groups:
+        lr = group["lr"]
+        found.append([lr if isinstance(lr, float) else lr.item(), group.get("momentum", group.get("betas", [0])[0])])
+    return found
+
+
+def run_schedule(lib, name, kind="SGD", steps=100, rate=float):
+    """What is seen of both groups after each step."""
+    optimizer = two_groups(lib, kind, rate)
     scheduler = SCHEDULES[name](lib.optim.lr_scheduler, optimizer)
     trace = []
     for _ in range(steps):
-        trace.append([[group["lr"], group.get("momentum", 0)] for group in optimizer.param_groups])
+        trace.append(seen(optimizer))
         optimizer.step()
         scheduler.step()
     return trace
@@ -161,7 +225,7 @@ def record():
     import torch
 
     optimizers = {f"{name} {place}": run(torch, name, OPTIMIZERS[name][place])[0][-1] for name, place in CONFIGS}
-    schedules = {name: [[g[0] for g in step] for step in run_schedule(torch, name)[::7]] for name in SCHEDULES}
+    schedules = {name: run_schedule(torch, name)[::7] for name in SCHEDULES}
     RECORDED.write_text(json.dumps({"optimizers": optimizers, "schedules": schedules}, indent=None) + "\n")
 
 
