@@ -63,17 +63,30 @@ def embedding_bag(
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
     if input.dim() == 2:
-        rows = rows.reshape(*input.shape, -1)
         counted = None if counted is None else counted.view(input.shape)
-    else:
+        return _REDUCE[mode](rows.reshape(*input.shape, -1), counted)
+    if mode == "max" and flat.numel():
         places, inside = _places(offsets, flat.numel(), include_last_offset)
-        rows = rows[places] if flat.numel() else rows.new_zeros((*places.shape, weight.shape[1]))
-        counted = inside if counted is None or not flat.numel() else inside & counted[places]
-    return _REDUCE[mode](rows, counted)
+        return _max(rows[places], inside if counted is None else inside & counted[places])
+    _check_offsets(offsets, flat.numel())
+    return _by_bag(rows, offsets.long(), counted, mode == "mean")[: len(offsets) - include_last_offset]
 
 
-def _places(offsets, total, include_last_offset):
-    """For each bag the places of its elements, padded to the longest bag, and which of them are inside."""
+def _by_bag(rows, offsets, counted, mean):
+    """Sums or means of the rows of each bag; what is behind a last offset is a bag, too."""
+    bags = flambeau.searchsorted(offsets, flambeau.arange(len(rows), device=offsets.device), right=True) - 1
+    if counted is not None:
+        rows = rows.masked_fill(~counted.unsqueeze(-1), 0)
+    sums = rows.new_zeros((len(offsets), rows.shape[1])).index_add(0, bags, rows)
+    if not mean:
+        return sums
+    dtype = flambeau.promote_types(rows.dtype, flambeau.float32)
+    ones = rows.new_ones(len(rows), dtype=dtype) if counted is None else counted.to(dtype)
+    sizes = rows.new_zeros(len(offsets), dtype=dtype).index_add(0, bags, ones)
+    return sums / sizes.clamp(min=1).unsqueeze(-1).to(rows.dtype)
+
+
+def _check_offsets(offsets, total):
     if any_of(offsets[:1] != 0):
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
@@ -83,6 +96,11 @@ def _places(offsets, total, include_last_offset):
         raise RuntimeError(
             f"offsets[-1] can not be greater than input's length {total} but got offsets[-1] of {int(offsets[-1])}"
         )
+
+
+def _places(offsets, total, include_last_offset):
+    """For each bag the places of its elements, padded to the longest bag, and which of them are inside."""
+    _check_offsets(offsets, total)
     offsets = offsets.long()
     if include_last_offset:
         starts, ends = offsets[:-1], offsets[1:]

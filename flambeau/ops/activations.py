@@ -1,7 +1,7 @@
 """Activation functions."""
 
 from .. import _C
-from ._common import before_write, check_fits, write_out
+from ._common import check_fits, write_out
 
 SELU = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0  # alpha, scale; arXiv 1706.02515
 FUNCTIONAL = [
@@ -19,7 +19,6 @@ FUNCTIONAL = [
     "prelu",
     "relu",
     "relu6",
-    "rrelu",
     "selu",
     "sigmoid",
     "silu",
@@ -34,7 +33,6 @@ FUNCTIONAL = [
     "hardtanh_",
     "leaky_relu_",
     "relu_",
-    "rrelu_",
     "selu_",
     "threshold_",
 ]
@@ -45,8 +43,6 @@ __all__ = [
     "prelu",
     "relu",
     "relu_",
-    "rrelu",
-    "rrelu_",
     "selu",
     "selu_",
     "sigmoid",
@@ -360,38 +356,6 @@ def relu6(input, inplace=False):
     return _C.hardtanh_(input, 0.0, 6.0) if inplace else _C.hardtanh(input, 0.0, 6.0)
 
 
-def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
-    """Each element, times a random slope where negative; the mean slope outside of training.
-
-    `out = input if input > 0, else slope * input` with slopes uniform in [lower, upper)
-
-    Args:
-        input: floating tensor.
-        lower: the smallest slope.
-        upper: the largest slope.
-        training: whether slopes are random.
-        inplace: whether to write the result into `input`.
-
-    Returns:
-        Tensor of the shape and dtype of `input`.
-
-    Raises:
-        RuntimeError: `lower` is above `upper`.
-
-    Example:
-        >>> flambeau.nn.functional.rrelu(flambeau.tensor([-1.0, 3.0]), 0.25, 0.75)
-        tensor([-0.5000,  3.0000])
-    """
-    if lower > upper:
-        raise RuntimeError(f"[rrelu] lower must not be above upper, got {lower} and {upper}")
-    if not training:
-        slope = (lower + upper) / 2
-        return _C.leaky_relu_(input, slope) if inplace else _C.leaky_relu(input, slope)
-    slopes = _C.empty(tuple(input.shape), input.dtype).uniform_(lower, upper)
-    out = _C.prelu(before_write(input) if inplace else input, slopes)
-    return input.copy_(out) if inplace else out
-
-
 def selu(input, inplace=False):
     """The exponential unit whose scale keeps mean 0 and variance 1 through layers.
 
@@ -618,18 +582,6 @@ def relu_(input):
         tensor([0., 3.])
     """
     return relu(input, inplace=True)
-
-
-def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
-    """`rrelu` in place.
-
-    Example:
-        >>> x = flambeau.tensor([-1.0, 3.0])
-        >>> _ = flambeau.nn.functional.rrelu_(x)
-        >>> x
-        tensor([-0.2292,  3.0000])
-    """
-    return rrelu(input, lower, upper, training, inplace=True)
 
 
 def selu_(input):

@@ -63,6 +63,10 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     >>> flambeau.rms_norm(flambeau.tensor([[3.0, 3.0]]), (2,))
     tensor([[1., 1.]])
     """
+    if not isinstance(normalized_shape, int) and input.dim() < len(normalized_shape):
+        raise ValueError(
+            f"[rms_norm] Input tensor must have at least {len(normalized_shape)} dimensions, but got {input.dim()}"
+        )
     shape = _check_shape("rms_norm", input, normalized_shape, weight)
     if eps is None:
         eps = {_C.float64: 2.0**-52}.get(input.dtype, 2.0**-23)
@@ -149,10 +153,13 @@ def core_batch_norm(input, running_mean, running_var, weight, bias, training, mo
             f"[batch_norm] expected at least 2 dimensions (N, C, *), got input of shape {list(input.shape)}"
         )
     _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if training and not input.numel():  # nothing to take statistics of: the gradients by weight and bias are zero
+        nothing = input.detach().new_zeros(input.shape[1])
+        return _C.batch_norm(input, weight, bias, nothing, nothing + 1, False, eps)[0]
     out, mean, var = _C.batch_norm(
         input, weight, bias, None if training else running_mean, None if training else running_var, training, eps
     )
-    if training and input.numel():
+    if training:
         n = input.numel() // input.shape[1]
         _blend(running_mean, mean, momentum, 1.0)
         _blend(running_var, var, momentum, n / max(n - 1, 1))

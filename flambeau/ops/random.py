@@ -504,7 +504,7 @@ def dropout3d(input, p=0.5, training=True, inplace=False):
     >>> flambeau.nn.functional.dropout3d(flambeau.ones(1, 2, 1, 1, 1), training=False).shape
     torch.Size([1, 2, 1, 1, 1])
     """
-    if input.dim() != 4:
+    if input.dim() == 5:
         return _channel_dropout("dropout3d", (4, 5), input, p, training, inplace)
     return _C.squeeze(_channel_dropout("dropout3d", (4, 5), _C.unsqueeze(input, 0), p, training, inplace), (0,))
 
@@ -574,19 +574,34 @@ def feature_alpha_dropout_(input, p, train):
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False, *, generator=None):
-    r"""Leaky ReLU whose slope for negative elements is drawn from [lower, upper) in training, and their mean otherwise.
+    r"""Each element, times a random slope where it is not positive; the mean slope outside of training.
+
+    `out = input if input > 0, else slope * input` with slopes uniform in [lower, upper)
+
+    Args:
+        input: floating tensor.
+        lower: the smallest slope.
+        upper: the largest slope.
+        training: whether slopes are random.
+        inplace: whether to write the result into `input`.
+
+    Returns:
+        Tensor of the shape and dtype of `input`.
+
+    Raises:
+        RuntimeError: `lower` is above `upper`.
 
     >>> flambeau.nn.functional.rrelu(flambeau.tensor([-2.0, 2.0]), 0.5, 0.5)
     tensor([-1.,  2.])
     """
-    slope = (lower + upper) / 2
-    if training:
-        if lower > upper:
-            raise RuntimeError(
-                f"[rrelu] Lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
-            )
-        slope = _slopes(input.detach(), lower, upper, generator)
-    made = _C.where_(input >= 0, input, input * slope) if not training else input * slope
+    if lower > upper:
+        raise RuntimeError(
+            f"[rrelu] Lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
+        )
+    if not training:
+        slope = (lower + upper) / 2
+        return _C.leaky_relu_(input, slope) if inplace else _C.leaky_relu(input, slope)
+    made = input * _slopes(input.detach(), lower, upper, generator)
     return _replace(input, made) if inplace else made
 
 

@@ -193,3 +193,43 @@ def test_fusing():
     assert fl.allclose(nn.utils.fuse_conv_bn_eval(conv, bn)(x), bn(conv(x)), atol=1e-5)
     with pytest.raises(AssertionError):
         nn.utils.fuse_conv_bn_eval(conv.train(), bn)
+
+
+def test_gradient_of_the_norm_over_channels():
+    layer = fl.nn.CrossMapLRN2d(3, alpha=0.5)
+    x = (fl.arange(10, dtype=fl.float64).reshape(1, 5, 1, 2) * 1.7).sin().requires_grad_()
+    assert fl.autograd.gradcheck(layer, (x,))
+
+
+def test_empty_batches_leave_no_garbage():
+    """Statistics of nothing are not used: gradients by weight and bias are zero."""
+    for _ in range(3):
+        noise = fl.full((64,), float("nan"))
+        del noise
+        layer = fl.nn.BatchNorm1d(3)
+        layer(fl.zeros(0, 3, 2, requires_grad=True)).sum().backward()
+        assert layer.weight.grad.tolist() == layer.bias.grad.tolist() == [0, 0, 0]
+        bag = fl.nn.EmbeddingBag(4, 2, mode="sum")
+        bag(fl.zeros(0, dtype=fl.int64), fl.tensor([0])).sum().backward()
+        assert bag.weight.grad.tolist() == [[0, 0]] * 4
+
+
+def test_slopes_are_drawn_where_needed():
+    """torch draws one slope per element that is not positive, in double precision."""
+    x = fl.tensor([1.0, -1.0, -2.0, 3.0, -3.0, -4.0])
+    fl.manual_seed(1)
+    y = fl.nn.functional.rrelu(x, 0.1, 0.3, training=True)
+    fl.manual_seed(1)
+    slopes = fl.empty(4, dtype=fl.float64).uniform_(0.1, 0.3)
+    assert fl.allclose(y[x < 0] / x[x < 0], slopes.float()) and y[0] == 1 and y[3] == 3
+
+
+def test_long_bags():
+    """Bags of very different lengths cost what their elements cost."""
+    table = fl.rand(10, 3)
+    indices = fl.arange(5000) % 10
+    offsets = fl.cat([fl.arange(2000), fl.tensor([2000])])
+    found = fl.nn.functional.embedding_bag(indices, table, offsets, mode="mean")
+    assert fl.allclose(found[:2000], table[indices[:2000]]) and fl.allclose(
+        found[2000], table[indices[2000:]].mean(0), 1e-4
+    )

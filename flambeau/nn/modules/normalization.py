@@ -83,8 +83,9 @@ class CrossMapLRN2d(Module):
         squares = F.pad(input * input, (0, 0, 0, 0, half, half))
         total = squares.unfold(1, 2 * half + 1, 1).sum(-1)
         later = flambeau.arange(input.shape[1], device=input.device) > half
-        # As in torch, channel 0 never leaves the window, but the derivative does not know that.
-        total = total + later.view(1, -1, 1, 1) * input[:, :1].detach().square()
+        total = (
+            total + later.view(1, -1, 1, 1) * input[:, :1].square()
+        )  # as in torch, channel 0 never leaves the window
         return input * (total * (self.alpha / self.size) + self.k).pow(-self.beta)
 
     def extra_repr(self):

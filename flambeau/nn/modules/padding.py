@@ -122,6 +122,15 @@ class _CircularPadNd(_PadNd):
 
     mode = "circular"
 
+    def _check_input_dim(self, input):
+        dims = len(self.padding) // 2
+        if input.dim() not in (dims + 1, dims + 2):
+            raise ValueError(f"expected {dims + 1}D or {dims + 2}D input (got {input.dim()}D input)")
+
+    def forward(self, input):
+        self._check_input_dim(input)
+        return super().forward(input)
+
 
 class CircularPad1d(_CircularPadNd):
     """Pads the last dimension by going around.
