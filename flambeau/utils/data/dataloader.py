@@ -13,6 +13,7 @@ from flambeau.utils.data._utils.iterators import (
     _MultiProcessingDataLoaderIter,
     _SingleProcessDataLoaderIter,
 )
+from flambeau.utils.data._utils.pipes import is_pipe
 from flambeau.utils.data._utils.progress import Progress, check_state
 from flambeau.utils.data._utils.worker import get_worker_info
 from flambeau.utils.data.dataset import IterableDataset
@@ -105,6 +106,11 @@ class DataLoader:
         self.worker_init_fn, self.in_order, self.worker_type = worker_init_fn, in_order, worker_type
         self.pin_memory_device, self.multiprocessing_context = pin_memory_device, multiprocessing_context
         self._dataset_kind = _DatasetKind.Iterable if isinstance(dataset, IterableDataset) else _DatasetKind.Map
+        if shuffle is not None and is_pipe(dataset, "IterDataPipe"):
+            from flambeau.utils.data.graph_settings import apply_shuffle_settings
+
+            self.dataset = dataset = apply_shuffle_settings(dataset, shuffle=shuffle)
+            shuffle = None
         if self._dataset_kind:
             shuffle = _check_iterable(shuffle, sampler, batch_sampler)
         if sampler is not None and shuffle:

@@ -1,11 +1,18 @@
 """Turning lists of samples into batches."""
 
 import copy
+import re
 from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 
 import flambeau
 
 __all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]
+
+
+np_str_obj_array_pattern = re.compile(r"[SaUO]")
+default_collate_err_msg_format = (
+    "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
+)
 
 
 def _is_numpy(value):
@@ -63,28 +70,28 @@ def _same_sequence(like, items):
         return items
 
 
-def _collate_tensors(batch, *, collate_fn_map=None):
+def collate_tensor_fn(batch, *, collate_fn_map=None):
     return flambeau.stack(batch, 0)
 
 
-def _collate_floats(batch, *, collate_fn_map=None):
+def collate_float_fn(batch, *, collate_fn_map=None):
     return flambeau.tensor(batch, dtype=flambeau.float64)
 
 
-def _collate_ints(batch, *, collate_fn_map=None):
+def collate_int_fn(batch, *, collate_fn_map=None):
     return flambeau.tensor(batch)
 
 
-def _collate_text(batch, *, collate_fn_map=None):
+def collate_str_fn(batch, *, collate_fn_map=None):
     return batch
 
 
 default_collate_fn_map = {
-    flambeau.Tensor: _collate_tensors,
-    float: _collate_floats,
-    int: _collate_ints,
-    str: _collate_text,
-    bytes: _collate_text,
+    flambeau.Tensor: collate_tensor_fn,
+    float: collate_float_fn,
+    int: collate_int_fn,
+    str: collate_str_fn,
+    bytes: collate_str_fn,
 }
 
 
@@ -122,7 +129,7 @@ def collate(batch, *, collate_fn_map=None):
         return kind(*(collate(samples, collate_fn_map=functions) for samples in zip(*batch, strict=True)))
     if isinstance(first, Sequence):
         return _collate_sequences(batch, functions)
-    raise TypeError(f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {kind}")
+    raise TypeError(default_collate_err_msg_format.format(kind))
 
 
 def _collate_sequences(batch, functions):
@@ -133,16 +140,14 @@ def _collate_sequences(batch, functions):
     return columns if isinstance(first, tuple) else _same_sequence(first, columns)
 
 
-def _collate_arrays(batch, *, collate_fn_map=None):
+def collate_numpy_array_fn(batch, *, collate_fn_map=None):
     first = batch[0]
     if _holds_text(first):
-        raise TypeError(
-            f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {first.dtype}"
-        )
+        raise TypeError(default_collate_err_msg_format.format(first.dtype))
     return flambeau.stack([flambeau.as_tensor(array) for array in batch], 0)
 
 
-def _collate_numpy_numbers(batch, *, collate_fn_map=None):
+def collate_numpy_scalar_fn(batch, *, collate_fn_map=None):
     import numpy
 
     return flambeau.as_tensor(numpy.asarray(batch))
@@ -154,8 +159,8 @@ def _functions_for(batch):
 
     numpy = sys.modules.get("numpy")
     if numpy is not None and numpy.ndarray not in default_collate_fn_map:
-        default_collate_fn_map[numpy.ndarray] = _collate_arrays
-        default_collate_fn_map[(numpy.bool_, numpy.number, numpy.object_)] = _collate_numpy_numbers
+        default_collate_fn_map[numpy.ndarray] = collate_numpy_array_fn
+        default_collate_fn_map[(numpy.bool_, numpy.number, numpy.object_)] = collate_numpy_scalar_fn
     return default_collate_fn_map
 
 

@@ -1,11 +1,13 @@
 """One pass over a loader, fetched here or by workers."""
 
 import itertools
+import sys
 import warnings
 import weakref
 
 import flambeau
 from flambeau.utils.data._utils.fetch import create_fetcher, gathering_of
+from flambeau.utils.data._utils.pipes import is_pipe, seed_pipe
 from flambeau.utils.data._utils.progress import Progress
 from flambeau.utils.data._utils.worker import Failure, Finished, Job, _shown
 from flambeau.utils.data.sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -15,6 +17,8 @@ __all__ = ["_BaseDataLoaderIter", "_MultiProcessingDataLoaderIter", "_SingleProc
 
 class _BaseDataLoaderIter:
     """One pass over a loader. A leaf defines ``_next_data``."""
+
+    _shared_seed = None  # of the pipes that all workers have copies of
 
     def __init__(self, loader):
         self._dataset, self._dataset_kind = loader.dataset, loader._dataset_kind
@@ -37,7 +41,13 @@ class _BaseDataLoaderIter:
         self._IterableDataset_len_called = getattr(loader, "_IterableDataset_len_called", None)
         quick = _index_tensors(loader) if self._gather is not None else None
         self._quick = quick is not None
-        self._sampler_iter = self._progress.begin(lambda: iter(quick or self._index_sampler))
+        self._sampler_iter = self._progress.begin(lambda: self._indices(loader, quick))
+
+    def _indices(self, loader, quick):
+        if is_pipe(self._dataset, "IterDataPipe"):
+            self._shared_seed = int(flambeau.empty((), dtype=flambeau.int64).random_(generator=loader.generator).item())
+            seed_pipe(self._dataset, self._shared_seed)
+        return iter(quick or self._index_sampler)
 
     def __iter__(self):
         return self
@@ -81,6 +91,14 @@ class _BaseDataLoaderIter:
 
     def _next_data(self):
         raise NotImplementedError
+
+
+def _ranks():
+    """Number of processes of a distributed program, and which one this is."""
+    distributed = sys.modules.get("flambeau.distributed")
+    if distributed is None or not (distributed.is_available() and distributed.is_initialized()):
+        return 1, 0
+    return distributed.get_world_size(), distributed.get_rank()
 
 
 def _index_tensors(loader):
@@ -172,14 +190,14 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         super().__init__(loader)
         self._in_order, self._prefetch_factor = getattr(loader, "in_order", True), loader.prefetch_factor
         self._epoch, self._settled = 0, loader.num_workers
-        if self._first_pass:
-            self._begin(loader)  # as torch: a sampler's __iter__ is called twice for the first pass
         thread = getattr(loader, "worker_type", "process") == "thread"
         self._pool = (channels.ThreadWorkers if thread else channels.ProcessWorkers)(
             loader.multiprocessing_context, loader.timeout, self._jobs(loader)
         )
         self._workers, self._died = self._pool.processes, channels.WorkerDied
         self._finalizer = weakref.finalize(self, self._pool.stop)
+        if self._first_pass:
+            self._begin(loader)  # as torch: a sampler's __iter__ is called twice for the first pass
         settle = weakref.WeakMethod(self._settle)
         self._progress.settle = lambda: (settle() or int)()
         try:
@@ -192,13 +210,13 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     def _jobs(self, loader):
         progress = self._progress
         there = bool(progress.saved and progress.saved["pass"])
-        packed = self._packed(loader)
+        packed, ranks = self._packed(loader), _ranks()
         for worker in range(self._num_workers):
             resume = {"start": progress.worker_starts[worker]} if progress.saved else {}
             if there:
                 resume.update(progress.workers[worker])
             job = Job(loader, self._dataset, worker, self._base_seed, loader.worker_init_fn, resume)
-            job.packed = packed
+            job.packed, job.ranks = packed, ranks
             yield job
 
     def _packed(self, loader):
@@ -222,7 +240,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._begin(loader)
         self._progress.workers = [{} for _ in range(self._num_workers)]
         for worker in range(self._num_workers):
-            self._pool.send(worker, (self._epoch, -1, None))
+            self._pool.send(worker, (self._epoch, -1, self._shared_seed))
         self._ask_ahead()
 
     def _settle(self):

@@ -22,6 +22,11 @@ def numpy_sequence(base_seed, *more):
     return numpy.random.SeedSequence([more[0], base_seed & 0xFFFFFFFF, base_seed >> 32, 0, *more[1:]])
 
 
+def _generate_state(base_seed, worker_id):
+    """NumPy's seed of a worker as four numbers."""
+    return numpy_sequence(base_seed, worker_id).generate_state(4).tolist()
+
+
 def seed_everything(seed, base_seed, worker_id):
     """Seeds flambeau, Python and numpy (also one imported later) as torch does in the worker with that number."""
     flambeau.manual_seed(seed)
@@ -30,7 +35,7 @@ def seed_everything(seed, base_seed, worker_id):
     def seed_numpy():
         import numpy
 
-        numpy.random.seed(numpy_sequence(base_seed, worker_id).generate_state(4))
+        numpy.random.seed(_generate_state(base_seed, worker_id))
 
     if "numpy" in sys.modules:
         seed_numpy()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import flambeau
 from flambeau.utils.data._utils import packing
 from flambeau.utils.data._utils.fetch import create_fetcher, keeps_state
+from flambeau.utils.data._utils.pipes import is_pipe, seed_pipe, share_pipe
 from flambeau.utils.data._utils.streams import (
     Streams,
     held_generators,
@@ -19,6 +20,9 @@ from flambeau.utils.data._utils.streams import (
     own_generators,
     reseed,
     seed_everything,
+)
+from flambeau.utils.data._utils.streams import (
+    _generate_state as _generate_state,
 )
 
 __all__ = ["Failure", "Finished", "Job", "WorkerInfo", "get_worker_info", "work"]
@@ -77,6 +81,7 @@ class Job:
     """
 
     packed = ()
+    ranks = (1, 0)
 
     def __init__(self, loader, dataset, worker_id, base_seed, init_fn, resume=None):
         self.kind, self.dataset, self.collating = loader._dataset_kind, dataset, loader._auto_collation
@@ -114,10 +119,15 @@ class Job:
             seed_everything(seed, self.base_seed, self.id)
             held, rng = held_generators(self.dataset, self.collate_fn), None
         else:
-            dataset = copy.copy(self.dataset) if keeps_state(self.dataset) else self.dataset
+            if is_pipe(self.dataset, "IterDataPipe", "MapDataPipe"):  # stages remember where they are
+                dataset = copy.deepcopy(self.dataset)
+            else:
+                dataset = copy.copy(self.dataset) if keeps_state(self.dataset) else self.dataset
             (self.dataset, self.collate_fn), held = own_generators(dataset, self.collate_fn)
             rng = _RNG(seed, self.base_seed, self.id)
         reseed(held, self.base_seed, self.id)
+        if is_pipe(self.dataset, "IterDataPipe", "MapDataPipe"):
+            share_pipe(self.dataset, self.id, self.num_workers, *self.ranks)
         method = "multiprocessing" if self.method == "process" else "thread"
         _publish(WorkerInfo(self.id, self.num_workers, seed, self.dataset, rng, method), self.method)
         return _ThreadStreams(held, rng) if rng else Streams(held)
@@ -240,6 +250,8 @@ def work(job, receive, send):
         epoch, number, index = task
         if epoch != worker.epoch:
             worker.epoch, worker.fetcher = epoch, None
+            if number < 0 and index is not None:
+                seed_pipe(job.dataset, index)
         answer = None if number < 0 else worker.answer(index)
         try:
             news = worker.news(number < 0)
