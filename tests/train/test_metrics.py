@@ -1,0 +1,93 @@
+"""Metrics in batches against their definitions on everything at once."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.frame import fl
+
+train = fl.train
+
+
+def gathered(metric, output, target, sizes=(3, 1, 6)):
+    start = 0
+    for size in sizes:
+        metric.update(fl.tensor(output[start : start + size]), fl.tensor(target[start : start + size]))
+        start += size
+    return metric.compute()
+
+
+RNG = np.random.default_rng(0)
+SCORES, CLASSES = RNG.normal(size=(10, 4)).astype("float32"), RNG.integers(0, 4, 10)
+LOGITS, TRUTH = RNG.normal(size=10).astype("float32"), RNG.integers(0, 2, 10)
+VALUES, WANTED = RNG.normal(size=(10, 2)).astype("float32"), RNG.normal(size=(10, 2)).astype("float32")
+
+
+def rates(found, wanted, label):
+    hits = np.sum((found == label) & (wanted == label))
+    return hits, np.sum(found == label), np.sum(wanted == label)
+
+
+def per_class(kind, hits, found, wanted):
+    if kind == "precision":
+        return hits / found if found else 0.0
+    if kind == "recall":
+        return hits / wanted if wanted else 0.0
+    return 2 * hits / (found + wanted)
+
+
+def test_accuracy():
+    assert gathered(train.Accuracy(), SCORES, CLASSES) == np.mean(SCORES.argmax(1) == CLASSES)
+    assert gathered(train.Accuracy(), LOGITS, TRUTH) == np.mean((LOGITS > 0) == TRUTH)
+    assert gathered(train.Accuracy(), LOGITS[:, None], TRUTH[:, None]) == np.mean((LOGITS > 0) == TRUTH)
+    in_two = [CLASSES[i] in np.argsort(-SCORES[i])[:2] for i in range(10)]
+    assert gathered(train.TopKAccuracy(2), SCORES, CLASSES) == np.mean(in_two)
+
+
+@pytest.mark.parametrize("kind", ["precision", "recall", "f1"])
+def test_rates(kind):
+    make = {"precision": train.Precision, "recall": train.Recall, "f1": train.F1}[kind]
+    found = SCORES.argmax(1)
+    rows = [rates(found, CLASSES, c) for c in range(4)]
+    occurring = [per_class(kind, *row) for row in rows if row[1] or row[2]]
+    assert math.isclose(gathered(make(), SCORES, CLASSES), np.mean(occurring))
+    assert math.isclose(gathered(make("micro"), SCORES, CLASSES), per_class(kind, *np.sum(rows, 0)))
+    assert math.isclose(gathered(make(), LOGITS, TRUTH), per_class(kind, *rates((LOGITS > 0).astype(int), TRUTH, 1)))
+
+
+def test_regression():
+    away = VALUES.astype("float64") - WANTED
+    assert math.isclose(gathered(train.MeanAbsoluteError(), VALUES, WANTED), np.abs(away).mean(), rel_tol=1e-6)
+    assert math.isclose(gathered(train.MeanSquaredError(), VALUES, WANTED), (away**2).mean(), rel_tol=1e-6)
+    total = ((WANTED.astype("float64") - WANTED.mean(dtype="float64")) ** 2).sum()
+    assert math.isclose(gathered(train.R2(), VALUES, WANTED), 1 - (away**2).sum() / total, rel_tol=1e-6)
+    with pytest.raises(ValueError, match="unsqueeze"):
+        train.MeanSquaredError().update(fl.ones(3, 1), fl.ones(3))
+
+
+def test_nothing_and_reset():
+    for make in (train.Accuracy, train.F1, train.MeanSquaredError, train.R2):
+        metric = make()
+        assert math.isnan(metric.compute())
+        metric.update(
+            fl.tensor([1.0, 2.0]),
+            fl.tensor([1.0, 1.0]) if make in (train.MeanSquaredError, train.R2) else fl.tensor([1, 0]),
+        )
+        metric.reset()
+        assert math.isnan(metric.compute())
+
+
+def test_by_name():
+    assert isinstance(train.metric("acc"), train.Accuracy) and train.metric(train.F1).name == "f1"
+
+    def worst(output, target):
+        return (output - target).abs().max()
+
+    metric = train.metric(worst)
+    metric.update(fl.tensor([1.0, 3.0]), fl.tensor([1.0, 1.0]))
+    assert metric.compute() == 2.0 and metric.name == "worst"
+    with pytest.raises(ValueError, match="accuracy"):
+        train.metric("acuracy")
+    with pytest.raises(TypeError):
+        train.metric(3)
