@@ -181,6 +181,15 @@ def _bound(name):
     raise AttributeError(f"module 'flambeau._C' has no attribute {name!r}")
 
 
+def _operators(name):
+    """torch.ops, which is where our own functions are, has operators by namespace, too."""
+    if name.startswith("__"):
+        raise AttributeError(f"module 'flambeau.ops' has no attribute {name!r}")
+    operators = _importlib.import_module("flambeau._ops")
+    return getattr(operators, name) if name in ("load_library", "loaded_libraries") else operators.namespace(name)
+
+
+ops.__getattr__ = _operators
 _C.__path__ = [f"{__path__[0]}/_bindings"]
 _C.__getattr__ = _bound
 _C.enable_locations()

@@ -79,6 +79,10 @@ PYTHON = [
 # Methods that hand over to a higher room when they are called.
 LATE = {
     ("ops", "_default_device"),
+    ("nn", "distributed"),
+    ("utils", "fx"),
+    ("utils", "hub"),
+    ("utils", "jit"),
     ("ops", "autograd"),
     ("ops", "linalg"),
     ("ops", "sparse"),

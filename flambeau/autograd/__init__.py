@@ -5,6 +5,7 @@ from . import function, grad_mode, graph
 from ._deliveries import Pass, total
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # after the module of that name
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
 
 __all__ = [
@@ -29,14 +30,10 @@ __all__ = [
 
 
 def __getattr__(name):
-    if name in ("forward_ad", "functional"):
+    if name in ("forward_ad", "functional", "profiler", "profiler_util", "variable"):
         import importlib
 
         return importlib.import_module(f"{__name__}.{name}")
-    if name in ("GradcheckError", "gradcheck", "gradgradcheck"):
-        from . import _gradcheck
-
-        return getattr(_gradcheck, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -4,7 +4,6 @@ import bisect
 import itertools
 import math
 import warnings
-from collections.abc import Iterable
 
 import flambeau
 
@@ -47,7 +46,7 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset, Iterable):
+class IterableDataset(Dataset):
     """Samples one after the other: a subclass defines ``__iter__``.
 
     With several workers each iterates its own copy; ``get_worker_info`` tells it which part is its.
@@ -59,6 +58,9 @@ class IterableDataset(Dataset, Iterable):
         >>> list(Numbers() + Numbers())
         [0, 1, 2, 0, 1, 2]
     """
+
+    def __iter__(self):
+        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
     def __add__(self, other):
         return ChainDataset([self, other])

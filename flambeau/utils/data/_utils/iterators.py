@@ -142,7 +142,7 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
 
     def __init__(self, loader):
         if loader.timeout != 0:
-            raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
+            raise AssertionError("SingleProcessDataLoaderIter requires timeout to be 0")
         super().__init__(loader)
         saved = self._progress.saved or {}
         self._dataset_fetcher = self._progress.fetcher = create_fetcher(

@@ -1,0 +1,5 @@
+"""The old name of tensors with gradients."""
+
+from . import Variable
+
+__all__ = ["Variable"]

@@ -1,0 +1,1 @@
+"""Where torch keeps the parts of its benchmark tools."""

@@ -1,0 +1,3 @@
+"""torch.utils.benchmark.utils.common."""
+
+from ..measurement import *  # noqa: F403

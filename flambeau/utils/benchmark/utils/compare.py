@@ -1,0 +1,3 @@
+"""torch.utils.benchmark.utils.compare."""
+
+from ..table import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""torch.utils.benchmark.utils.timer."""
+
+from ..timer import *  # noqa: F403

@@ -1,0 +1,1 @@
+"""SummaryWriter: writes events into a folder, for TensorBoard to show."""
