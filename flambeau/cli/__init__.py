@@ -6,7 +6,7 @@ import sys
 
 __all__ = ["main"]
 
-COMMANDS = ("run",)
+COMMANDS = ("run", "info", "summary", "convert")
 
 
 def _parser():

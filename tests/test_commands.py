@@ -1,0 +1,75 @@
+"""flambeau info, summary and convert, as commands."""
+
+import json
+
+import pytest
+
+from tests.frame import fl
+
+main = __import__(f"{fl.__name__}.cli", fromlist=["main"]).main
+
+
+def ran(capsys, *words):
+    status = main(list(words))
+    out, error = capsys.readouterr()
+    return status, out, error
+
+
+def test_info(capsys):
+    status, out, _ = ran(capsys, "info")
+    assert status == 0 and "instruction set" in out and fl.__version__ in out
+    assert json.loads(ran(capsys, "info", "--json")[1])["threads"] == fl.get_num_threads()
+
+
+def test_summary(capsys, tmp_path):
+    file = tmp_path / "net.py"
+    file.write_text(
+        "import torch\n\n\nclass Net(torch.nn.Sequential):\n    def __init__(self):\n        super().__init__(torch.nn.Linear(4, 3))\n"
+    )
+    status, out, _ = ran(capsys, "summary", f"{file}:Net", "2,4")
+    assert status == 0 and "(2, 3)" in out and "Parameters: 15" in out
+    assert ran(capsys, "summary", "flambeau.nn:ReLU")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nothing"], "MODULE:NAME"),
+        (["none.py:Net"], "no such file"),
+        (["flambeau.nn:Relu", "1"], "ReLU"),
+        (["flambeau.nn:ReLU", "1,x"], "whole numbers"),
+        (["flambeau.nn:ReLU", "1", "--dtype", "float33"], "float33"),
+        (["flambeau:ones", "1"], "summary:"),
+    ],
+)
+def test_summary_errors(capsys, words, says):
+    status, _, error = ran(capsys, "summary", *words)
+    assert status == 2 and says in error
+
+
+def test_convert_both_ways(capsys, tmp_path):
+    shared = fl.arange(6.0).reshape(2, 3)
+    weights = {"a": shared, "b": shared.T, "n": fl.tensor([1, 2])}
+    paths = [str(tmp_path / name) for name in ("a.pt", "b.safetensors", "c.pt")]
+    fl.save({"model": weights, "epoch": 3}, paths[0])
+    status, _, error = ran(capsys, "convert", paths[0], paths[1])
+    assert status == 1 and "--key model" in error
+    assert ran(capsys, "convert", paths[0], paths[1], "--key", "model")[0] == 0
+    assert ran(capsys, "convert", paths[1], paths[2], "--dtype", "bfloat16")[0] == 0
+    back = fl.load(paths[2])
+    assert list(back) == list(weights) and back["a"].dtype is fl.bfloat16 and back["n"].dtype is fl.int64
+    assert all(fl.equal(back[name].to(t.dtype), t) for name, t in weights.items())
+
+
+def test_convert_errors(capsys, tmp_path):
+    there = str(tmp_path / "there.pt")
+    fl.save({"a": fl.ones(1)}, there)
+    for words, says in (
+        ([there, there], "exists"),
+        ([str(tmp_path / "none.pt"), str(tmp_path / "x.safetensors")], "none.pt"),
+        ([there, str(tmp_path / "x.txt")], "safetensors"),
+        ([there, str(tmp_path / "x.safetensors"), "--key", "b"], "there is a"),
+    ):
+        status, _, error = ran(capsys, "convert", *words)
+        assert status == 1 and says in error
+    assert not (tmp_path / "x.safetensors").exists()
