@@ -10,6 +10,7 @@
 #include "core/kernels/pointwise.h"
 #include "core/kernels/pool.h"
 #include "core/kernels/random.h"
+#include "core/kernels/recurrent.h"
 #include "core/kernels/reduce.h"
 #include "core/kernels/softmax.h"
 #include "core/kernels/solve.h"
@@ -27,6 +28,7 @@ struct Kernels {
   PointwiseKernels pointwise;
   PoolKernels pool;
   RandomKernels random;
+  RecurrentKernels recurrent;
   ReduceKernels reduce;
   SampleKernels sample;
   SoftmaxKernels softmax;

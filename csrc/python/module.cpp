@@ -95,6 +95,7 @@ NB_MODULE(_C, m) {
   define_conv(m);
   define_ops(m);
   define_random(m);
+  define_recurrent(m);
   define_reduce(m);
   define_optim(m);
 }

@@ -67,6 +67,7 @@ void define_ops(nb::module_& m);
 void define_optim(nb::module_& m);
 void define_pointwise(nb::module_& m);
 void define_random(nb::module_& m);
+void define_recurrent(nb::module_& m);
 void define_reduce(nb::module_& m);
 
 // ---- errors (module.cpp)

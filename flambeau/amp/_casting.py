@@ -16,6 +16,7 @@ LOWER = {
     "": "addbmm addmm baddbmm bmm conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d matmul mm prelu",
     "nn.functional": "affine_grid linear scaled_dot_product_attention",
     "linalg": "vecdot",
+    "nn._recurrence": "is_native",
 }
 FLOAT32 = {
     "": "cdist cholesky cholesky_inverse cholesky_solve geqrf grid_sampler grid_sampler_2d grid_sampler_3d inverse lu lu_solve "
@@ -135,9 +136,7 @@ def _max_pool3d_rule(dtype, args, kwargs):
 def _recurrence_rule(dtype, args, kwargs):
     """A whole LSTM of float32 is in lower precision; other networks are made of functions that are cast one by one."""
     mode, input, _, _, weights, *_ = args
-    whole = (
-        mode == "LSTM" and input.dtype is flambeau.float32 and all(w[2] is not None and w[4] is None for w in weights)
-    )
+    whole = mode == "LSTM" and input.dtype is flambeau.float32 and weights[2] is not None and weights[4] is None
     return _lower_rule(dtype, args, kwargs) if whole else None
 
 

@@ -69,6 +69,23 @@ def _attention(vmap, function, query, key, value, mask, causal, scale):
     return vmap.wrap(unfolded(function(*parts, mask, causal, scale), vmap.size))
 
 
+@rule("recurrent")
+def _recurrent(vmap, function, cell, input, h0, c0, weights, batch_sizes):
+    from ..nn._recurrence import composed_layer
+
+    if vmap.holds(weights) or len(batch_sizes) > 1:
+        with vmap.inside():
+            return composed_layer(cell, input, h0, c0, weights, batch_sizes)
+    parts = [None if x is None else vmap.spread(x) for x in (input, h0, c0)]
+    if batch_sizes:  # a cell
+        results = function(
+            cell, *[x if x is None else folded(x) for x in parts], weights, (vmap.size * batch_sizes[0],)
+        )
+        return vmap.wrap([unfolded(x, vmap.size) for x in results])
+    results = function(cell, *[x if x is None else _channels(x) for x in parts], weights, ())
+    return vmap.wrap([_batches(x, vmap.size) for x in results])
+
+
 # ------------------------------------------------------------------------------------------------ norms
 
 

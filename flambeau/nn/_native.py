@@ -185,12 +185,12 @@ def _cell(mode, input, states, w_ih, w_hh, b_ih, b_hh):
                 f"[{mode.lower()}_cell] {name} first dim must be {gates} * hidden_size = {gates * states[0].shape[-1]}, "
                 f"but got {weight.shape[0]}"
             )
-    return _recurrence.STEPS[mode](F.linear(input, w_ih, b_ih), states, (w_hh, b_hh))
+    return _recurrence.run_cell(mode, input, states, (w_ih, w_hh, b_ih, b_hh))
 
 
 def lstm_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """One step of an LSTM: (h, c) from hx = (h, c)."""
-    return _cell("LSTM", input, tuple(hx), w_ih, w_hh, b_ih, b_hh)
+    return tuple(_cell("LSTM", input, tuple(hx), w_ih, w_hh, b_ih, b_hh))
 
 
 def gru_cell(input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
@@ -220,7 +220,7 @@ def _check_layer(mode, parts):
 def _layers(mode, first, arguments, keywords):
     """A whole network: (input, hx, params, ..., batch_first), or packed (data, batch_sizes, hx, params, ...)."""
     packed = isinstance(arguments[0 if mode == "LSTM" else 1], flambeau.Tensor)
-    sizes, rest = (arguments[0].tolist(), arguments[1:]) if packed else (None, arguments)
+    sizes, rest = (tuple(arguments[0].tolist()), arguments[1:]) if packed else (None, arguments)
     names = ("hx", "params", "has_biases", "num_layers", "dropout", "train", "bidirectional", "batch_first")
     given = {**dict(zip(names, rest)), **keywords}
     step = 4 if given["has_biases"] else 2
@@ -232,19 +232,18 @@ def _layers(mode, first, arguments, keywords):
         biases = parts[2:4] if given["has_biases"] else [None, None]
         projection = parts[-1] if step in (3, 5) else None
         _check_layer(mode, parts)
-        weights.append([parts[0], parts[1], *biases, projection])
+        weights += [parts[0], parts[1], *biases, projection]
     states = tuple(given["hx"]) if mode == "LSTM" else (given["hx"],)
     turned = not packed and given.get("batch_first", False)
-    output, ends = _recurrence.run_layers(
+    output, last = _recurrence.run_layers(
         mode,
         first.transpose(0, 1) if turned else first,
         sizes,
-        list(zip(*[s.unbind(0) for s in states])),
+        states,
         weights,
         given["bidirectional"],
         given["dropout"] if given["train"] else 0.0,
     )
-    last = tuple(flambeau.stack(parts) for parts in zip(*ends))
     return (output.transpose(0, 1) if turned else output, *last)
 
 

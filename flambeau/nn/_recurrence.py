@@ -1,6 +1,7 @@
 """The steps of recurrent networks, and running them over sequences."""
 
 import flambeau
+from flambeau import _C
 
 
 def rnn_tanh_step(from_input, state, weights):
@@ -36,6 +37,8 @@ def gru_step(from_input, state, weights):
 
 
 STEPS = {"RNN_TANH": rnn_tanh_step, "RNN_RELU": rnn_relu_step, "LSTM": lstm_step, "GRU": gru_step}
+MODES = tuple(STEPS)  # the core counts them so
+LSTM = 2
 
 
 def _linear(h, weights):
@@ -85,39 +88,101 @@ def _backward(step, steps, batch_sizes, first, weights):
     return flambeau.cat(outputs), state
 
 
+def composed_layer(cell, input, h0, c0, weights, batch_sizes):
+    """`_C.recurrent` made of public functions: for derivatives of derivatives, half precision, and weights of vmap."""
+    step, outputs, ends = STEPS[MODES[cell]], [], []
+    for direction in range(len(weights) // 5):
+        w_ih, w_hh, b_ih, b_hh, w_hr = weights[5 * direction : 5 * direction + 5]
+        rows = flambeau.nn.functional.linear(input, w_ih, b_ih)
+        recurrent = (w_hh, b_hh) if w_hr is None else (w_hh, b_hh, w_hr)
+        state = _first_state(cell, input, h0, c0, w_hh, w_hr, direction, batch_sizes)
+        if batch_sizes:
+            output, state = run_packed(step, rows, list(batch_sizes), state, recurrent, direction == 1)
+        else:
+            output, state = run(step, rows, state, recurrent, direction == 1)
+        outputs.append(output)
+        ends.append(state)
+    flat = h0 is not None and h0.dim() == 2
+    last = ends[0] if flat else [flambeau.stack(parts) for parts in zip(*ends, strict=True)]
+    return [outputs[0] if len(outputs) == 1 else flambeau.cat(outputs, -1), *last]
+
+
+def _first_state(cell, input, h0, c0, w_hh, w_hr, direction, batch_sizes):
+    """The state of one direction, zeros where none is given."""
+    batch = batch_sizes[0] if batch_sizes else input.shape[1]
+    widths = [w_hh.shape[1], (w_hh if w_hr is None else w_hr).shape[1]]
+    state = []
+    for given, width in zip((h0, c0) if cell == LSTM else (h0,), widths, strict=False):
+        if given is None:
+            state.append(input.new_zeros((batch, width)))
+        else:
+            state.append(given if given.dim() == 2 else given[direction])
+    return tuple(state)
+
+
+def gradients(cell, inputs, batch_sizes, gradients, needed):
+    """The gradients of what `_C.recurrent` was given, with a graph: those of `composed_layer`.
+
+    Args:
+        cell, batch_sizes: as for `_C.recurrent`.
+        inputs: input, h0, c0 and the weights.
+        gradients: of the outputs, maybe None.
+        needed: for each input, whether its gradient is wanted.
+    """
+    apart = [x if x is None else x.view_as(x) for x in inputs]  # so that none of them is reached through another
+    results = composed_layer(cell, *apart[:3], apart[3:], batch_sizes)
+    wanted = [x for x, need in zip(apart, needed, strict=True) if need]
+    outputs, given = zip(*[pair for pair in zip(results, gradients, strict=True) if pair[1] is not None], strict=True)
+    found = iter(flambeau.autograd.grad(outputs, wanted, given, create_graph=True, allow_unused=True))
+    return [next(found) if need else None for need in needed]
+
+
+def is_native(input):
+    """Whether the core has the kernel for a dtype. Autocast shows it the tensor as its functions would see it."""
+    return input.dtype is flambeau.float32 or input.dtype is flambeau.float64
+
+
+def run_cell(mode, input, states, weights):
+    """One step: the new states, for weights (w_ih, w_hh, b_ih, b_hh) and (N, I), or (I), and states like it."""
+    cell, h = MODES.index(mode), states[0]
+    if is_native(h) and all(s.shape[:-1] == input.shape[:-1] for s in states):
+        if input.dim() == 1:
+            return [s[0] for s in run_cell(mode, input[None], [s[None] for s in states], weights)]
+        if input.dim() == 2:
+            c = states[1] if cell == LSTM else None
+            return _C.recurrent(cell, input, h, c, (*weights, None), (input.shape[0],))[1:]
+    from_input = flambeau.nn.functional.linear(input, weights[0], weights[2])
+    return STEPS[mode](from_input, states, (weights[1], weights[3]))
+
+
 def run_layers(mode, input, batch_sizes, states, weights, bidirectional, dropout):
     """Runs all layers and directions.
 
     Args:
         mode: a key of STEPS.
         input: (T, N, I), or packed (sum, I) with batch_sizes.
-        batch_sizes: None, or a list of ints.
-        states: for each layer and direction, a tuple of (N, H) tensors.
-        weights: for each layer and direction, [w_ih, w_hh, b_ih, b_hh, w_hr], the last three possibly None.
+        batch_sizes: None, or a tuple of ints.
+        states: h_0 and, of an LSTM, c_0: (layers * directions, N, H) each, or None for zeros.
+        weights: w_ih, w_hh, b_ih, b_hh, w_hr for each layer and direction, one behind the other, the last three possibly None.
         bidirectional: whether there are two directions.
         dropout: probability to drop an element between layers.
 
     Returns:
-        (output, last states, in the order of states).
+        (output, last states).
     """
-    step, ends = STEPS[mode], []
+    cell, ends, sizes = MODES.index(mode), [], batch_sizes or ()
     directions = 2 if bidirectional else 1
-    layers = len(weights) // directions
-    linear = flambeau.nn.functional.linear
+    layers = len(weights) // (5 * directions)
+    layer_of = _C.recurrent if is_native(input) else composed_layer
+    if layers == 1:
+        h0, c0 = (None, None) if states is None else (*states, None)[:2]
+        input, *last = layer_of(cell, input, h0, c0, weights, sizes)
+        return input, tuple(last)
     for layer in range(layers):
-        outputs = []
-        for direction in range(directions):
-            place = layer * directions + direction
-            w_ih, w_hh, b_ih, b_hh, w_hr = weights[place]
-            rows = linear(input, w_ih, b_ih)
-            recurrent = (w_hh, b_hh) if w_hr is None else (w_hh, b_hh, w_hr)
-            if batch_sizes is None:
-                output, state = run(step, rows, states[place], recurrent, direction == 1)
-            else:
-                output, state = run_packed(step, rows, batch_sizes, states[place], recurrent, direction == 1)
-            outputs.append(output)
-            ends.append(state)
-        input = outputs[0] if directions == 1 else flambeau.cat(outputs, -1)
+        own = [None if s is None else s.narrow(0, layer * directions, directions) for s in states or (None, None)]
+        part = weights[layer * 5 * directions : (layer + 1) * 5 * directions]
+        input, *last = layer_of(cell, input, *(*own, None)[:2], part, sizes)
+        ends.append(last)
         if dropout > 0 and layer < layers - 1:
             input = flambeau.nn.functional.dropout(input, dropout, True)
-    return input, ends
+    return input, tuple(flambeau.cat(parts) for parts in zip(*ends, strict=True))

@@ -201,5 +201,5 @@ ROWS = [
     core("rnn_tanh", layer(plain_cell(np.tanh)), layers(1)),
     core("rnn_relu", layer(plain_cell(lambda x: np.maximum(x, 0))), layers(1)),
     core("gru", layer(gru_cell), layers(3)),
-    core("lstm", layer(lstm_cell), layers(4, pair=True)),
+    core("lstm", layer(lstm_cell), layers(4, pair=True), covers=("recurrent",)),
 ]  # fmt: skip

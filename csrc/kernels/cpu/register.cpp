@@ -17,6 +17,7 @@ void fill(Kernels& kernels) {
   register_pointwise_2(kernels);
   register_pointwise_3(kernels);
   register_pool(kernels);
+  register_recurrent(kernels);
   register_reduce(kernels);
   register_sample(kernels);
   register_scan(kernels);

@@ -18,6 +18,7 @@ void register_pointwise_1(Kernels& kernels);
 void register_pointwise_2(Kernels& kernels);
 void register_pointwise_3(Kernels& kernels);
 void register_pool(Kernels& kernels);
+void register_recurrent(Kernels& kernels);
 void register_reduce(Kernels& kernels);
 void register_sample(Kernels& kernels);
 void register_scan(Kernels& kernels);

@@ -168,13 +168,12 @@ class RNNBase(Module):
             self.__dict__.pop(name, None)
 
     def _weights(self):
-        """[w_ih, w_hh, b_ih, b_hh, w_hr] for each layer and direction."""
-        own = self.__dict__
-        result = []
+        """w_ih, w_hh, b_ih, b_hh, w_hr for each layer and direction, None for what is not there."""
+        own, result = self.__dict__, []
         for names in self._all_weights:
             tensors = [own[n] if n in own else getattr(self, n) for n in names]
             projection = tensors.pop() if self.proj_size else None
-            result.append([*tensors, *([] if self.bias else [None, None]), projection])
+            result += (*tensors, projection) if self.bias else (*tensors, None, None, projection)
         return result
 
     def forward(self, input, hx=None):
@@ -187,16 +186,15 @@ class RNNBase(Module):
             batch_sizes = sorted_indices = unsorted_indices = None
         given = self._first_state(data, hx, batch_sizes, sorted_indices)
         sequence_first = self.batch_first and not packed
-        output, ends = _recurrence.run_layers(
+        output, last = _recurrence.run_layers(
             self.mode,
             data.transpose(0, 1) if sequence_first else data,
-            None if batch_sizes is None else batch_sizes.tolist(),
-            list(zip(*[s.unbind(0) for s in given], strict=False)),
+            None if batch_sizes is None else tuple(batch_sizes.tolist()),
+            given,
             self._weights(),
             self.bidirectional,
             self.dropout if self.training else 0.0,
         )
-        last = tuple(flambeau.stack(parts) for parts in zip(*ends, strict=False))
         if packed:
             output = PackedSequence(output, batch_sizes, sorted_indices, unsorted_indices)
         elif sequence_first:
@@ -224,16 +222,13 @@ class RNNBase(Module):
         return input, (states if self.mode == "LSTM" else states[0]), single
 
     def _first_state(self, data, hx, batch_sizes, sorted_indices):
-        """The first states as a tuple: zeros, or those given, checked and sorted."""
-        if hx is not None:
-            hx = self.permute_hidden(hx, sorted_indices)
-            self.check_forward_args(data, hx, batch_sizes)
-            return tuple(hx) if self.mode == "LSTM" else (hx,)
-        self.check_input(data, batch_sizes)
-        zeros = (self._state_shape(data, batch_sizes, self.proj_size or self.hidden_size),)
-        if self.mode == "LSTM":
-            zeros += (self._state_shape(data, batch_sizes, self.hidden_size),)
-        return tuple(flambeau.zeros(shape, dtype=data.dtype, device=data.device) for shape in zeros)
+        """The first states given, as a tuple, checked and sorted; None for zeros."""
+        if hx is None:
+            self.check_input(data, batch_sizes)
+            return None
+        hx = self.permute_hidden(hx, sorted_indices)
+        self.check_forward_args(data, hx, batch_sizes)
+        return tuple(hx) if self.mode == "LSTM" else (hx,)
 
 
 def _check_sizes(mode, hidden_size, num_layers, dropout, proj_size):
@@ -420,7 +415,7 @@ class RNNCellBase(Module):
             text += f", nonlinearity={self.nonlinearity}"
         return text
 
-    def _step(self, step, input, state):
+    def _step(self, mode, input, state):
         """One step on a batch or on a single sample; state is a tuple or None."""
         name = type(self).__name__
         if input.dim() not in (1, 2):
@@ -429,11 +424,11 @@ class RNNCellBase(Module):
             raise RuntimeError(f"input has inconsistent input_size: got {input.shape[-1]} expected {self.input_size}")
         if state is None:
             zeros = flambeau.zeros((*input.shape[:-1], self.hidden_size), dtype=input.dtype, device=input.device)
-            state = (zeros, zeros) if isinstance(self, LSTMCell) else (zeros,)
+            state = (zeros, zeros) if mode == "LSTM" else (zeros,)
         else:
             _check_cell_state(name, input, state, self.hidden_size)
-        from_input = flambeau.nn.functional.linear(input, self.weight_ih, self.bias_ih)
-        return step(from_input, state, (self.weight_hh, self.bias_hh))
+        weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        return _recurrence.run_cell(mode, input, state, weights)
 
 
 def _check_cell_state(name, input, state, size):
@@ -472,8 +467,7 @@ class RNNCell(RNNCellBase):
     def forward(self, input, hx=None):
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        step = _recurrence.rnn_tanh_step if self.nonlinearity == "tanh" else _recurrence.rnn_relu_step
-        return self._step(step, input, None if hx is None else (hx,))[0]
+        return self._step(f"RNN_{self.nonlinearity.upper()}", input, None if hx is None else (hx,))[0]
 
 
 class LSTMCell(RNNCellBase):
@@ -499,7 +493,7 @@ class LSTMCell(RNNCellBase):
     def forward(self, input, hx=None):
         if isinstance(hx, Tensor):
             raise TypeError("[LSTMCell] hx must be a tuple of two tensors (h, c), not a Tensor")
-        return self._step(_recurrence.lstm_step, input, hx)
+        return tuple(self._step("LSTM", input, hx))
 
 
 class GRUCell(RNNCellBase):
@@ -522,4 +516,4 @@ class GRUCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
     def forward(self, input, hx=None):
-        return self._step(_recurrence.gru_step, input, None if hx is None else (hx,))[0]
+        return self._step("GRU", input, None if hx is None else (hx,))[0]
