@@ -28,6 +28,10 @@ struct Layer {
   int64_t kept() const { return kept_gates(cell) * hidden; }
   const Tensor& weight(int64_t direction, int which) const { return weights[direction * kPerDirection + which]; }
   DType dtype() const { return input.dtype(); }
+  Tensor fresh(const Dims& shape) const { return empty(shape, input.dtype(), input.device()); }
+  Tensor or_zeros(const Tensor& t, const Dims& shape) const {
+    return t.defined() ? t : zeros(shape, input.dtype(), input.device());
+  }
 };
 
 Tensor plain(const Tensor& t) { return t.defined() ? contiguous(alias(t)) : t; }
@@ -101,7 +105,7 @@ Tensor bias_of(const Layer& l, int64_t d) {
   const Tensor &b_ih = l.weight(d, 2), &b_hh = l.weight(d, 3);
   if (!b_hh.defined()) return b_ih;
   if (l.cell != RecurrentCell::Gru) return b_ih.defined() ? b_ih + b_hh : b_hh;
-  const Tensor bias = b_ih.defined() ? clone(b_ih) : zeros(b_hh.shape(), l.dtype());
+  const Tensor bias = b_ih.defined() ? clone(b_ih) : l.or_zeros(b_ih, b_hh.shape());
   inplace_add(narrow(bias, 0, 0, 2 * l.hidden), narrow(b_hh, 0, 0, 2 * l.hidden));
   return bias;
 }
@@ -139,8 +143,6 @@ RecurrentArgs arguments(const Layer& l, int64_t d, const Tensor& h0, const Tenso
   return p;
 }
 
-Tensor or_zeros(const Tensor& t, const Dims& shape, DType dtype) { return t.defined() ? t : zeros(shape, dtype); }
-
 // ------------------------------------------------------------------------------------------------- gradients
 
 // The columns of the kept gates that belong to rows of w_hh: all of them, or GRU's r and z, and its n.
@@ -154,7 +156,8 @@ std::vector<Piece> pieces(const Layer& l) {
 
 // h before each row.
 Tensor states_before(const Layer& l, int64_t d, const Tensor& h0, const Tensor& out) {
-  const Tensor result = empty(Dims{l.rows, l.outputs}, l.dtype());
+  const Tensor result = l.fresh(Dims{l.rows, l.outputs});
+  if (!out.device().is_cpu()) return result;
   const int64_t width = l.outputs, bytes = width * out.item_size();
   parallel_for(l.steps(), 16, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
@@ -183,13 +186,13 @@ struct Gradients {
 
   void weights(const Tensor& h0, const Tensor& out) const {
     if (needs(0)) {
-      const Tensor g = empty(Dims{l.gates(), l.features}, l.dtype());
+      const Tensor g = l.fresh(Dims{l.gates(), l.features});
       multiply(l, l.gates(), l.features, l.rows, gate_grads.raw(), 1, l.kept(), l.input.raw(), l.features, 1, g.raw(),
                l.features);
       set(0, g);
     }
     if (needs(1)) {
-      const Tensor g = empty(Dims{l.gates(), l.outputs}, l.dtype()), before = states_before(l, d, h0, out);
+      const Tensor g = l.fresh(Dims{l.gates(), l.outputs}), before = states_before(l, d, h0, out);
       for (const Piece& p : pieces(l))
         multiply(l, p.count, l.outputs, l.rows, at(gate_grads, p.column), 1, l.kept(), before.raw(), l.outputs, 1,
                  at(g, p.row * l.outputs), l.outputs);
@@ -234,15 +237,15 @@ void recurrent_vjp(Backward& b) {
                            [&](int i) { return b.saved(i); });
   const Dims states{l.directions, l.batch, l.outputs}, memories{l.directions, l.batch, l.hidden};
   const bool lstm = l.cell == RecurrentCell::Lstm, projected = l.weight(0, 4).defined();
-  const Tensor h0 = or_zeros(l.h0, states, l.dtype()), c0 = lstm ? or_zeros(l.c0, memories, l.dtype()) : Tensor();
+  const Tensor h0 = l.or_zeros(l.h0, states), c0 = lstm ? l.or_zeros(l.c0, memories) : Tensor();
   const Tensor out = b.saved(kOut), grad = plain(b.grad(0));
-  const Tensor carry_h = clone(b.grad(1).defined() ? plain(b.grad(1)) : zeros(states, l.dtype()));
-  const Tensor carry_c = !lstm ? Tensor() : clone(b.grad(2).defined() ? plain(b.grad(2)) : zeros(memories, l.dtype()));
-  const Tensor gate_grads = empty(Dims{l.directions, l.rows, l.kept()}, l.dtype());
+  const Tensor carry_h = clone(l.or_zeros(plain(b.grad(1)), states));
+  const Tensor carry_c = !lstm ? Tensor() : clone(l.or_zeros(plain(b.grad(2)), memories));
+  const Tensor gate_grads = l.fresh(Dims{l.directions, l.rows, l.kept()});
   Tensor out_grads, full_grads;
   if (projected) {
-    out_grads = empty(Dims{l.directions, l.rows, l.outputs}, l.dtype());
-    full_grads = empty(memories, l.dtype());
+    out_grads = l.fresh(Dims{l.directions, l.rows, l.outputs});
+    full_grads = l.fresh(memories);
   }
   std::vector<RecurrentArgs> args;
   for (int64_t d = 0; d < l.directions; ++d) {
@@ -255,7 +258,7 @@ void recurrent_vjp(Backward& b) {
     args.push_back(p);
   }
   need(kernels_of(l.input).recurrent.backward[int(l.dtype())], "recurrent", l.input)(args.data(), l.directions);
-  const Tensor input_grad = b.needs(kInput) ? empty(l.input.shape(), l.dtype()) : Tensor();
+  const Tensor input_grad = b.needs(kInput) ? l.fresh(l.input.shape()) : Tensor();
   for (int64_t d = 0; d < l.directions; ++d) {
     const Gradients g{b, l, d, select(gate_grads, 0, d)};
     g.weights(h0, out);
@@ -279,22 +282,25 @@ std::vector<Tensor> recurrent(RecurrentCell cell, const Tensor& input, const Ten
   std::vector<Tensor> inputs{input, h0, c0};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
   const Layer l = layer_of(cell, batch_sizes, weights.size() / kPerDirection, [&](int i) { return inputs[i]; });
-  const auto entry = need(kernels_of(input).recurrent.forward[int(l.dtype())], "recurrent", input);
+  std::vector<const Tensor*> all;
+  for (const Tensor& t : inputs) all.push_back(&t);
+  const Kernels& kernels = kernels_on(common_device("recurrent", all));
+  const auto entry = need(kernels.recurrent.forward[int(l.dtype())], "recurrent", input);
   const bool lstm = cell == RecurrentCell::Lstm, projected = l.weight(0, 4).defined();
   check_weights(l);
   const Dims states = state_shape(l, h0, l.outputs), memories = state_shape(l, lstm ? c0 : h0, l.hidden);
   if (h0.defined()) check_shape("h_0", h0, states, input);
   if (c0.defined()) check_shape("c_0", c0, memories, input);
 
-  const Tensor first = or_zeros(l.h0, states, l.dtype()),
-               memory = lstm ? or_zeros(l.c0, memories, l.dtype()) : Tensor();
+  const Tensor first = l.or_zeros(l.h0, states),
+               memory = lstm ? l.or_zeros(l.c0, memories) : Tensor();
   const Dims kept{l.directions, l.rows, l.hidden};
-  const Tensor gates = empty(Dims{l.directions, l.rows, l.kept()}, l.dtype());
-  const Tensor cells = lstm ? empty(kept, l.dtype()) : Tensor(), full = projected ? empty(kept, l.dtype()) : Tensor();
+  const Tensor gates = l.fresh(Dims{l.directions, l.rows, l.kept()});
+  const Tensor cells = lstm ? l.fresh(kept) : Tensor(), full = projected ? l.fresh(kept) : Tensor();
   Dims shape = input.shape();
   shape[shape.size() - 1] = l.directions * l.outputs;
-  std::vector<Tensor> outs{empty(shape, l.dtype()), empty(states, l.dtype())};
-  if (lstm) outs.push_back(empty(memories, l.dtype()));
+  std::vector<Tensor> outs{l.fresh(shape), l.fresh(states)};
+  if (lstm) outs.push_back(l.fresh(memories));
   std::vector<RecurrentArgs> args;
   for (int64_t d = 0; d < l.directions; ++d) {
     RecurrentArgs p = arguments(l, d, first, memory, outs[0], gates, cells, full);
