@@ -248,6 +248,36 @@ def test_unordered_batches_come_once():
     assert sorted(sum(seen, [])) == list(range(60))
 
 
+class Stateless(Stateful):
+    def state_dict(self):
+        raise NotImplementedError("some day")
+
+
+class Model(Augmented, fl.nn.Module):
+    """Its state is weights."""
+
+    def __init__(self):
+        fl.nn.Module.__init__(self)
+        Augmented.__init__(self)
+
+    def state_dict(self):
+        raise AssertionError("nobody may ask")
+
+
+@pytest.mark.parametrize("workers, kind", WORKERS)
+def test_a_state_that_cannot_be_had_matters_to_who_asks_for_it(workers, kind):
+    loader = data.DataLoader(Stateless(), num_workers=workers, worker_type=kind, collate_fn=same)
+    assert len(list(loader)) == 9 * max(1, workers)
+    batches = iter(loader)
+    next(batches)
+    with pytest.raises(RuntimeError, match=r"Stateless.state_dict\(\) raised NotImplementedError: some day"):
+        loader.state_dict()
+    loader = data.DataLoader(Model(), num_workers=workers, worker_type=kind, collate_fn=same)
+    batches = iter(loader)
+    next(batches)
+    assert loader.state_dict()["dataset"] == {}
+
+
 @pytest.mark.parametrize(
     "state, error, text",
     [

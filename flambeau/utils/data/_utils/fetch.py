@@ -1,12 +1,14 @@
 """Getting the samples of one batch from a data set."""
 
+import copy
 import itertools
+import sys
 
 import flambeau
 from flambeau.utils.data._utils.collate import default_collate, default_collate_fn_map
 from flambeau.utils.data._utils.gather import gathering
 
-__all__ = ["create_fetcher", "gathering_of", "keeps_state"]
+__all__ = ["Unsaved", "create_fetcher", "gathering_of", "keeps_state", "state_of"]
 
 
 class _BaseDatasetFetcher:
@@ -51,7 +53,7 @@ class _MapDatasetFetcher(_BaseDatasetFetcher):
 
     def position(self):
         """What a resumed fetcher needs to know: the data set's own state, if it keeps one."""
-        return {"dataset": self.dataset.state_dict()} if keeps_state(self.dataset) else {}
+        return {"dataset": state_of(self.dataset)} if keeps_state(self.dataset) else {}
 
     def go_to(self, position):
         """Goes on from a position."""
@@ -102,13 +104,31 @@ class _IterableDatasetFetcher(_BaseDatasetFetcher):
         """What a resumed fetcher needs to know: the iterator's or data set's own state, and samples taken so far."""
         for name, owner in (("iterator", self.dataset_iter), ("dataset", self.dataset)):
             if keeps_state(owner):
-                return {name: owner.state_dict(), "taken": self.taken}
+                return {name: state_of(owner), "taken": self.taken}
         return {"taken": self.taken}
 
 
 def keeps_state(value):
-    """Whether it has a state of its own to save and load."""
+    """Whether it has a state of its own to save and load; that of a module is weights, not a position."""
+    modules = sys.modules.get("flambeau.nn")
+    if modules is not None and isinstance(value, modules.Module):
+        return False
     return callable(getattr(value, "state_dict", None)) and callable(getattr(value, "load_state_dict", None))
+
+
+class Unsaved:
+    """In the place of a state that could not be had; only who wants to save it needs to know why."""
+
+    def __init__(self, owner, error):
+        self.text = f"{type(owner).__name__}.state_dict() raised {type(error).__name__}: {error}"
+
+
+def state_of(owner):
+    """A copy of an object's own state, or an Unsaved."""
+    try:
+        return copy.deepcopy(owner.state_dict())
+    except Exception as error:  # loading data must not fail for a state that nobody may ask for
+        return Unsaved(owner, error)
 
 
 def create_fetcher(iterable, dataset, auto_collation, collate_fn, drop_last, position=None, gather=None):

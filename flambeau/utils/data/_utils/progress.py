@@ -5,7 +5,7 @@ import copy
 import itertools
 
 import flambeau
-from flambeau.utils.data._utils.fetch import keeps_state
+from flambeau.utils.data._utils.fetch import Unsaved, keeps_state, state_of
 from flambeau.utils.data._utils.streams import Streams, held_generators, plain
 from flambeau.utils.data.distributed import DistributedSampler
 from flambeau.utils.data.sampler import (
@@ -85,11 +85,11 @@ class Progress:
         if self.first is None:
             self.first = self.sampling.states()
         if self.sampler is not None and not self.sampler_states:
-            self.sampler_states.append((0, copy.deepcopy(self.sampler.state_dict())))
+            self.sampler_states.append((0, state_of(self.sampler)))
         index = next(indices)
         self.drawn += 1
         if self.sampler is not None:
-            self.sampler_states.append((self.drawn, copy.deepcopy(self.sampler.state_dict())))
+            self.sampler_states.append((self.drawn, state_of(self.sampler)))
             while self.sampler_states[0][0] < self.position:
                 self.sampler_states.popleft()
         return index
@@ -114,7 +114,7 @@ class Progress:
         if self.settle is not None:
             self.settle()
         keeps = loader.persistent_workers or self.running
-        return {
+        state = {
             "version": VERSION,
             "num_workers": loader.num_workers,
             "batch_size": loader.batch_size,
@@ -123,8 +123,10 @@ class Progress:
             "base_seed": self.base_seed if keeps else None,
             "worker_starts": _plain(self.worker_starts if self.running else self._ends()) if keeps else [],
             "workers": _plain(self.workers) if keeps and self.running else [],
-            "dataset": copy.deepcopy(self._dataset_position()),
+            "dataset": self._dataset_position(),
         }
+        _check_saved(state)
+        return copy.deepcopy(state)
 
     def _ends(self):
         """The streams of the workers at the end of a pass, which persistent workers start the next with."""
@@ -139,7 +141,7 @@ class Progress:
             "beyond": sorted(self.beyond),
             "start": _plain(self.start),
             "first": _plain(self.first),
-            "sampler": copy.deepcopy(sampler if self.sampler is None or sampler else self.sampler.state_dict()),
+            "sampler": sampler if self.sampler is None or sampler else state_of(self.sampler),
             "owners": [self.owners[number] for number in sorted(self.owners)],
             "active": self.active,
         }
@@ -164,6 +166,18 @@ class Progress:
         if self.saved is not None and self.saved["pass"] is not None:
             self._now(loader).restore(self.saved["random"])
         self.saved = None
+
+
+def _check_saved(value):
+    """Complains about what could not be saved.
+
+    Raises:
+        RuntimeError: an object's own ``state_dict`` failed.
+    """
+    if isinstance(value, Unsaved):
+        raise RuntimeError(f"[DataLoader.state_dict] {value.text}")
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_saved(part)
 
 
 def _kept(state):

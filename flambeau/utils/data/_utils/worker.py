@@ -310,5 +310,5 @@ class _Worker:
             return {"start": self.streams.last}
         news = {"streams": self.streams.news()}
         if self.fetcher is not None:
-            news["position"] = copy.deepcopy(self.fetcher.position())
+            news["position"] = self.fetcher.position()
         return news
