@@ -189,7 +189,7 @@ def _operators(name):
     return getattr(operators, name) if name in ("load_library", "loaded_libraries") else operators.namespace(name)
 
 
-ops.__getattr__ = _operators
+vars(ops)["__getattr__"] = _operators
 _C.__path__ = [f"{__path__[0]}/_bindings"]
 _C.__getattr__ = _bound
 _C.enable_locations()

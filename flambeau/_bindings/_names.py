@@ -90,7 +90,7 @@ def _dispatch_keys(tensor):
     return DispatchKeySet(DispatchKey.CPU, DispatchKey.AutogradCPU)
 
 
-class _VariableFunctions:
+class _VariableFunctionsClass:
     """torch's functions as attributes of a class."""
 
     def __getattr__(self, name):
@@ -99,7 +99,7 @@ class _VariableFunctions:
         return getattr(flambeau, name)
 
 
-_VariableFunctions = _VariableFunctions()
+_VariableFunctions = _VariableFunctionsClass()
 
 
 def _are_functorch_transforms_active():

@@ -2,7 +2,7 @@
 
 import collections
 
-counters = collections.defaultdict(collections.Counter)
+counters: dict = collections.defaultdict(collections.Counter)
 
 
 def is_compile_supported(device_type):

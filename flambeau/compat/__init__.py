@@ -79,7 +79,7 @@ class _Installer:
         return install, ()
 
 
-_original = []
+_original: list = []
 
 
 def _spawn_installed():

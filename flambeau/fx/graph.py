@@ -60,7 +60,7 @@ class PythonCode:
 
     src: str
     globals: dict
-    _lineno_map: dict = None
+    _lineno_map: dict | None = None
 
 
 class _Namespace:

@@ -203,7 +203,7 @@ def _is_method(function):
 
 
 # Not in the class statement, which would be noticed while flambeau is still being loaded.
-Proxy.__torch_function__ = Proxy._called
+setattr(Proxy, "__torch_function__", Proxy._called)  # noqa: B010
 
 
 def _unpacked(frame):
@@ -316,4 +316,4 @@ for _name in magic_methods:
     setattr(Proxy, f"__{_name.strip('_')}__", _operator(getattr(operator, _name)))
 for _name in _REFLECTED:
     setattr(Proxy, f"__r{_name.strip('_')}__", _reflected(getattr(operator, _name)))
-Proxy.__hash__ = object.__hash__
+setattr(Proxy, "__hash__", object.__hash__)  # noqa: B010

@@ -8,7 +8,7 @@ from flambeau import Tensor
 from .. import _C
 
 
-class _ParameterMeta(type(Tensor)):
+class _ParameterMeta(type):
     """A parameter made from a user's Tensor subclass keeps its class, and is marked."""
 
     def __instancecheck__(cls, instance):
@@ -79,7 +79,7 @@ def _rebuild_parameter(data, requires_grad, attributes=None):
     return result
 
 
-class _BufferMeta(type(Tensor)):
+class _BufferMeta(type):
     """Buffers are tensors that are marked."""
 
     def __instancecheck__(cls, instance):

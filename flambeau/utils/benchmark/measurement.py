@@ -52,10 +52,10 @@ class TaskSpec:
     stmt: str
     setup: str
     global_setup: str = ""
-    label: str = None
-    sub_label: str = None
-    description: str = None
-    env: str = None
+    label: str | None = None
+    sub_label: str | None = None
+    description: str | None = None
+    env: str | None = None
     num_threads: int = 1
 
     @property
@@ -102,7 +102,7 @@ class Measurement:
     number_per_run: int
     raw_times: list
     task_spec: TaskSpec
-    metadata: dict = None
+    metadata: dict | None = None
 
     def __getattr__(self, name):
         if name.startswith("__") or name == "task_spec":

@@ -92,6 +92,6 @@ class Compare:
             return shown
         rowwise = self._colorize is Colorize.ROWWISE
         group = [m.median for key, m in cells.items() if (key[:2] == row if rowwise else key[2] == column)]
-        value = cells[(*row, column)].median
+        value = cells[tuple(row) + (column,)].median
         colour = 92 if value <= min(group) * 1.05 else 91 if value >= max(group) * 0.95 else None
         return f"\033[{colour}m{shown}\033[0m" if colour else shown

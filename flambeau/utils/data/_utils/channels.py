@@ -219,7 +219,7 @@ def _process_main(job, connection):
 
 # ---------------------------------------------------------------- in the loader's process
 
-_pools = weakref.WeakSet()
+_pools: weakref.WeakSet = weakref.WeakSet()
 
 
 class WorkerDied(RuntimeError):

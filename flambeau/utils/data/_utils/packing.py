@@ -85,7 +85,8 @@ class PackedList(Sequence):
     An element is a new object each time: changes to an element that is a dict or list itself are not kept.
     """
 
-    __hash__ = None
+    def __hash__(self):
+        raise TypeError(f"unhashable type: '{self.__class__.__name__}'")
 
     def __init__(self, memory, start, count):
         self._memory, self._own, self._count = memory, None, count
@@ -104,6 +105,10 @@ class PackedList(Sequence):
     @property
     def __class__(self):
         return list
+
+    @__class__.setter
+    def __class__(self, kind):
+        raise TypeError("the class of a packed list cannot be set")
 
     def __len__(self):
         return self._count if self._own is None else len(self._own)
@@ -172,7 +177,8 @@ class PackedDict(Mapping):
     A value is a new object each time: changes to a value that is a dict or list itself are not kept.
     """
 
-    __hash__ = None
+    def __hash__(self):
+        raise TypeError(f"unhashable type: '{self.__class__.__name__}'")
 
     def __init__(self, memory, start, count):
         self._memory, self._own = memory, None
@@ -194,6 +200,10 @@ class PackedDict(Mapping):
     @property
     def __class__(self):
         return dict
+
+    @__class__.setter
+    def __class__(self, kind):
+        raise TypeError("the class of a packed dict cannot be set")
 
     def __len__(self):
         return len(self._keys) if self._own is None else len(self._own)
@@ -244,7 +254,7 @@ class PackedDict(Mapping):
 
 for _name in ["clear", "pop", "popitem", "setdefault", "update", "__setitem__", "__delitem__"]:
     setattr(PackedDict, _name, _thaw(_name))
-PackedDict.__ior__ = _thaw("__ior__", returns_self=True)
+setattr(PackedDict, "__ior__", _thaw("__ior__", returns_self=True))  # noqa: B010
 
 
 def _stable_hash(key):

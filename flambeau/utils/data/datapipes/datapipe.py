@@ -10,7 +10,7 @@ __all__ = ["DFIterDataPipe", "DataChunk", "IterDataPipe", "MapDataPipe"]
 class _Pipe:
     """What pipes of both kinds share: methods that make further pipes, hooks around pickling, how they print."""
 
-    functions = {}
+    functions: dict = {}
     reduce_ex_hook = None
     getstate_hook = None
     str_hook = None
@@ -92,7 +92,7 @@ class IterDataPipe(_Pipe, IterableDataset):
         [[0, 10], [20, 30], [40]]
     """
 
-    functions = {}
+    functions: dict = {}
     _valid_iterator_id = None
     _number_of_samples_yielded = 0
     _restored = False
@@ -173,7 +173,7 @@ class MapDataPipe(_Pipe, Dataset):
         30
     """
 
-    functions = {}
+    functions: dict = {}
 
 
 class DataChunk(list):

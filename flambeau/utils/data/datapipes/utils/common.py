@@ -147,7 +147,7 @@ class StreamWrapper:
         'text'
     """
 
-    session_streams = {}
+    session_streams: dict = {}
     debug_unclosed_streams = False
 
     def __init__(self, file_obj, parent_stream=None, name=None):
