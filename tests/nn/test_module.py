@@ -252,6 +252,58 @@ def test_load_reports_name_the_nearest():
         net.load_state_dict(wrapped)
 
 
+def block(name, width=4):
+    net = nn.Module()
+    net.add_module(name, nn.Sequential(nn.Linear(3, width), nn.BatchNorm1d(width)))
+    net.head = nn.Linear(width, 2)
+    return net
+
+
+HINTS = [
+    (lambda s: {"model": s, "epoch": 3}, "The names are in its entry 'model': load state_dict['model']"),
+    (lambda s: fl.optim.SGD(block("a").parameters(), lr=1).state_dict(), "the state of an optimizer"),
+    (lambda s: {"_orig_mod." + k: v for k, v in s.items()}, 'Every name starts with "_orig_mod."'),
+    (lambda s: block("backbone").state_dict(), "`encoder.` is called `backbone.` in the state_dict"),
+    (lambda s: block("backbone", 5).state_dict(), "the state_dict has backbone.0.weight, [5, 3] instead of [4, 3]"),
+    (lambda s: {k: v.numpy() for k, v in s.items()}, "It holds NumPy arrays"),
+    (lambda s: dict(s, **{"head.weight": fl.zeros(4, 2)}), "Transposed (`.T`) these would fit: head.weight"),
+]
+
+
+@pytest.mark.skipif(fl.__name__ == "torch", reason="flambeau's additions to the report")
+@pytest.mark.parametrize(("change", "hint"), HINTS)
+def test_load_reports_say_what_to_do(change, hint):
+    net = block("encoder")
+    with pytest.raises(RuntimeError) as caught:
+        net.load_state_dict(change(net.state_dict()))
+    assert hint in str(caught.value)
+
+
+@pytest.mark.skipif(fl.__name__ == "torch", reason="flambeau's additions to the report")
+def test_load_reports_of_other_things():
+    net = block("encoder")
+    with pytest.raises(RuntimeError, match=r"load it into `\.module`"):
+        nn.DataParallel(net).load_state_dict(net.state_dict())
+    for value, hint in ((net, "Pass its state_dict()"), ("model.pt", "Read the file first"), ([1], "dict-like")):
+        with pytest.raises(TypeError) as caught:
+            net.load_state_dict(value)
+        assert hint in str(caught.value)
+    with pytest.raises(AttributeError, match="names must be strings, got 3"):
+        net.load_state_dict({3: fl.ones(1)})
+
+
+def test_load_reports_are_quick():
+    """Names of a large model against as many others: no comparison of each with each."""
+    import time
+
+    net = nn.Sequential(*[nn.Linear(1, 1) for _ in range(2000)])
+    other = {f"layers.{i}.{i % 7}.kernel_{i}": fl.zeros(1) for i in range(4000)}
+    start = time.perf_counter()
+    with pytest.raises(RuntimeError, match="Missing key"):
+        net.load_state_dict(other)
+    assert time.perf_counter() - start < 5
+
+
 def test_extra_state_and_own_loading():
     class Extra(nn.Module):
         def __init__(self):

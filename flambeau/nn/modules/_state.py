@@ -124,7 +124,12 @@ class Stateful:
             <All keys matched successfully>
         """
         if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+            from ._load_report import wrong_type
+
+            raise TypeError(wrong_type(state_dict))
+        for key in state_dict:
+            if not isinstance(key, str):
+                raise AttributeError(f"[load_state_dict] names must be strings, got {key!r} ({type(key).__name__})")
         metadata = getattr(state_dict, "_metadata", None)
         given = state_dict
         state_dict = OrderedDict(state_dict)  # hooks may change it
@@ -253,10 +258,9 @@ def _load(module, state_dict, prefix, metadata, assign, report):
     if assign:
         local_metadata["assign_to_params_buffers"] = True
     module._load_from_state_dict(state_dict, prefix, local_metadata, True, missing, unexpected, errors)
+    parts = _by_child(state_dict, prefix) if module.__dict__["_module_names"] else {}
     for name, child in children_of(module):
-        child_prefix = prefix + name + "."
-        own = OrderedDict((k, v) for k, v in state_dict.items() if k.startswith(child_prefix))
-        _load(child, own, child_prefix, metadata, assign, report)
+        _load(child, parts.get(name, OrderedDict()), f"{prefix}{name}.", metadata, assign, report)
     keys = _IncompatibleKeys(missing, unexpected)
     for hook in module.__dict__.get("_load_state_dict_post_hooks", _NONE).values():
         if hook(module, keys) is not None:
@@ -264,6 +268,21 @@ def _load(module, state_dict, prefix, metadata, assign, report):
                 "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new values, "
                 "if incompatible_keys need to be modified, it should be done inplace."
             )
+
+
+def _by_child(state_dict, prefix):
+    """The parts of a state_dict that belong to the submodules, by their names."""
+    parts, start = {}, len(prefix)
+    for key, value in state_dict.items():
+        if not key.startswith(prefix):
+            continue
+        end = key.find(".", start)
+        if end >= 0:
+            name = key[start:end]
+            if name not in parts:
+                parts[name] = OrderedDict()
+            parts[name][key] = value
+    return parts
 
 
 def _take(module, name, value, key, assign):

@@ -210,7 +210,8 @@ def _find(root, target, key, kind):
 def _nearest(module, name):
     import difflib
 
-    found = difflib.get_close_matches(name, [n for n in vars(module) if n[:1] != "_"], n=1)
+    names = [n for n in vars(module) if n[:1] != "_"]
+    found = difflib.get_close_matches(name, names, n=1) if len(names) < 200 else ()
     return f"; did you mean `{found[0]}`?" if found else ""
 
 
