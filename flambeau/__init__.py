@@ -145,6 +145,14 @@ _NATIVE = (
     "native_dropout", "norm_except_dim", "nuclear_norm", "poisson_nll_loss", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
     "rnn_tanh_cell", "triplet_margin_loss",
 )  # fmt: skip
+# Methods that change a tensor, which torch has as functions, too.
+_IN_PLACE = (
+    "abs_", "acos_", "acosh_", "addmv_", "arccos_", "arccosh_", "arcsin_", "arcsinh_", "arctan_", "arctanh_", "as_strided_",
+    "asin_", "asinh_", "atan_", "atanh_", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "conj_physical_", "cos_", "cosh_",
+    "deg2rad_", "detach_", "erf_", "erfc_", "exp2_", "exp_", "expm1_", "fill_", "fix_", "floor_", "frac_", "gcd_", "i0_", "index_put_",
+    "lcm_", "ldexp_", "log10_", "log1p_", "log2_", "log_", "logit_", "nan_to_num_", "neg_", "negative_", "rad2deg_", "reciprocal_",
+    "round_", "rsqrt_", "sigmoid_", "sin_", "sinc_", "sinh_", "sqrt_", "tan_", "tanh_", "trunc_", "xlogy_",
+)  # fmt: skip
 
 
 def __getattr__(name):
@@ -156,6 +164,8 @@ def __getattr__(name):
                 raise
     elif name.startswith("_foreach_"):
         return getattr(_importlib.import_module("flambeau.ops.foreach"), name)
+    elif name in _IN_PLACE:
+        return getattr(Tensor, name)
     elif name in _NATIVE:
         return getattr(_importlib.import_module("flambeau.nn._native"), name)
     elif name in _ELSEWHERE:

@@ -138,7 +138,7 @@ class Module(Callable_, Stateful, Movable, Walkable):
 
     def __setstate__(self, state):
         own = self.__dict__
-        given = {name: value for name, value in state.items() if value or name not in HOOK_DICTIONARIES}
+        given = {name: value for name, value in state.items() if name not in HOOK_DICTIONARIES or value}
         for kind, key in KINDS.items():
             if kind in given:  # a state that holds the dictionaries themselves
                 items = given.pop(kind)

@@ -132,9 +132,9 @@ def _permuted(sampler, batches):
     order = flambeau.randperm(size, generator=generator)
     for start in _starts(size, batches):
         yield order[start : start + batches.batch_size]
-    # RandomSampler draws another permutation before it finds that it needs none of it; a user's generator shows that.
-    if sampler.generator is not None:
-        flambeau.randperm(size, generator=generator)
+    # RandomSampler draws another permutation before it finds that it needs none of it; a user's generator shows that,
+    # and so does a randperm that somebody has replaced.
+    flambeau.randperm(size, generator=generator)
 
 
 class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
