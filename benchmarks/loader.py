@@ -74,7 +74,7 @@ def epoch_cases(lib):
     yield "in order, beside copies", passes(whole), copies
     yield "in order, beside views", passes(whole), views
     yield "shuffled", passes(whole, True), permuted
-    yield "StackDataset, shuffled", passes(data.StackDataset(whole, x), True), permuted
+    yield "StackDataset, shuffled", passes(data.StackDataset(data.TensorDataset(x), y), True), permuted
     yield "Subset", passes(data.Subset(whole, order)), listed
     yield "random_split, shuffled", passes(data.random_split(whole, [1.0])[0], True), listed
     yield "ConcatDataset", passes(halves), copies

@@ -1,9 +1,11 @@
 """DataLoader: order, workers, failures."""
 
 import copy
+import functools
 import os
 import pickle
 import random
+import subprocess
 import sys
 import time
 
@@ -382,3 +384,92 @@ def test_a_loader_in_use_can_be_copied_and_pickled():
     for other in (copy.copy(loader), copy.deepcopy(loader), pickle.loads(pickle.dumps(loader))):
         assert (other.batch_size, len(other), other._iterator) == (5, 20_000, None)
         assert next(iter(other)).tolist() == [0, 1, 2, 3, 4]
+
+
+class Everywhere(data.Dataset):
+    """Generators wherever a data set may keep them."""
+
+    def __init__(self):
+        self.direct = np.random.default_rng(0)
+        self.legacy = [{"x": (np.random.RandomState(1),)}]
+        self.method = Transform(random.Random(2)).draw
+        self.partial = functools.partial(Transform.draw, Transform(random.Random(3)))
+        generator = fl.Generator().manual_seed(4)
+        self.closure = lambda: fl.randint(1 << 60, (), generator=generator).item()
+        self.slots = Slots(np.random.Generator(np.random.MT19937(5)))
+        self.again = self.direct  # one generator, known by two names
+
+    def __len__(self):
+        return 24
+
+    def __getitem__(self, i):
+        drawn = [int(self.direct.integers(1 << 60)), int(self.legacy[0]["x"][0].randint(1 << 60)), self.method()]
+        drawn += [
+            self.partial(),
+            self.closure(),
+            int(self.slots.rng.integers(1 << 60)),
+            int(self.again.integers(1 << 60)),
+        ]
+        return drawn
+
+
+class Transform:
+    def __init__(self, rng):
+        self.rng = rng
+
+    def draw(self):
+        return self.rng.getrandbits(60)
+
+
+class Slots:
+    __slots__ = ("rng",)
+
+    def __init__(self, rng):
+        self.rng = rng
+
+
+@pytest.mark.parametrize("kind", ["process", "thread"])
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4")
+def test_no_draw_comes_twice_from_4_workers_in_3_epochs(kind, persistent):
+    results = []
+    for _ in range(2):
+        fl.manual_seed(1)
+        dataset = Everywhere()
+        states = str(dataset.direct.bit_generator.state)
+        options = {"num_workers": 4, "worker_type": kind, "persistent_workers": persistent, "collate_fn": identity}
+        loader = data.DataLoader(dataset, batch_size=3, **options)
+        drawn = [row for _ in range(3) for batch in loader for row in batch]
+        columns = list(zip(*drawn, strict=True))
+        assert [len(set(column)) for column in columns] == [72] * 7
+        assert not set(columns[0]) & set(columns[-1])
+        assert str(dataset.direct.bit_generator.state) == states  # the loader's own is left alone
+        results.append(drawn)
+    assert results[0] == results[1]  # the same seed, the same draws
+
+
+def test_without_workers_held_generators_are_left_alone():
+    dataset, alone = Everywhere(), Everywhere()
+    drawn = [row for batch in data.DataLoader(dataset, collate_fn=identity) for row in batch]
+    assert drawn == [alone[i] for i in range(24)]
+
+
+def test_numpy_is_seeded_when_a_worker_imports_it_late():
+    program = """
+import sys
+import flambeau as fl
+from flambeau.utils import data
+
+class Late(data.Dataset):
+    def __len__(self):
+        return 2
+    def __getitem__(self, i):
+        import numpy
+        return float(numpy.random.rand())
+
+fl.manual_seed(5)
+assert "numpy" not in sys.modules
+print([batch.item() for batch in data.DataLoader(Late(), num_workers=2)])
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("[0.48524966518109036, ")  # as in test_worker_seeds

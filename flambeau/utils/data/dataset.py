@@ -4,6 +4,7 @@ import bisect
 import itertools
 import math
 import warnings
+from collections.abc import Iterable
 
 import flambeau
 
@@ -46,7 +47,7 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset, Iterable):
     """Samples one after the other: a subclass defines ``__iter__``.
 
     With several workers each iterates its own copy; ``get_worker_info`` tells it which part is its.
@@ -58,9 +59,6 @@ class IterableDataset(Dataset):
         >>> list(Numbers() + Numbers())
         [0, 1, 2, 0, 1, 2]
     """
-
-    def __iter__(self):
-        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
     def __add__(self, other):
         return ChainDataset([self, other])

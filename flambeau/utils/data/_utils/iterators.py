@@ -53,7 +53,11 @@ class _BaseDataLoaderIter:
         return self
 
     def __next__(self):
-        data = self._next_data()
+        try:
+            data = self._next_data()
+        except StopIteration:
+            self._progress.end()
+            raise
         self._progress.yielded += 1
         if self._IterableDataset_len_called is not None:
             self._check_length()
@@ -123,8 +127,8 @@ def _starts(size, batches):
 
 
 def _slices(size, batches):
-    for start in _starts(size, batches):
-        yield slice(start, min(start + batches.batch_size, size))
+    starts = _starts(size, batches)
+    return map(slice, starts, (min(start + batches.batch_size, size) for start in starts))
 
 
 def _permuted(sampler, batches):
@@ -142,7 +146,7 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
 
     def __init__(self, loader):
         if loader.timeout != 0:
-            raise AssertionError("SingleProcessDataLoaderIter requires timeout to be 0")
+            raise AssertionError("_SingleProcessDataLoaderIter requires timeout == 0")
         super().__init__(loader)
         saved = self._progress.saved or {}
         self._dataset_fetcher = self._progress.fetcher = create_fetcher(
@@ -155,23 +159,29 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
             self._gather,
         )
         self._progress.restore(loader)
+        if self._quick:
+            self._progress.in_step = True
+            # No call per batch but those that make it.
+            self._next_data = itertools.chain(self._first(), map(self._gather, self._sampler_iter)).__next__
+
+    def _first(self):
+        """Notes how the pass begins, when its first batch is asked for."""
+        progress = self._progress
+
+        def note():
+            if progress.first is None:
+                progress.first = progress.sampling.states()
+            yield from ()
+
+        return note()
 
     def _next_data(self):
         progress, fetcher = self._progress, self._dataset_fetcher
-        try:
-            if self._quick and progress.position:
-                index = next(self._sampler_iter)
-                progress.position += 1
-                return self._gather(index)
-            index = progress.next_index(self._sampler_iter)
-        except StopIteration:
-            progress.end()
-            raise
+        index = progress.next_index(self._sampler_iter)
         progress.position += 1
         try:
             return fetcher.fetch(index)
         except StopIteration:
-            progress.end()
             raise
         except Exception as error:
             if fetcher.failed is not None and hasattr(error, "add_note"):
@@ -305,7 +315,6 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             if isinstance(answer, Failure):
                 answer.reraise()
             return answer
-        self._progress.end()
         if not self._persistent_workers:
             self._shutdown_workers()
         raise StopIteration

@@ -35,8 +35,9 @@ class Progress:
     """
 
     def __init__(self, loader, saved=None):
-        self.sampling = Streams(*_sampling_sources(loader))
-        self.sampler = _stateful_sampler(loader)
+        held, self.anything = _sampling_sources(loader)
+        self.sampling = Streams(held, whole=self.anything)
+        self.sampler = _stateful_sampler(loader) if self.anything else None
         self.running, self.fetcher, self.settle = False, None, None
         self.base_seed = self.start = self.first = None
         self.worker_starts = [None] * loader.num_workers
@@ -50,6 +51,7 @@ class Progress:
 
     def _reset(self):
         self.position = self.yielded = self.drawn = 0
+        self.in_step = False  # the position is the number of batches given out, and only that is counted
         self.beyond, self.owners, self.active = set(), {}, None
         self.sampler_states = collections.deque()
 
@@ -59,7 +61,8 @@ class Progress:
         self.running = True
         there = self.saved["pass"] if self.saved else None
         if there is None:
-            self.start, self.first = self.sampling.states(), None
+            # The library's own samplers draw nothing before their first index is asked for.
+            self.start, self.first = self.sampling.states() if self.anything else None, None
             return make()
         self.start, self.first = there["start"], there["first"]
         self.position, self.yielded, self.beyond = there["position"], there["yielded"], set(there["beyond"])
@@ -68,7 +71,7 @@ class Progress:
             self.sampler_states.append((self.position, there["sampler"]))
             self.drawn = self.position
             return make()
-        self.sampling.restore(self.start)
+        self.sampling.restore(self.start or {})
         indices = make()
         if self.first is not None:
             self.sampling.restore(self.first)
@@ -134,6 +137,8 @@ class Progress:
         return [{**(start or {}), **worker.get("streams", {})} or None for start, worker in pairs]
 
     def _pass(self):
+        if self.in_step:
+            self.position = self.yielded
         sampler = next((state for drawn, state in self.sampler_states if drawn == self.position), None)
         return {
             "position": self.position,
@@ -192,17 +197,20 @@ def _plain(value):
 
 
 def _sampling_sources(loader):
-    """What the indices are drawn from, and whether that may be any of the global sources."""
+    """What the indices are drawn from, and whether that may be anything: global sources, a state of its own."""
     sampler = loader._index_sampler
     while type(sampler) is BatchSampler:
         sampler = sampler.sampler
-    own = type(sampler) in _OWN_SAMPLERS
-    if own:
-        held = [flambeau.default_generator, loader.generator, getattr(sampler, "generator", None)]
-    else:
-        held = [loader.generator, *held_generators(sampler, skip=[loader.dataset])]
-    unique = {id(generator): generator for generator in held if generator is not None}
-    return list(unique.values()), not own
+    if type(sampler) in _OWN_SAMPLERS:
+        held = [flambeau.default_generator]
+        for generator in (loader.generator, getattr(sampler, "generator", None)):
+            if generator is not None and not any(generator is other for other in held):
+                held.append(generator)
+        return held, False
+    generators = held_generators(sampler, skip=[loader.dataset])
+    if loader.generator is not None and not any(loader.generator is other for other in generators):
+        generators.insert(0, loader.generator)
+    return generators, True
 
 
 def _stateful_sampler(loader):
