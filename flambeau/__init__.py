@@ -59,6 +59,7 @@ _SUBMODULES = (
     "masked",
     "mps",
     "mtia",
+    "multiprocessing",
     "nested",
     "nn",
     "onnx",

@@ -25,7 +25,7 @@ class UntypedStorage(StorageBase):
 
     def __init__(self, size=0, *, device=None):
         if isinstance(size, int):
-            self._bytes = _C.empty((size,), _C.uint8)
+            self._bytes = _C.empty((size,), _C.uint8, _C.device("cpu" if device is None else device))
         else:
             self._bytes = _C.tensor(list(size), _C.uint8, False)
 
@@ -52,7 +52,7 @@ class UntypedStorage(StorageBase):
 
     @property
     def device(self):
-        return _C.device("cpu")
+        return self._bytes.device
 
     @property
     def is_cuda(self):
@@ -111,8 +111,19 @@ class UntypedStorage(StorageBase):
         return self
 
     def is_shared(self):
-        """Whether other processes see this memory; they do not."""
-        return False
+        """Whether other processes see this memory."""
+        return self._bytes.is_shared()
+
+    def share_memory_(self):
+        """Move the bytes to memory that other processes see; tensors on them stay where they are."""
+        self._bytes.share_memory_()
+        return self
+
+    def byteswap(self, dtype):
+        """Turn round the bytes of each element of a dtype (of each part of a complex one)."""
+        width = dtype.itemsize // (2 if dtype.is_complex else 1)
+        groups = self._bytes[: len(self) // width * width].view(-1, width)
+        groups.copy_(groups.flip(1))
 
     def is_pinned(self, device=None):
         """Whether the memory is page-locked for a GPU; it is not."""
@@ -128,8 +139,8 @@ class UntypedStorage(StorageBase):
         return memo.setdefault(id(self), self.clone())
 
     def __repr__(self):
-        values = "\n".join(f" {value}" for value in self.tolist())
-        return f"{values}\n[torch.storage.UntypedStorage(device=cpu) of size {len(self)}]"
+        values = " ..." if self.device.type == "meta" else "\n".join(f" {value}" for value in self.tolist())
+        return f"{values}\n[torch.storage.UntypedStorage(device={self.device}) of size {len(self)}]"
 
 
 class TypedStorage:
@@ -269,8 +280,13 @@ class TypedStorage:
         return False
 
     def is_shared(self):
-        """Whether other processes see this memory; they do not."""
-        return False
+        """Whether other processes see this memory."""
+        return self._storage.is_shared()
+
+    def share_memory_(self):
+        """Move the elements to memory that other processes see; tensors on them stay where they are."""
+        self._storage.share_memory_()
+        return self
 
     def __eq__(self, other):
         return isinstance(other, TypedStorage) and self.dtype is other.dtype and self._storage == other._storage

@@ -51,7 +51,7 @@ def one(path, log, rng):
         time.sleep(0.002)
         if child.poll() is not None:
             raise SystemExit("the child ended by itself")
-    time.sleep(rng.uniform(0, 0.08))
+    time.sleep(rng.uniform(0, 0.3))
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     lines = log.read_bytes().split(b"\n")[1:-1]

@@ -18,6 +18,7 @@ PYTHON = [
         "_settings",
         "_checks",
         "_dlpack",
+        "_sharing",
         "_streams",
         "_symbols",
         "_types",
@@ -41,6 +42,7 @@ PYTHON = [
         "futures",
         "mps",
         "mtia",
+        "multiprocessing",
         "nn",
         "optim",
         "quasirandom",
@@ -166,7 +168,7 @@ def check_python(path):
     for node, top in imports(ast.parse(path.read_text())):
         for name in imported(node, module, is_package):
             first, _, rest = name.partition(".")
-            if first in LAZY and top:
+            if first in LAZY and top and room != first:
                 yield f"{path}:{node.lineno}: import {first} inside the function that needs it"
             if first != "flambeau":
                 continue

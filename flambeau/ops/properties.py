@@ -1,5 +1,7 @@
 """What a tensor says of itself, and changes to its memory."""
 
+import sys
+
 from .. import _C
 
 __all__ = [
@@ -214,21 +216,20 @@ def pin_memory(self, device=None):
 
 def is_shared(self):
     """Whether other processes see this memory."""
-    return getattr(self, "_shared", False)
+    sharing = sys.modules.get("flambeau._sharing")  # without it nothing is shared
+    return sharing is not None and sharing.block_of(self) is not None
 
 
 def share_memory_(self):
-    """Move this tensor to memory that forked processes share."""
-    if not is_shared(self) and self.numel():
-        import mmap
+    """Move this tensor to memory that other processes see: forked ones, and those it is sent to.
 
-        from ..ops import frombuffer
+    Views of the tensor that were made before go on looking at the old memory.
+    """
+    if self.numel() and not is_shared(self):
+        from .. import _sharing
 
-        block = mmap.mmap(-1, self.numel() * self.element_size())
-        shared = frombuffer(block, dtype=self.dtype).view(tuple(self.shape))
-        _C.copy_(shared, _C.detach(self))
-        self.data = shared
-    self._shared = True
+        raw = _sharing.share(self)
+        self.data = _C.set_storage_of(raw, tuple(self.shape), self.stride(), self.storage_offset(), self.dtype)
     return self
 
 

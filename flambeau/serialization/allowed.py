@@ -5,6 +5,7 @@ The functions here stand in for those that torch's files name. They check their 
 
 import datetime
 import functools
+import math
 import re
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -49,7 +50,7 @@ def _rebuild_v1(storage, offset, size, stride):
 def _rebuild_v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata=None):
     check(type(dtype) is flambeau.dtype and type(storage) is TypedStorage, "a tensor of strange dtype")
     if storage.__dict__.pop("_foreign", False):  # untyped bytes of the other order: only now their width is known
-        memory.swap_bytes(storage.untyped(), dtype)
+        storage.untyped().byteswap(dtype)
     return rebuild_tensor(storage, offset, size, stride, requires_grad, hooks, metadata, dtype=dtype)
 
 
@@ -176,8 +177,14 @@ def _rebuild_jagged(parts):
     return jagged(values, offsets, lengths, ragged).requires_grad_(bool(requires_grad))
 
 
-def _meta_tensor(*args):
-    raise UnpicklingError("[load] the file has a tensor on the meta device, without values: there are none here")
+def _meta_tensor(dtype, size, stride, requires_grad):
+    """A tensor without values."""
+    size, stride = ints(size, "a tensor of strange size"), ints(stride, "a tensor of strange stride")
+    check(dtype in _dtypes() and len(size) == len(stride) <= 64, "a tensor without values, of strange dtype or size")
+    check(all(0 <= number < 1 << 30 for number in (*size, *stride)), "a tensor without values, of strange size")
+    check(math.prod(size) < 1 << 62, "a tensor without values, of strange size")
+    made = flambeau.empty_strided(size, stride, dtype=dtype, device="meta")
+    return made.requires_grad_() if requires_grad else made
 
 
 def _generator(device="cpu"):

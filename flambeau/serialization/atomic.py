@@ -45,8 +45,8 @@ class AtomicFile:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.path.samestat(os.fstat(file.fileno()), os.stat(self.target)):
                     return file
-            except FileNotFoundError:
-                pass
+            except (BlockingIOError, FileNotFoundError):
+                pass  # it was taken for a leftover
             except OSError:  # a disk without locks
                 return file
             file.close()

@@ -58,7 +58,7 @@ class Storages:
             view[:] = data
         untyped = memory.untyped_of(raw)
         if sys.byteorder == "big":
-            memory.swap_bytes(untyped, dtype)
+            untyped.byteswap(dtype)
         self.found[key] = memory.typed(self.restore(untyped, location), dtype)
 
     def view(self, key, root, offset, count):

@@ -76,15 +76,6 @@ def tensor_over(storage, dtype, offset, size, stride):
     return _C.set_storage_of(storage._as_bytes(), tuple(size), tuple(stride), offset, dtype)
 
 
-def swap_bytes(storage, dtype):
-    """Turns the bytes of each element round, in place."""
-    width = dtype.itemsize // (2 if dtype.is_complex else 1)
-    if width > 1:
-        flat = storage._as_bytes()
-        flat = flat[: flat.numel() // width * width].view(-1, width)
-        flat.copy_(flat.flip(1))
-
-
 def read_at(file, place, target):
     """Fills memory from a place in a file; returns how many bytes there were. Large pieces are read by threads."""
     try:

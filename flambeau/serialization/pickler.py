@@ -133,6 +133,9 @@ class TorchPickler(pickle._Pickler):
 
     def _save_plain(self, tensor, requires_grad, kind=None):
         """The function that rebuilds the tensor, a class if one is given, and the function's arguments."""
+        if tensor.is_meta:
+            self._save_meta(tensor, requires_grad, kind)
+            return
         if tensor.is_complex() and tensor.is_conj():
             tensor = self.placement.keep(tensor, lambda t: t.resolve_conj())
         place = self.placement.place(tensor)
@@ -150,6 +153,18 @@ class TorchPickler(pickle._Pickler):
         self._empty_ordered_dict()
         if not typed:
             self._name("torch", name)
+        self.write(pickle.TUPLE)
+
+    def _save_meta(self, tensor, requires_grad, kind):
+        """The same for a tensor without values."""
+        self._name("torch._utils", "_rebuild_meta_tensor_no_storage")
+        if kind is not None:
+            self.save(kind)
+        self.write(pickle.MARK)
+        self._save_dtype(tensor.dtype)
+        self._ints(tuple(tensor.shape))
+        self._ints(tuple(tensor.stride()))
+        self._flag(requires_grad)
         self.write(pickle.TUPLE)
 
     def _save_storage(self, record, typed, itemsize):

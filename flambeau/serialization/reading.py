@@ -61,7 +61,7 @@ class ZipReader:
                 refuse(f"storage {key} should have {count} elements, but its record has {size} bytes")
             whole = memory.untyped_of(self._read(key, size))
             if self.foreign and not untyped:
-                memory.swap_bytes(whole, dtype)
+                whole.byteswap(dtype)
             self.storages[key] = self.restore(whole, location)
         storage = memory.typed(self.storages[key], dtype)
         if self.foreign and untyped:

@@ -330,10 +330,6 @@ def test_arrays_of_objects_are_refused():
 @pytest.mark.parametrize(
     "call, text",
     [
-        (
-            Call("torch._utils._rebuild_meta_tensor_no_storage", Global("torch", "float32"), (3,), (1,), False),
-            "meta device",
-        ),
         (Call("torch._utils._rebuild_qtensor", 1), "quantized tensor"),
         (stored("QUInt8Storage", "0", 6), "quantized tensor"),
         (
@@ -429,12 +425,23 @@ def test_map_location_in_all_forms(tmp_path):
         ({"cpu": "cuda:1"}, RuntimeError, "CUDA"),
         ("hpu", RuntimeError, "HPU"),
         ("nowhere", RuntimeError, "don't know how to restore data location"),
-        ("meta", NotImplementedError, "use 'cpu'"),
         (3, TypeError, "map_location: expected"),
         (lambda s, _: 3, TypeError, "map_location returned a int"),
     ):
         with pytest.raises(error, match=text):
             fl.load(path, map_location=place)
+
+
+@pytest.mark.parametrize("options", [{}, LEGACY], ids=["zip", "stream"])
+def test_tensors_without_values(options):
+    made = [fl.empty(3, 2, device="meta").t(), fl.nn.Parameter(fl.empty(2, dtype=fl.half, device="meta")), fl.ones(1)]
+    a, b, c = again(made, **options)
+    assert a.is_meta and (a.shape, a.stride()) == ((2, 3), (1, 2)) and c.tolist() == [1]
+    assert b.is_meta and b.dtype is fl.half and type(b) is fl.nn.Parameter
+    base = fl.arange(6.0).view(2, 3)
+    loaded = fl.load(saved([base, base[1]], **options), map_location="meta")
+    assert all(tensor.is_meta for tensor in loaded) and loaded[1].storage_offset() == 3
+    assert fl.load(saved([base], **options), map_location=fl.device("meta"))[0].shape == (2, 3)
 
 
 def test_files_of_gpus_load_on_the_cpu():
