@@ -69,7 +69,10 @@ for _family in ops.FAMILIES:
             globals()[_name] = getattr(_module, _name)
             __all__.append(_name)
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:  # a checker cannot compute the names
 
-    def __getattr__(name): ...
+def __getattr__(name):  # for type checkers too, which cannot compute the names
+    from . import _attention_parts
+
+    if name.startswith("_") and not name.startswith("__") and hasattr(_attention_parts, name):
+        return getattr(_attention_parts, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

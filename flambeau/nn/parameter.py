@@ -162,7 +162,7 @@ class UninitializedTensorMixin:
 
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _no_value
     __matmul__ = __rmatmul__ = __pow__ = __neg__ = __getitem__ = __setitem__ = __iter__ = __len__ = _no_value
-    size = numel = sum = mean = view = reshape = copy_ = normal_ = uniform_ = fill_ = zero_ = item = numpy = _no_value
+    numel = sum = mean = view = reshape = copy_ = normal_ = uniform_ = fill_ = zero_ = item = numpy = _no_value
 
 
 def is_lazy(param):

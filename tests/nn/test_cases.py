@@ -20,7 +20,7 @@ def differences(got, want, path=""):
     if isinstance(want, list) and isinstance(got, list) and len(got) == len(want):
         return [line for i, (a, b) in enumerate(zip(got, want)) for line in differences(a, b, f"{path}/{i}")]
     numbers = isinstance(want, float | int) and isinstance(got, float | int) and not isinstance(want, bool)
-    same = abs(got - want) <= 2e-4 * max(1, abs(want)) if numbers else got == want
+    same = got == want or (numbers and abs(got - want) <= 2e-4 * max(1, abs(want)))
     return [] if same else [f"{path}: {got!r} is not {want!r}"]
 
 

@@ -294,6 +294,8 @@ def _take(module, name, value, key, assign):
             f"checkpoint but received {type(value)}"
         )
     if is_lazy(target):
+        if is_lazy(value) and not assign:
+            return None
         if not is_lazy(value):
             with flambeau.no_grad():
                 target.materialize(value.shape)
@@ -305,6 +307,13 @@ def _take(module, name, value, key, assign):
         return (
             f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
             f"the shape in current model is {target.shape}."
+        )
+    if target.is_meta and not value.is_meta and not assign:
+        warnings.warn(
+            f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current model, "
+            "which is a no-op. (Did you mean to pass `assign=True` to assign items in the state dictionary to their "
+            "corresponding key in the module instead of copying them in place?)",
+            stacklevel=2,
         )
     try:
         with flambeau.no_grad():

@@ -66,6 +66,7 @@ class Module(Callable_, Stateful, Movable, Walkable):
     """
 
     dump_patches = False
+    _compiled_call_impl = None
     call_super_init = False
     forward = _forward_unimplemented
     _parameters = registry("_parameters")

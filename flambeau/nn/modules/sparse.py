@@ -25,7 +25,16 @@ def _given(weight, rows, columns):
     return weight
 
 
-class Embedding(Module):
+class _Table(Module):
+    """What the two kinds of embedding share."""
+
+    def _fill_padding_idx_with_zero(self):
+        if self.padding_idx is not None:
+            with flambeau.no_grad():
+                self.weight[self.padding_idx].fill_(0)
+
+
+class Embedding(_Table):
     """Looks up rows of a table by index.
 
     Args:
@@ -86,7 +95,7 @@ class Embedding(Module):
     def reset_parameters(self):
         """Draws the table from N(0, 1), and sets the padding row to 0."""
         init.normal_(self.weight)
-        _zero_row(self.weight, self.padding_idx)
+        self._fill_padding_idx_with_zero()
 
     def forward(self, input):
         return F.embedding(
@@ -148,13 +157,7 @@ class Embedding(Module):
         )
 
 
-def _zero_row(weight, index):
-    if index is not None:
-        with flambeau.no_grad():
-            weight[index].fill_(0)
-
-
-class EmbeddingBag(Module):
+class EmbeddingBag(_Table):
     """Sums, means or maxima of bags of rows of a table, without making the rows one by one.
 
     Args:
@@ -222,7 +225,7 @@ class EmbeddingBag(Module):
     def reset_parameters(self):
         """Draws the table from N(0, 1), and sets the padding row to 0."""
         init.normal_(self.weight)
-        _zero_row(self.weight, self.padding_idx)
+        self._fill_padding_idx_with_zero()
 
     def forward(self, input, offsets=None, per_sample_weights=None):
         return F.embedding_bag(

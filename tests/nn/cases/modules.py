@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import warnings
 from collections import OrderedDict
 
 from . import outcome
@@ -228,6 +229,44 @@ def case_convert(lib):
     return results
 
 
+def case_meta(lib):
+    """Modules without memory: made so, moved there, filled by a state_dict."""
+    nn = lib.nn
+    with lib.device("meta"):
+        inside = net(lib)
+    direct = nn.Linear(2, 3, device="meta")
+    moved = net(lib).to("meta")
+    state = net(lib).state_dict()
+    results = []
+    for module in (inside, direct, moved):
+        results.append(
+            [
+                [n, str(t.device), tuple(t.shape), t.requires_grad]
+                for n, t in (*module.named_parameters(), *module.named_buffers())
+            ]
+        )
+    shape = tuple(inside(lib.ones(4, 2, device="meta")).shape)
+    results += [
+        shape,
+        outcome(lambda: str(inside.to_empty(device="cpu").a.weight.device)),
+        outcome(lambda: moved.to("cpu")),
+        outcome(moved.a.reset_parameters),
+    ]
+    kept = moved.a.weight
+    results += [
+        outcome(lambda: repr(moved.load_state_dict(state))), str(moved.a.weight.device), outcome(lambda: repr(moved.load_state_dict(state, assign=True))), moved,
+        moved.a.weight is kept, type(moved.a.weight).__name__, moved(lib.ones(4, 2)), outcome(lambda: repr(net(lib).load_state_dict(direct.state_dict(), strict=False))),
+    ]  # fmt: skip
+    parameter = direct.weight
+    direct.to_empty(device="cpu")
+    results += [direct.weight is parameter, str(direct.weight.device), direct.weight.requires_grad]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nn.Linear(2, 3, device="meta").load_state_dict(nn.Linear(2, 3).state_dict())
+    results.append([str(w.message)[:90] for w in caught])
+    return results
+
+
 def case_zero_grad(lib):
     results = []
     for to_none in (True, False):
@@ -338,6 +377,7 @@ def case_load(lib):
         "none": lambda s: 5,
         "plain dict": lambda s: dict(s),
         "old batch norm": lambda s: s.pop("b.0.num_batches_tracked") is None or None,
+        "meta": lambda s: s.update({"a.weight": s["a.weight"].to("meta")}),
         "deeper": lambda s: s.update({"a.weight.x": lib.ones(1)}),
     }
     for name, change in changes.items():
