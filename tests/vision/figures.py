@@ -136,11 +136,122 @@ def transforms(T):
     }
 
 
+# Changes of the geometry, each made with the seed 3.
+SAMPLES = {
+    "horizontal_flip": lambda T: T.RandomHorizontalFlip(1.0),
+    "vertical_flip": lambda T: T.RandomVerticalFlip(1.0),
+    "resize": lambda T: T.Resize((10, 30)),
+    "center_crop": lambda T: T.CenterCrop((12, 30)),
+    "pad": lambda T: T.Pad((1, 2, 3, 4)),
+    "crop": lambda T: T.RandomCrop(15, padding=2),
+    "resized_crop": lambda T: T.RandomResizedCrop(16),
+    "rotation": lambda T: T.RandomRotation((10, 80), expand=True),
+    "affine": lambda T: T.RandomAffine(30, (0.1, 0.2), (0.7, 1.3), (1, 9, 3, 8)),
+    "perspective": lambda T: T.RandomPerspective(0.5, 1.0),
+    "elastic": lambda T: T.ElasticTransform(40.0, 3.0),
+    "zoom_out": lambda T: T.RandomZoomOut(p=1.0),
+    "shortest": lambda T: T.RandomShortestSize([10, 20, 25], 40),
+    "jitter": lambda T: T.ScaleJitter((40, 40)),
+    "iou_crop": lambda T: T.RandomIoUCrop(),
+}
+
+
+def sample_figure(fl, T, tv, name):
+    """Boxes and points after a change."""
+    fl.manual_seed(3)
+    boxes = fl.tensor([[2.0, 3, 12, 9], [5, 1, 20, 17], [0, 0, 3, 3]])
+    image = tv.Image(fl.zeros(3, 18, 24))
+    boxes = tv.BoundingBoxes(boxes, format="XYXY", canvas_size=(18, 24))
+    points = tv.KeyPoints(fl.tensor([[2.0, 3.0], [20.0, 17.0]]), canvas_size=(18, 24))
+    _, boxes, points = SAMPLES[name](T)(image, boxes, points)
+    return numbers([boxes.as_subclass(fl.Tensor), points.as_subclass(fl.Tensor)])
+
+
+def boxes(count, height, width, seed=0, batch=None):
+    """(N, 4) boxes that may reach beyond the picture, or (N, 5) with the number of a picture in front."""
+    rng = np.random.default_rng(seed)
+    points = rng.random((count, 2, 2)) * np.array([width, height]) * 1.3 - 2
+    found = np.concatenate([points.min(1), points.max(1)], 1)
+    if batch is not None:
+        found = np.concatenate([rng.integers(0, batch, (count, 1)), found], 1)
+    return found.astype(np.float32)
+
+
+def _pooled(name, channels, size, *rest):
+    def call(fl, ops, gradient=False):
+        x = fl.linspace(-3, 3, 2 * channels * 13 * 17).cos().reshape(2, channels, 13, 17).requires_grad_()
+        out = getattr(ops, name)(x, fl.from_numpy(boxes(20, 13, 17, batch=2)), size, *rest)
+        return _gradient(fl, out, x) if gradient else out.detach()
+
+    return call
+
+
+def _gradient(fl, out, x):
+    out.mul(fl.arange(out.numel()).to(out.dtype).cos().reshape(out.shape)).sum().backward()
+    return x.grad
+
+
+def _deformed(groups, parts, masked):
+    def call(fl, ops, gradient=False):
+        count = fl.arange
+        x = count(2 * 6 * 81).to(fl.float32).sin().reshape(2, 6, 9, 9)
+        offset = (count(2 * parts * 18 * 49).to(fl.float32).cos() * 2).reshape(2, parts * 18, 7, 7).requires_grad_()
+        mask = count(2 * parts * 9 * 49).to(fl.float32).sin().reshape(2, parts * 9, 7, 7) if masked else None
+        weight = count(4 * 54 // groups).to(fl.float32).sin().reshape(4, 6 // groups, 3, 3)
+        out = ops.deform_conv2d(x, offset, weight, fl.ones(4), mask=mask)
+        return _gradient(fl, out, offset) if gradient else out.detach()
+
+    return call
+
+
+def _paired(name, **options):
+    def call(fl, ops):
+        first, second = (fl.from_numpy(boxes(20, 50, 50, seed)) for seed in (1, 2))
+        return getattr(ops, name)(first, second, **options)
+
+    return call
+
+
+def _focal(alpha, gamma):
+    return lambda fl, ops: ops.sigmoid_focal_loss(
+        fl.linspace(-4, 4, 20), (fl.arange(20) % 2).to(fl.float32), alpha, gamma
+    )
+
+
+def _levels(fl, ops):
+    maps = {
+        str(i): fl.arange(2 * 5 * n * n).to(fl.float32).sin().reshape(2, 5, n, n) for i, n in enumerate((64, 32, 16))
+    }
+    rois = fl.from_numpy(boxes(20, 512, 512))
+    return ops.MultiScaleRoIAlign(["0", "1", "2"], 7, 2)(maps, [rois[:12], rois[12:]], [(512, 512), (400, 500)])
+
+
+OPS = {
+    "roi_align": _pooled("roi_align", 3, (3, 2)),
+    "roi_align_aligned": _pooled("roi_align", 3, 4, 0.5, 2, True),
+    "roi_pool": _pooled("roi_pool", 3, (3, 2), 0.7),
+    "ps_roi_align": _pooled("ps_roi_align", 18, (3, 2)),
+    "ps_roi_pool": _pooled("ps_roi_pool", 18, 3, 0.7),
+    "deform": _deformed(1, 1, False),
+    "deform_groups": _deformed(2, 3, True),
+    "box_iou": _paired("box_iou"),
+    "generalized_box_iou": _paired("generalized_box_iou"),
+    "distance_box_iou": _paired("distance_box_iou"),
+    "complete_box_iou": _paired("complete_box_iou"),
+    "generalized_box_iou_loss": _paired("generalized_box_iou_loss"),
+    "distance_box_iou_loss": _paired("distance_box_iou_loss", reduction="mean"),
+    "complete_box_iou_loss": _paired("complete_box_iou_loss", reduction="sum"),
+    "focal": _focal(0.25, 2),
+    "focal_unweighted": _focal(-1, 1.5),
+    "levels": _levels,
+}
+
+
 def numbers(x):
     """Sizes, mean, and a sum with changing weights, of a result."""
     if isinstance(x, tuple | list):
         return [n for item in x for n in numbers(item)]
-    array = np.asarray(x if not hasattr(x, "numpy") else x.numpy()).astype(np.float64)
+    array = np.asarray(x.detach().numpy() if hasattr(x, "numpy") else x).astype(np.float64)
     weights = np.cos(np.arange(array.size)).reshape(array.shape)
     return [float(s) for s in array.shape] + [round(array.mean(), 5), round((array * weights).mean(), 5)]
 
@@ -159,6 +270,13 @@ def transform_figure(fl, transform, picture):
     return figures
 
 
+def op_figures(fl, ops):
+    found = {name: numbers(f(fl, ops)) for name, f in OPS.items()}
+    for name in (n for n in OPS if n.startswith(("roi", "ps_roi", "deform"))):
+        found[f"{name}/gradient"] = numbers(OPS[name](fl, ops, gradient=True))
+    return found
+
+
 def packages(name):
     if name == "torch":
         return importlib.import_module("torch"), importlib.import_module("torchvision")
@@ -169,18 +287,16 @@ def record(fl, vision):
     models = vision.models
     facts = {name: next(iter(models.get_model_weights(name))).meta["num_params"] for name in models.list_models()}
     own = importlib.import_module("flambeau.vision").models.list_models()
-    found = {"states": {}, "models": {}, "transforms": {}}
+    tv, T2 = (importlib.import_module(f"{vision.__name__}.{name}") for name in ("tv_tensors", "transforms.v2"))
+    samples = {name: sample_figure(fl, T2, tv, name) for name in SAMPLES}
+    found = {"samples": samples, "states": {}, "models": {}, "transforms": {}, "ops": op_figures(fl, vision.ops)}
     for name in own:
         if facts[name] < LARGE:
             found["states"][name] = state_figure(fl, vision, name)
     for name in COMPUTED:
         found["models"][name] = model_figure(fl, vision, name)
     for key, place in (("v1", "transforms"), ("v2", "transforms.v2")):
-        try:
-            T = importlib.import_module(f"{vision.__name__}.{place}")
-            importlib.import_module(f"flambeau.vision.{place}")
-        except ModuleNotFoundError:
-            continue
+        T = importlib.import_module(f"{vision.__name__}.{place}")
         for name, transform in transforms(T).items():
             for kind, picture in pictures().items():
                 found["transforms"][f"{key}/{name}/{kind}"] = transform_figure(fl, transform, picture)

@@ -108,21 +108,18 @@ def clip_boxes_to_image(boxes, size):
     return flambeau.stack((x, y), boxes.dim()).reshape(boxes.shape)
 
 
-def _corners_of_turned(cx, cy, w, h, r):
-    """Corners (8 numbers) of boxes turned by r degrees about their middles, against the clock."""
+def _corners_of_turned(x, y, w, h, r):
+    """Corners (8 numbers) of boxes turned by r degrees against the clock, from the first corner on."""
     turn = r * flambeau.pi / 180.0
     cos, sin = turn.cos(), turn.sin()
-    across, down = (w / 2 * cos, w / 2 * sin), (h / 2 * sin, h / 2 * cos)
-    x1, y1 = cx - across[0] - down[0], cy - down[1] + across[1]
-    x2, y2 = cx + across[0] - down[0], cy - down[1] - across[1]
-    return (x1, y1, x2, y2, 2 * cx - x1, 2 * cy - y1, 2 * cx - x2, 2 * cy - y2)
+    x2, y2, x4, y4 = x + w * cos, y - w * sin, x + h * sin, y + h * cos
+    return x, y, x2, y2, x4 + w * cos, y4 - w * sin, x4, y4
 
 
 def _turned_of_corners(x1, y1, x2, y2, x3, y3, x4, y4):
-    cx, cy = (x1 + x3) / 2, (y1 + y3) / 2
     w = ((x2 - x1) ** 2 + (y1 - y2) ** 2).sqrt()
     h = ((x3 - x2) ** 2 + (y3 - y2) ** 2).sqrt()
-    return cx, cy, w, h, flambeau.atan2(y1 - y2, x2 - x1) * 180 / flambeau.pi
+    return x1, y1, w, h, flambeau.atan2(y1 - y2, x2 - x1) * 180 / flambeau.pi
 
 
 def _middle_of_corner(x, y, w, h, r):
@@ -138,7 +135,7 @@ def _corner_of_middle(cx, cy, w, h, r):
     return cx - w / 2 * cos - h / 2 * sin, cy + w / 2 * sin - h / 2 * cos, w, h, r
 
 
-# To and from (x1, y1, x2, y2), and for turned boxes (cx, cy, w, h, degrees).
+# To and from (x1, y1, x2, y2), and for turned boxes (x1, y1, w, h, degrees).
 _STRAIGHT = {
     "xyxy": (lambda *b: b, lambda *b: b),
     "xywh": (lambda x, y, w, h: (x, y, x + w, y + h), lambda x1, y1, x2, y2: (x1, y1, x2 - x1, y2 - y1)),
@@ -148,8 +145,8 @@ _STRAIGHT = {
     ),
 }
 _TURNED = {
-    "cxcywhr": (lambda *b: b, lambda *b: b),
-    "xywhr": (_middle_of_corner, _corner_of_middle),
+    "xywhr": (lambda *b: b, lambda *b: b),
+    "cxcywhr": (_corner_of_middle, _middle_of_corner),
     "xyxyxyxy": (_turned_of_corners, _corners_of_turned),
 }
 
@@ -165,14 +162,20 @@ def box_convert(boxes, in_fmt, out_fmt):
     >>> flambeau.vision.ops.box_convert(flambeau.tensor([1.0, 2, 5, 8]), "xyxy", "cxcywh")
     tensor([3., 5., 4., 6.])
     """
-    for table in (_STRAIGHT, _TURNED):
-        if in_fmt in table and out_fmt in table:
-            if in_fmt == out_fmt:
-                return boxes.clone()
-            middle = table[in_fmt][0](*boxes.unbind(-1))
-            return flambeau.stack(table[out_fmt][1](*middle), -1).to(boxes.dtype)
-    forms = ", ".join([*_STRAIGHT, *_TURNED])
-    raise ValueError(f"Unsupported Bounding Box Conversions for given in_fmt {in_fmt} and out_fmt {out_fmt}: {forms}")
+    for name in (in_fmt, out_fmt):
+        if name not in {**_STRAIGHT, **_TURNED}:
+            raise ValueError(f"Unsupported format {name}: {', '.join([*_STRAIGHT, *_TURNED])} expected")
+    if in_fmt == out_fmt:
+        return boxes.clone()
+    table = _STRAIGHT if in_fmt in _STRAIGHT else _TURNED
+    if out_fmt not in table:
+        raise NotImplementedError(
+            f"Unsupported Bounding Box Conversions for given in_fmt {in_fmt} and out_fmt {out_fmt}"
+        )
+    out = flambeau.stack(table[out_fmt][1](*table[in_fmt][0](*boxes.unbind(-1))), -1)
+    if table is _TURNED and not boxes.is_floating_point():
+        return out.round().to(boxes.dtype)
+    return out
 
 
 def _wide(t):

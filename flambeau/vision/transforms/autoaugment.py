@@ -120,33 +120,29 @@ _WIDE_LIMITS = {"shear": 0.99, "shift": lambda s: 32.0, "turn": 135.0, "colour":
 _MIXED_LIMITS = {"shear": 0.3, "shift": lambda s: s / 3.0, "turn": 30.0, "colour": 0.9, "posterize": (4, 4)}
 
 
-def _apply_op(img, op_name, magnitude, interpolation, fill):
+def _apply_op(img, op_name, magnitude, interpolation, fill, functions=F):
     """One change by its name."""
     if op_name in ("ShearX", "ShearY", "TranslateX", "TranslateY"):
-        across = op_name.endswith("X")
-        step = math.degrees(math.atan(magnitude)) if op_name.startswith("Shear") else int(magnitude)
-        pair = [step, 0.0] if across else [0.0, step]
-        if op_name.startswith("Shear"):
-            return F.affine(img, 0.0, [0, 0], 1.0, pair, interpolation, fill, center=[0, 0])
-        return F.affine(img, 0.0, [int(x) for x in pair], 1.0, [0.0, 0.0], interpolation, fill)
+        sheared = op_name.startswith("Shear")
+        step = math.degrees(math.atan(magnitude)) if sheared else int(magnitude)
+        pair = [step, 0] if op_name.endswith("X") else [0, step]
+        moves, shear = ([0, 0], pair) if sheared else (pair, [0.0, 0.0])
+        center = [0, 0] if sheared else None
+        return functions.affine(img, 0.0, moves, 1.0, shear, interpolation, fill, center)
     if op_name == "Rotate":
-        return F.rotate(img, magnitude, interpolation, fill=fill)
-    factors = {
-        "Brightness": F.adjust_brightness,
-        "Color": F.adjust_saturation,
-        "Contrast": F.adjust_contrast,
-        "Sharpness": F.adjust_sharpness,
-    }
+        return functions.rotate(img, magnitude, interpolation, fill=fill)
+    factors = {"Brightness": "brightness", "Color": "saturation", "Contrast": "contrast", "Sharpness": "sharpness"}
     if op_name in factors:
-        return factors[op_name](img, 1.0 + magnitude)
+        return getattr(functions, f"adjust_{factors[op_name]}")(img, 1.0 + magnitude)
     if op_name == "Posterize":
-        return F.posterize(img, int(magnitude))
+        return functions.posterize(img, int(magnitude))
     if op_name == "Solarize":
-        return F.solarize(img, magnitude)
-    plain = {"AutoContrast": F.autocontrast, "Equalize": F.equalize, "Invert": F.invert, "Identity": lambda x: x}
-    if op_name not in plain:
+        return functions.solarize(img, magnitude)
+    if op_name == "Identity":
+        return img
+    if op_name not in ("AutoContrast", "Equalize", "Invert"):
         raise ValueError(f"The provided operator {op_name} is not recognized.")
-    return plain[op_name](img)
+    return getattr(functions, op_name.lower())(img)
 
 
 def _below(n):
