@@ -95,9 +95,15 @@ class GradScaler:
         if not self._enabled:
             return outputs
         if self._scale is None:
-            self._scale = flambeau.full((), self._init_scale, dtype=flambeau.float32)
-            self._growth_tracker = flambeau.full((), self._init_growth_tracker, dtype=flambeau.int32)
+            self._lazy_init_scale_growth_tracker(flambeau.device("cpu"))
         return self._scaled(outputs)
+
+    def _lazy_init_scale_growth_tracker(self, dev):
+        self._scale = flambeau.full((), self._init_scale, dtype=flambeau.float32, device=dev)
+        self._growth_tracker = flambeau.full((), self._init_growth_tracker, dtype=flambeau.int32, device=dev)
+
+    def _get_scale_async(self):
+        return self._scale
 
     def _scaled(self, outputs):
         if isinstance(outputs, flambeau.Tensor):
@@ -168,10 +174,24 @@ class GradScaler:
             self.unscale_(optimizer)
         if not state["found_inf_per_device"]:
             raise AssertionError("No inf checks were recorded for this optimizer.")
-        finite = not any(found.item() for found in state["found_inf_per_device"].values())
-        result = optimizer.step(*args, **kwargs) if finite else None
+        result = self._maybe_opt_step(optimizer, state, *args, **kwargs)
         state["stage"] = OptState.STEPPED
         return result
+
+    def _maybe_opt_step(self, optimizer, optimizer_state, *args, **kwargs):
+        """The step, unless something was not finite; what subclasses replace."""
+        if any(found.item() for found in optimizer_state["found_inf_per_device"].values()):
+            return None
+        return optimizer.step(*args, **kwargs)
+
+    def _check_inf_per_device(self, optimizer):
+        """Looks for infinities without a change; {device: 1.0 if there was one}."""
+        found = self._unscale_grads_(optimizer, flambeau.full((), 1.0), True)
+        self._per_optimizer_states[id(optimizer)]["found_inf_per_device"] = found
+        return found
+
+    def _found_inf_per_device(self, optimizer):
+        return self._per_optimizer_states[id(optimizer)]["found_inf_per_device"]
 
     def update(self, new_scale=None):
         """End the iteration: let the scale grow or back off.

@@ -153,3 +153,21 @@ def test_factors_are_checked():
     for options in ({"growth_factor": 1.0}, {"backoff_factor": 1.0}):
         with pytest.raises(AssertionError):
             fl.amp.GradScaler("cpu", **options)
+
+
+def test_what_subclasses_replace():
+    class Counting(fl.amp.GradScaler):
+        steps = 0
+
+        def _maybe_opt_step(self, optimizer, optimizer_state, *args, **kwargs):
+            self.steps += 1
+            return super()._maybe_opt_step(optimizer, optimizer_state, *args, **kwargs)
+
+    w, optimizer, _ = made()
+    scaler = Counting("cpu", init_scale=4.0)
+    assert iterate(w, optimizer, scaler, 1.0)[1] == 4.0 and iterate(w, optimizer, scaler, math.inf)[1] == 2.0
+    assert scaler.steps == 2 and scaler._get_scale_async().item() == 2.0
+    w.grad = fl.tensor([math.inf, 1.0])
+    (found,) = scaler._check_inf_per_device(optimizer).values()
+    assert found.item() == 1.0 and w.grad.tolist() == [math.inf, 1.0]
+    assert list(scaler._found_inf_per_device(optimizer).values()) == [found]
