@@ -148,14 +148,12 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
         >>> pack_padded_sequence(x, [3, 2], batch_first=True).data
         tensor([1, 4, 2, 5, 3])
     """
-    if not isinstance(lengths, Tensor):
-        lengths = flambeau.as_tensor(lengths, dtype=flambeau.int64)
-    if enforce_sorted:
-        order = None
-    else:
+    lengths = flambeau.as_tensor(lengths).long()
+    steps = input.transpose(0, 1) if batch_first and input.dim() > 1 else input
+    order = None
+    if not enforce_sorted and lengths.dim() == 1 and steps.dim() > 1 and len(lengths) <= steps.shape[1]:
         lengths, order = flambeau.sort(lengths, descending=True)
-        input = input.index_select(0 if batch_first else 1, order.to(input.device))
-    steps = input.transpose(0, 1) if batch_first else input
+        steps = steps.index_select(1, order.to(input.device))
     _check_lengths(steps, lengths)
     sizes = lengths.tolist()
     batch_sizes, at = [], len(sizes)
@@ -267,6 +265,8 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
     sequences = tuple(sequences)
     if not sequences:
         raise RuntimeError("pad_sequence: received an empty list of sequences")
+    if any(s.dim() == 0 for s in sequences):
+        raise RuntimeError("pad_sequence: expected sequences of at least one dimension, got one without any")
     longest = max(s.shape[0] for s in sequences)
     filler, pieces = sequences[0].new_full((longest, *sequences[0].shape[1:]), padding_value), []
     for s in sequences:
