@@ -225,6 +225,39 @@ def test_between_epochs_and_at_the_very_ends(workers, kind):
         assert list(last) == whole[1]
 
 
+@pytest.mark.parametrize("workers, kind", WORKERS)
+@pytest.mark.parametrize("dataset, options", [(Stateful, {}), (Shards, {}), (Augmented, {"sampler": OwnState})])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_stops_after_the_last_batch_of_a_pass(dataset, options, drop_last, workers, kind):
+    """What has run to its end with a short batch does not begin anew, and what is at its end goes on in the next pass."""
+    for size in (3, 5):
+
+        def make():
+            made = {name: value() for name, value in options.items()}
+            made.update(batch_size=size, drop_last=drop_last, collate_fn=same)
+            return data.DataLoader(
+                dataset(), num_workers=workers, worker_type=kind, persistent_workers=workers > 0, **made
+            )
+
+        seed(8)
+        whole = run(make(), 3)
+        for stops in ({len(whole[0])}, {len(whole[0]) - 1, len(whole[0]) + len(whole[1])}):
+            seed(8)
+            assert interrupted(make, 3, stops) == whole
+
+
+def test_a_sampler_with_its_own_state_between_passes():
+    loader = data.DataLoader(Augmented(), sampler=OwnState(), batch_size=4)
+    list(loader)
+    next(iter(loader))
+    state, other = saved(loader.state_dict()), data.DataLoader(Augmented(), sampler=OwnState(), batch_size=4)
+    other.load_state_dict(state)
+    assert len(list(other)) == 5
+    state = saved(other.state_dict())
+    loader.load_state_dict(state)
+    assert len(list(loader)) == 6 and loader.sampler.count == other.sampler.count + 22
+
+
 def test_size_does_not_grow_with_the_data():
     sizes = []
     for length in (1_000, 100_000):

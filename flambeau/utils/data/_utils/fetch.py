@@ -67,9 +67,12 @@ class _IterableDatasetFetcher(_BaseDatasetFetcher):
     def __init__(self, dataset, auto_collation, collate_fn, drop_last, position=None):
         super().__init__(dataset, auto_collation, collate_fn, drop_last)
         position = position or {}
-        self.ended, self.taken = False, position.get("taken", 0)
+        self.ended, self.taken = position.get("ended", False), position.get("taken", 0)
         if "dataset" in position:
             dataset.load_state_dict(position["dataset"])
+        if self.ended:  # with a short batch; the data set may be at its beginning again
+            self.dataset_iter = iter(())
+            return
         self.dataset_iter = iter(dataset)
         if "iterator" in position:
             self.dataset_iter.load_state_dict(position["iterator"])
@@ -102,10 +105,12 @@ class _IterableDatasetFetcher(_BaseDatasetFetcher):
 
     def position(self):
         """What a resumed fetcher needs to know: the iterator's or data set's own state, and samples taken so far."""
-        for name, owner in (("iterator", self.dataset_iter), ("dataset", self.dataset)):
-            if keeps_state(owner):
-                return {name: state_of(owner), "taken": self.taken}
-        return {"taken": self.taken}
+        position = {"taken": self.taken, "ended": self.ended}
+        if keeps_state(self.dataset_iter) and not self.ended:
+            position["iterator"] = state_of(self.dataset_iter)
+        elif keeps_state(self.dataset):
+            position["dataset"] = state_of(self.dataset)
+        return position
 
 
 def keeps_state(value):

@@ -265,16 +265,21 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._asked, self._answers = progress.owners, {}  # task number -> worker, and -> (worker, answer, news)
         progress.active = self._active = list(there.get("active") or [True] * self._num_workers)
         self._turn = itertools.cycle(range(self._num_workers))
-        for owner in there.get("owners", ()):
+        owners = there.get("owners", ())
+        for owner in owners:
             self._ask(owner)
-        if not there or there["first"] is None:
-            for _ in range(self._prefetch_factor * self._num_workers):
-                self._ask()
+        for _ in range(self._prefetch_factor * self._num_workers - len(owners)):
+            self._ask()
 
     def _ask(self, worker=None):
         """Gives the next indices to a worker: the next in turn that is not at its end."""
-        if not any(self._active):
-            return
+        if worker is None:
+            worker = self._whose_turn()
+            if worker is None:
+                return
+        else:
+            while next(self._turn) != worker:
+                pass
         try:
             index = self._next_index()
             while self._progress.drawn - 1 in self._progress.beyond:
@@ -282,18 +287,18 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         except StopIteration:
             return
         number = self._progress.drawn - 1
-        if worker is None:
-            worker = next(worker for worker in self._turn if self._active[worker] and self._has_time(worker))
-        else:
-            while next(self._turn) != worker:
-                pass
         self._asked[number] = worker
         self._pool.send(worker, (self._epoch, number, index))
 
-    def _has_time(self, worker):
-        """Whether the worker may get a further task: without an order the slow ones get fewer."""
-        share = self._prefetch_factor * self._num_workers // sum(self._active)
-        return self._in_order or sum(owner == worker for owner in self._asked.values()) < share
+    def _whose_turn(self):
+        """The next worker that is not at its end and, without an order, has not got its share of tasks; None: nobody."""
+        active = sum(self._active)
+        share = self._prefetch_factor * self._num_workers // max(1, active)
+        for worker in itertools.islice(self._turn, self._num_workers):
+            busy = 0 if self._in_order else sum(owner == worker for owner in self._asked.values())
+            if self._active[worker] and busy < share:
+                return worker
+        return None
 
     def _next_data(self):
         while True:

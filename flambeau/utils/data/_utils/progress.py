@@ -1,6 +1,7 @@
 """Where a pass over a loader stands, and how a later one goes on from there."""
 
 import collections
+import contextlib
 import copy
 import itertools
 
@@ -53,14 +54,19 @@ class Progress:
         self.position = self.yielded = self.drawn = 0
         self.in_step = False  # the position is the number of batches given out, and only that is counted
         self.beyond, self.owners, self.active = set(), {}, None
-        self.sampler_states = collections.deque()
+        self.sampler_states, self.indices, self.ahead, self.exhausted = collections.deque(), None, [], False
 
     def begin(self, make):
         """Starts a pass, or the rest of one, and returns its iterator over indices."""
         self._reset()
         self.running = True
-        there = self.saved["pass"] if self.saved else None
+        self.indices = self._begun(make, self.saved["pass"] if self.saved else None)
+        return self.indices
+
+    def _begun(self, make, there):
         if there is None:
+            if self.sampler is not None and self.saved:
+                self.sampler.load_state_dict(copy.deepcopy(self.saved["sampler"]))
             # The library's own samplers draw nothing before their first index is asked for.
             self.start, self.first = self.sampling.states() if self.anything else None, None
             return make()
@@ -69,8 +75,8 @@ class Progress:
         if self.sampler is not None:
             self.sampler.load_state_dict(copy.deepcopy(there["sampler"]))
             self.sampler_states.append((self.position, there["sampler"]))
-            self.drawn = self.position
-            return make()
+            self.drawn, self.exhausted = self.position, there["exhausted"]
+            return iter(()) if self.exhausted else make()
         self.sampling.restore(self.start or {})
         indices = make()
         if self.first is not None:
@@ -85,11 +91,17 @@ class Progress:
         Raises:
             StopIteration: there is none.
         """
+        if self.ahead:
+            return self.ahead.pop()
         if self.first is None:
             self.first = self.sampling.states()
         if self.sampler is not None and not self.sampler_states:
             self.sampler_states.append((0, state_of(self.sampler)))
-        index = next(indices)
+        try:
+            index = next(indices)
+        except StopIteration:
+            self.exhausted = True
+            raise
         self.drawn += 1
         if self.sampler is not None:
             self.sampler_states.append((self.drawn, state_of(self.sampler)))
@@ -122,6 +134,7 @@ class Progress:
             "num_workers": loader.num_workers,
             "batch_size": loader.batch_size,
             "pass": self._pass() if self.running else None,
+            "sampler": None if self.running else self._sampler_state()[0],
             "random": _plain(self._now(loader).states()),
             "base_seed": self.base_seed if keeps else None,
             "worker_starts": _plain(self.worker_starts if self.running else self._ends()) if keeps else [],
@@ -136,17 +149,31 @@ class Progress:
         pairs = zip(self.worker_starts, self.workers, strict=True)
         return [{**(start or {}), **worker.get("streams", {})} or None for start, worker in pairs]
 
+    def _sampler_state(self):
+        """The sampler's own state after the indices up to the position, and whether it has no more of them."""
+        if self.sampler is None or not self.running:
+            return self.sampler and state_of(self.sampler), False
+        if self.position == self.drawn > 0 and not self.exhausted:
+            # Only a look ahead tells a sampler at its end from one that begins anew.
+            with contextlib.suppress(StopIteration):
+                self.ahead = [self.next_index(self.indices)]
+        if self.position == self.drawn and self.exhausted:
+            return state_of(self.sampler), True
+        known = [state for drawn, state in self.sampler_states if drawn == self.position]
+        return known[0] if known else state_of(self.sampler), False
+
     def _pass(self):
         if self.in_step:
             self.position = self.yielded
-        sampler = next((state for drawn, state in self.sampler_states if drawn == self.position), None)
+        sampler, exhausted = self._sampler_state()
         return {
             "position": self.position,
             "yielded": self.yielded,
             "beyond": sorted(self.beyond),
             "start": _plain(self.start),
             "first": _plain(self.first),
-            "sampler": sampler if self.sampler is None or sampler else state_of(self.sampler),
+            "sampler": sampler,
+            "exhausted": exhausted,
             "owners": [self.owners[number] for number in sorted(self.owners)],
             "active": self.active,
         }

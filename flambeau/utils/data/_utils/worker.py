@@ -249,7 +249,7 @@ def work(job, receive, send):
     while (task := receive()) is not None:
         epoch, number, index = task
         if epoch != worker.epoch:
-            worker.epoch, worker.fetcher = epoch, None
+            worker.begin(epoch)
             if number < 0 and index is not None:
                 seed_pipe(job.dataset, index)
         answer = None if number < 0 else worker.answer(index)
@@ -275,6 +275,12 @@ class _Worker:
             self.streams.last = self.streams.states()
         except Exception as error:
             self.failure = Failure(error, job, doing=doing)
+
+    def begin(self, epoch):
+        """Starts a pass."""
+        if epoch > 0 and self.job.resume and self.failure is None:  # nothing was left to do in the pass before
+            self._fetcher()
+        self.epoch, self.fetcher = epoch, None
 
     def answer(self, index):
         """The batch, a Failure, or Finished."""
