@@ -29,6 +29,8 @@ COMPUTED = {
     "regnet_x_400mf": {},
     "regnet_y_400mf": {},
     "convnext_tiny": {"num_classes": 3},
+    "swin_t": {"num_classes": 3},
+    "swin_v2_t": {"num_classes": 3},
 }
 LARGE = 150_000_000
 

@@ -174,3 +174,39 @@ def test_transfer():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] and fl.equal(net.features[0][0].weight, before)
+
+
+def test_classes_for_pixels():
+    from flambeau.vision.models import segmentation
+
+    fl.manual_seed(0)
+    for build, options in (
+        (segmentation.lraspp_mobilenet_v3_large, {}),
+        (segmentation.deeplabv3_mobilenet_v3_large, {"aux_loss": True}),
+    ):
+        net = build(weights_backbone=None, num_classes=3, **options)
+        out = net(fl.rand(2, 3, 40, 48))
+        assert {k: v.shape for k, v in out.items()} == dict.fromkeys(
+            ["out", "aux"] if options else ["out"], (2, 3, 40, 48)
+        )
+        out["out"].mean().backward()
+        assert all(fl.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
+    assert models.list_models(module=segmentation) == [
+        "deeplabv3_mobilenet_v3_large", "deeplabv3_resnet101", "deeplabv3_resnet50", "fcn_resnet101", "fcn_resnet50",
+        "lraspp_mobilenet_v3_large",
+    ]  # fmt: skip
+
+
+def test_published_backbone(tmp_path, monkeypatch):
+    from flambeau.vision.models import segmentation
+
+    source = _published(tmp_path, monkeypatch, "mobilenet_v3_large")
+    net = segmentation.lraspp_mobilenet_v3_large(weights_backbone="DEFAULT", progress=False)
+    assert fl.equal(net.backbone["0"][0].weight, source.features[0][0].weight)
+
+
+def test_windows_that_do_not_fit():
+    """A picture that is no multiple of the window is filled up, and cut off again."""
+    fl.manual_seed(0)
+    net = models.SwinTransformer([4, 4], 8, [2, 2], [2, 2], [3, 3], num_classes=3)
+    assert net(fl.rand(2, 3, 44, 52)).shape == (2, 3)

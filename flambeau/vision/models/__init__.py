@@ -1,6 +1,6 @@
 """Networks for pictures, under torchvision's names, and their published weights."""
 
-from . import _api
+from . import _api, _utils
 from ._api import *
 from .alexnet import *
 from .convnext import *
@@ -14,7 +14,9 @@ from .regnet import *
 from .resnet import *
 from .shufflenetv2 import *
 from .squeezenet import *
+from .swin_transformer import *
 from .vgg import *
 from .vision_transformer import *
+from . import segmentation
 
 __all__ = [name for name in dir() if not name.startswith("__") and callable(globals()[name])]
