@@ -334,14 +334,15 @@ def zipped(records, rng):
     file = io.BytesIO()
     method = zipfile.ZIP_DEFLATED if rng.random() < 0.3 else zipfile.ZIP_STORED
     odd = rng.random() < 0.4
+    bomb = 1 << rng.choice((20, 20, 20, 27)) if odd else 0
     with zipfile.ZipFile(file, "w", method) as archive:
         for name, content in records:
             entry = zipfile.ZipInfo(name or "x")
             entry.compress_type = method
             if odd and rng.random() < 0.2:
                 entry.external_attr = 0o120777 << 16  # a link
-            if odd and "data/" in name and rng.random() < 0.1:
-                content = bytes(1 << rng.choice((20, 20, 20, 27)))
+            if bomb and "data/" in name and rng.random() < 0.1:
+                content, bomb = bytes(bomb), 0
                 entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, bytes(content))
         if odd:

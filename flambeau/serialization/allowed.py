@@ -25,7 +25,7 @@ def rebuild_tensor(storage, offset, size, stride, requires_grad=False, hooks=Non
     size, stride = ints(size, "a tensor of strange size"), ints(stride, "a tensor of strange stride")
     check(len(size) <= 64, f"a tensor with {len(size)} dimensions")
     dtype = dtype or storage.dtype
-    if dtype not in _dtypes():
+    if dtype not in TENSOR_DTYPES:
         raise UnpicklingError(f"[load] the file has a tensor of {dtype}, a dtype that tensors cannot have here")
     try:
         tensor = memory.tensor_over(storage.untyped(), dtype, offset, size, stride)
@@ -37,10 +37,6 @@ def rebuild_tensor(storage, offset, size, stride, requires_grad=False, hooks=Non
             check(tensor.numel() <= storage.size(), "a tensor larger than its memory")
             tensor = tensor.conj() if bit == "conj" else -tensor
     return tensor.requires_grad_() if requires_grad else tensor
-
-
-def _dtypes():
-    return [getattr(flambeau, name) for name in _DTYPES]
 
 
 def _rebuild_v1(storage, offset, size, stride):
@@ -180,7 +176,9 @@ def _rebuild_jagged(parts):
 def _meta_tensor(dtype, size, stride, requires_grad):
     """A tensor without values."""
     size, stride = ints(size, "a tensor of strange size"), ints(stride, "a tensor of strange stride")
-    check(dtype in _dtypes() and len(size) == len(stride) <= 64, "a tensor without values, of strange dtype or size")
+    check(
+        dtype in TENSOR_DTYPES and len(size) == len(stride) <= 64, "a tensor without values, of strange dtype or size"
+    )
     check(all(0 <= number < 1 << 30 for number in (*size, *stride)), "a tensor without values, of strange size")
     check(math.prod(size) < 1 << 62, "a tensor without values, of strange size")
     made = flambeau.empty_strided(size, stride, dtype=dtype, device="meta")
@@ -344,6 +342,7 @@ _ALIASES = {
 }
 GLOBALS: dict = {}
 CALLS: dict = {}
+TENSOR_DTYPES: set = set()  # those that tensors can have
 STATES: dict = {}  # by the name of a class: what gives one of its objects a state
 
 
@@ -461,6 +460,7 @@ def find(name):
 
 
 def _fill_dtypes():
+    TENSOR_DTYPES.update(getattr(flambeau, name) for name in _DTYPES)
     for name, value in vars(flambeau).items():
         if isinstance(value, (flambeau.dtype, flambeau.memory_format, flambeau.layout, flambeau.qscheme)):
             GLOBALS[f"torch.{name}"] = value

@@ -13,6 +13,7 @@ from flambeau.serialization import allowed as known
 from flambeau.serialization import arrays
 from flambeau.serialization.checks import UnpicklingError, check, refuse
 
+_NUMBERS = {layout: struct.Struct("<" + layout) for layout in "BHiIQ"}
 _MAPPINGS = {dict, OrderedDict, defaultdict, Counter}
 _SIZED = {tuple, list, dict, OrderedDict, str, bytes, bytearray, set, frozenset}
 # What handlers raise where the values on the stack are not what they should be.
@@ -48,7 +49,7 @@ class DataUnpickler:
         """
         try:
             while True:
-                opcode = self._take(1)[0]
+                opcode = self._byte()
                 if opcode == 0x2E:  # STOP
                     return self.stack.pop()
                 handler = _HANDLERS.get(opcode)
@@ -62,6 +63,14 @@ class DataUnpickler:
                 f"[load] the pickle breaks at byte {self.position} ({type(error).__name__}: {error}); "
                 "the file is corrupt, or not made by save"
             ) from None
+
+    def _byte(self):
+        position = self.position
+        self.position = position + 1
+        try:
+            return self.data[position]
+        except IndexError:
+            return refuse(f"the pickle ends at byte {len(self.data)}, in the middle of a value")
 
     def _take(self, size):
         end = self.position + size
@@ -79,7 +88,10 @@ class DataUnpickler:
         return bytes(piece)
 
     def _number(self, layout):
-        return struct.unpack("<" + layout, self._take(struct.calcsize("<" + layout)))[0]
+        if layout == "B":
+            return self._byte()
+        number = _NUMBERS[layout]
+        return number.unpack(self._take(number.size))[0]
 
     def _since_mark(self):
         items, self.stack = self.stack, self.marks.pop()
