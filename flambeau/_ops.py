@@ -95,9 +95,7 @@ class OpNamespace:
             raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute {name!r}")
         made = self._defined.get(name)
         if made is None and self.name in ("aten", "prim", "prims"):
-            function = core_function(name)
-            if function is not None:
-                made = OpOverloadPacket(self.name, name, function)
+            made = OpOverloadPacket(self.name, name, core_function(name) or _absent(name))
         if made is None:
             raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute '{name}'")
         setattr(self, name, made)
@@ -118,6 +116,22 @@ class OpNamespace:
 
     def __repr__(self):
         return f"<torch.ops.{self.name}>"
+
+
+def _to_copy(input, *, dtype=None, layout=None, device=None, pin_memory=None, non_blocking=False, memory_format=None):
+    """A copy of a tensor, of another dtype."""
+    return input.to(dtype=dtype or input.dtype, copy=True)
+
+
+def _absent(name):
+    """What an operator of torch's core that there is no function for does: an error, when it is called."""
+    if name == "_to_copy":
+        return _to_copy
+
+    def refuse(*args, **kwargs):
+        raise NotImplementedError(f"[torch.ops.aten.{name}] there is no operator aten::{name}")
+
+    return refuse
 
 
 @functools.cache

@@ -25,11 +25,7 @@ def get_dir():
     """
     if _folder is not None:
         return _folder
-    home = os.environ.get("TORCH_HOME")
-    if home is None:
-        cache = os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache")
-        home = os.path.join(cache, "torch")
-    return os.path.join(os.path.expanduser(home), "hub")
+    return os.path.join(_get_torch_home(), "hub")
 
 
 def set_dir(d):
@@ -451,9 +447,25 @@ def _check_trust(owner, name, folder, trust_repo):
             file.write(known + "\n")
 
 
-def __getattr__(name):
+def __getattr__(name):  # what torch.hub has imported, and libraries import from there
     if name == "tqdm":
         from tqdm import tqdm
 
         return tqdm
+    if name == "HASH_REGEX":
+        import re
+
+        return re.compile(r"-([a-f0-9]*)\.")
+    if name == "urlparse":
+        from urllib.parse import urlparse
+
+        return urlparse
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _get_torch_home():
+    """The folder of torch's files: $TORCH_HOME, or ~/.cache/torch."""
+    home = os.environ.get("TORCH_HOME")
+    if home is None:
+        home = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.join("~", ".cache"), "torch")
+    return os.path.expanduser(home)

@@ -39,6 +39,14 @@ class UntypedStorage(StorageBase):
     def _as_bytes(self):
         return self._bytes
 
+    @staticmethod
+    def from_file(filename, shared=False, nbytes=0):
+        """The memory of a file, of which so many bytes are mapped; what is written reaches it if shared."""
+        from .ops.system import from_file
+
+        mapped = from_file(str(filename), shared=shared, size=nbytes, dtype=_C.uint8)
+        return mapped.untyped_storage()
+
     @classmethod
     def from_buffer(cls, buffer, byte_order=None, *, dtype=None, count=-1, offset=0):
         """A copy of the bytes of an object with a buffer.

@@ -13,6 +13,7 @@ PYTHON = [
     {"_C"},
     {
         "_absent",
+        "_unbuilt",
         "_missing",
         "torch_version",
         "_settings",
@@ -57,10 +58,12 @@ PYTHON = [
         "_bindings",
         "_dynamo",
         "_functorch",
+        "_higher_order_ops",
         "_inductor",
         "_jit_internal",
         "_logging",
         "_ops",
+        "_prims_common",
         "_subclasses",
         "_tensor",
         "_tensor_str",
@@ -82,6 +85,7 @@ PYTHON = [
 LATE = {
     ("ops", "_default_device"),
     ("nn", "distributed"),
+    ("storage", "ops"),
     ("utils", "fx"),
     ("utils", "hub"),
     ("utils", "jit"),

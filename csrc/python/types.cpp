@@ -219,8 +219,9 @@ void define_device(nb::module_& m) {
              std::string text = "device(type='" + to_string({d.type, -1}) + "'";
              return text + (d.index >= 0 ? ", index=" + std::to_string(d.index) : "") + ")";
            })
-      .def("__eq__",
-           [](const Device& a, nb::object b) { return nb::isinstance<Device>(b) && a == nb::cast<Device>(b); })
+      .def(
+          "__eq__", [](const Device& a, nb::object b) { return nb::isinstance<Device>(b) && a == nb::cast<Device>(b); },
+          nb::arg().none())
       .def("__hash__", [](const Device& d) { return static_cast<int>(d.type) * 256 + d.index + 1; })
       .def("__reduce__", [](nb::object self) { return nb::make_tuple(self.type(), nb::make_tuple(nb::str(self))); });
 }

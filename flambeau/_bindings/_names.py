@@ -13,39 +13,33 @@ has_openmp = has_spectral = True
 _GLIBCXX_USE_CXX11_ABI = True
 
 
-class DispatchKey(enum.IntEnum):
-    """Names of torch's dispatcher."""
-
-    Undefined = 0
-    CPU = 1
-    CUDA = 2
-    Meta = 3
-    BackendSelect = 4
-    Functionalize = 5
-    ADInplaceOrView = 6
-    AutogradCPU = 7
-    AutogradCUDA = 8
-    Autograd = 9
-    AutocastCPU = 10
-    AutocastCUDA = 11
-    Batched = 12
-    FuncTorchBatched = 13
-    FuncTorchGradWrapper = 14
-    FuncTorchDynamicLayerBackMode = 15
-    FuncTorchDynamicLayerFrontMode = 16
-    PreDispatch = 17
-    Python = 18
-    PythonTLSSnapshot = 19
-    PythonDispatcher = 20
-    CompositeImplicitAutograd = 21
-    CompositeExplicitAutograd = 22
-    SparseCPU = 23
-    QuantizedCPU = 24
-    NestedTensorCPU = 25
-    PrivateUse1 = 26
-    MPS = 27
-    XLA = 28
-    XPU = 29
+DispatchKey = enum.IntEnum(
+    "DispatchKey",
+    """
+    Undefined CompositeExplicitAutogradNonFunctional CompositeExplicitAutograd
+    CompositeImplicitAutogradNestedTensor CompositeImplicitAutograd AutogradNestedTensor AutogradOther Autograd
+    Conjugate ZeroTensor Negative BackendSelect ADInplaceOrView PythonTLSSnapshot Python
+    FuncTorchDynamicLayerFrontMode FuncTorchDynamicLayerBackMode FuncTorchBatchedDecomposition FuncTorchBatched
+    FuncTorchVmapMode FuncTorchGradWrapper PythonDispatcher PreDispatch Functionalize AutocastCPU AutocastMPS
+    AutocastXPU AutocastHPU AutocastIPU AutocastCUDA AutocastPrivateUse1 Dense StartOfDenseBackends CPU CUDA HIP
+    XLA MPS IPU XPU HPU VE Lazy MTIA MAIA PrivateUse1 PrivateUse2 PrivateUse3 Meta EndOfDenseBackends Quantized
+    StartOfQuantizedBackends QuantizedCPU QuantizedCUDA QuantizedHIP QuantizedXLA QuantizedMPS QuantizedIPU
+    QuantizedXPU QuantizedHPU QuantizedVE QuantizedLazy QuantizedMTIA QuantizedMAIA QuantizedPrivateUse1
+    QuantizedPrivateUse2 QuantizedPrivateUse3 QuantizedMeta EndOfQuantizedBackends Sparse StartOfSparseBackends
+    SparseCPU SparseCUDA SparseHIP SparseXLA SparseMPS SparseIPU SparseXPU SparseHPU SparseVE SparseLazy SparseMTIA
+    SparseMAIA SparsePrivateUse1 SparsePrivateUse2 SparsePrivateUse3 SparseMeta EndOfSparseBackends SparseCsr
+    StartOfSparseCsrBackends SparseCsrCPU SparseCsrCUDA SparseCsrHIP SparseCsrXLA SparseCsrMPS SparseCsrIPU
+    SparseCsrXPU SparseCsrHPU SparseCsrVE SparseCsrLazy SparseCsrMTIA SparseCsrMAIA SparseCsrPrivateUse1
+    SparseCsrPrivateUse2 SparseCsrPrivateUse3 SparseCsrMeta EndOfSparseCsrBackends NestedTensor
+    StartOfNestedTensorBackends NestedTensorCPU NestedTensorCUDA NestedTensorHIP NestedTensorXLA NestedTensorMPS
+    NestedTensorIPU NestedTensorXPU NestedTensorHPU NestedTensorVE NestedTensorLazy NestedTensorMTIA
+    NestedTensorMAIA NestedTensorPrivateUse1 NestedTensorPrivateUse2 NestedTensorPrivateUse3 NestedTensorMeta
+    EndOfNestedTensorBackends AutogradFunctionality StartOfAutogradFunctionalityBackends AutogradCPU AutogradCUDA
+    AutogradHIP AutogradXLA AutogradMPS AutogradIPU AutogradXPU AutogradHPU AutogradVE AutogradLazy AutogradMTIA
+    AutogradMAIA AutogradPrivateUse1 AutogradPrivateUse2 AutogradPrivateUse3 AutogradMeta
+    EndOfAutogradFunctionalityBackends
+    """,
+)
 
 
 class DispatchKeySet:
@@ -143,6 +137,20 @@ def _jit_set_profiling_executor(mode):
 
 _jit_set_profiling_mode = _jit_set_texpr_fuser_enabled = _jit_override_can_fuse_on_cpu = _jit_set_profiling_executor
 _jit_override_can_fuse_on_gpu = _jit_set_nvfuser_enabled = _jit_set_profiling_executor
+
+
+class PyTorchFileReader:
+    """torch's reader of archives: see flambeau.load."""
+
+    def __init__(self, *args):
+        raise NotImplementedError("[PyTorchFileReader] read files with flambeau.load, which knows torch's formats")
+
+
+class PyTorchFileWriter:
+    """torch's writer of archives: see flambeau.save."""
+
+    def __init__(self, *args):
+        raise NotImplementedError("[PyTorchFileWriter] write files with flambeau.save, in torch's format")
 
 
 def __getattr__(name):

@@ -46,7 +46,7 @@ _UNUSED = (
 def _as_tuple(value):
     if value is None:
         return ()
-    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    return (value,) if isinstance(value, _C.Tensor) or not hasattr(value, "__iter__") else tuple(value)
 
 
 def _gradients_for(outputs, given, op):

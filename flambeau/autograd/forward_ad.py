@@ -119,6 +119,9 @@ def unpack_dual(tensor, *, level=None):
         return UnpackedDualTensor(tensor.detach(), None)
     variables, tangents = zip(*_levels[-1], strict=True)
     outer = not all(v.is_leaf for v in variables)  # somebody differentiates in reverse mode too
+    for variable, tangent in _levels[-1]:
+        if variable is tensor:
+            return UnpackedDualTensor(tensor if outer else tensor.detach(), tangent)
     record = outer or any(t.requires_grad for t in tangents)
     with enable_grad():
         forward = Pushforward([tensor], variables)

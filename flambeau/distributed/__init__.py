@@ -45,7 +45,20 @@ __all__ = [
 ]
 __all__ += distributed_c10d.__all__
 
-_SUBMODULES = ("algorithms", "constants", "device_mesh", "rpc")
+_SUBMODULES = (
+    "algorithms",
+    "checkpoint",
+    "constants",
+    "device_mesh",
+    "elastic",
+    "fsdp",
+    "nn",
+    "optim",
+    "pipelining",
+    "rpc",
+    "tensor",
+    "utils",
+)
 
 
 def __getattr__(name):

@@ -17,6 +17,16 @@ __all__ = [
 euler_constant = 0.57721566490153286060
 
 
+def _standard_normal(shape, dtype, device):
+    """Draws of the standard normal distribution."""
+    return flambeau.normal(flambeau.zeros(shape, dtype=dtype), flambeau.ones(shape, dtype=dtype))
+
+
+def _sum_rightmost(value, dim):
+    """The sum over the last dim dimensions."""
+    return value if dim == 0 else value.reshape(value.shape[:-dim] + (-1,)).sum(-1)
+
+
 def broadcast_all(*values):
     """Numbers and tensors as tensors of one shape.
 

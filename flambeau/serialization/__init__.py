@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+from typing import Any
 from tempfile import mkdtemp
 
 from flambeau.serialization import settings

@@ -5,6 +5,7 @@ import typing
 import flambeau
 
 __all__ = ["AuxOutput", "AuxRequest", "BlockMask", "and_masks", "create_block_mask", "create_mask", "flex_attention", "noop_mask", "or_masks"]  # fmt: skip
+_DEFAULT_SPARSE_BLOCK_SIZE = 128
 
 
 class AuxRequest(typing.NamedTuple):

@@ -57,6 +57,15 @@ class Registry(MutableMapping):
     def __ror__(self, other):
         return {**other, **self}
 
+    def items(self):
+        return dict(self).items()  # can be walked backwards
+
+    def values(self):
+        return dict(self).values()
+
+    def keys(self):
+        return dict(self).keys()
+
     def copy(self):
         """A plain dictionary with the same items."""
         return dict(self)

@@ -1,0 +1,3 @@
+"""torch.distributed._composable.fsdp."""
+
+from ..fsdp import FSDPModule, fully_shard  # noqa: F401

@@ -1,0 +1,1 @@
+"""Launchers: not here."""
