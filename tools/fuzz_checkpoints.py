@@ -303,7 +303,8 @@ def rebuilt(data, rng):
         for record in records:
             if record[0].endswith("data.pkl"):
                 for _ in range(rng.choice((1, 1, 2, 4))):
-                    rng.choice(PICKLES)(record[1], rng)
+                    if record[1]:
+                        rng.choice(PICKLES)(record[1], rng)
     else:
         change_records(records, rng)
     return zipped(records, rng)
