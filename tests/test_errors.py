@@ -321,3 +321,10 @@ def test_deep_graphs_do_not_overflow_the_stack():
     code = DEEP.format(name=fl.__name__)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert result.stdout.strip() == "fine", result.stderr[-500:]
+
+
+def test_numbers_that_are_none():
+    """A parameter of a pointwise op that is no number."""
+    for wrong in ((1, 2), "1", object()):
+        with pytest.raises(TypeError, match="expected a number"):
+            fl.ones(2).clamp(min=wrong)

@@ -10,7 +10,9 @@ template <int N, class F>
 Tensor with_params(F&& f, nb::args params) {
   double p[4] = {};
   if (static_cast<int>(params.size()) != N) throw nb::type_error("wrong number of parameters");
-  for (int i = 0; i < N; i++) p[i] = nb::cast<double>(params[i]);
+  for (int i = 0; i < N; i++)
+    FL_CHECK(nb::try_cast(params[i], p[i]), Type, "number", "expected a number, got ",
+             Py_TYPE(params[i].ptr())->tp_name);
   if constexpr (N == 0) return f(ops::Params{});
   if constexpr (N == 1) return f(ops::Params{p[0]});
   if constexpr (N == 2) return f(ops::Params{p[0], p[1]});
