@@ -22,8 +22,8 @@ void skip_all(T&... entries) {
 // Every member of every table by name: a new one does not compile before it is here.
 Kernels nothing() {
   Kernels k = cpu_kernels();
-  auto& [attention, conv, copy, gemm, norm, optim, pointwise, pool, random, recurrent, reduce, sample, softmax,
-         solve, sort, indexing] = k;
+  auto& [attention, conv, copy, gemm, norm, optim, pointwise, pool, random, recurrent, reduce, sample, softmax, solve,
+         sort, indexing] = k;
   {
     auto& [forward, backward] = attention;
     skip_all(forward, backward);

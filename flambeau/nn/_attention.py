@@ -75,27 +75,17 @@ def multi_head_attention_forward(
             "`generate_square_subsequent_mask` to create this mask."
         )
     weights = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else in_proj_weight
-    q, k, v = _project(query, key, value, weights, in_proj_bias, use_separate_proj_weight)
-    attn_mask = _checked_mask(attn_mask, batch, num_heads, length, key.shape[0], query.dtype)
+    q, k, v = _project(query, key, value, weights, in_proj_bias, use_separate_proj_weight, num_heads)
+    is_causal = is_causal and key_padding_mask is None and not need_weights  # then the mask itself is not looked at
+    attn_mask = None if is_causal else _checked_mask(attn_mask, batch, num_heads, length, key.shape[0], query.dtype)
     key_padding_mask = _as_float(key_padding_mask, query.dtype)
-    extra = 0
-    if bias_k is not None and bias_v is not None:
-        k, v = flambeau.cat([k, bias_k.repeat(1, batch, 1)]), flambeau.cat([v, bias_v.repeat(1, batch, 1)])
-        extra += 1
-    q, k, v = (_split_heads(x, batch, num_heads) for x in (q, k, v))
-    k = k if static_k is None else static_k
-    v = v if static_v is None else static_v
-    if add_zero_attn:
-        zeros = k.new_zeros((k.shape[0], 1, k.shape[2]))
-        k, v = flambeau.cat([k, zeros], 1), flambeau.cat([v, zeros], 1)
-        extra += 1
-    mask = _merged_mask(attn_mask, key_padding_mask, extra, batch, num_heads, k.shape[1])
-    result, attention = _attend(q, k, v, mask, dropout_p if training else 0.0, need_weights, batch)
+    k, v, extra = _more_keys(k, v, bias_k, bias_v, static_k, static_v, add_zero_attn)
+    mask = _merged_mask(attn_mask, key_padding_mask, extra, batch, k.shape[2])
+    result, attention = _attend(q, k, v, mask, is_causal, dropout_p if training else 0.0, need_weights)
+    result = result.permute(2, 0, 1, 3).flatten(2)
     result = flambeau.nn.functional.linear(result, out_proj_weight, out_proj_bias)
-    result = result.view(length, batch, result.shape[1])
-    if need_weights:
-        attention = attention.view(batch, num_heads, length, k.shape[1])
-        attention = attention.mean(1) if average_attn_weights else attention
+    if need_weights and average_attn_weights:
+        attention = attention.mean(1)
     if single:
         result = result.squeeze(1)
         attention = attention.squeeze(0) if need_weights else None
@@ -109,25 +99,50 @@ def _check_embed(embed, wanted, heads):
         raise AssertionError(f"embed_dim {embed} not divisible by num_heads {heads}")
 
 
-def _project(query, key, value, weights, bias, separate):
+def _batch_first(x):
+    """Whether a batch of sequences (L, N, E) lies in memory as (N, L, E), as it does after a transpose."""
+    return x.shape[1] > 1 and x.stride(0) < x.stride(1)
+
+
+def _project(query, key, value, weights, bias, separate, heads):
+    """Queries, keys and values as (N, heads, L, E / heads), views of products in the order of memory."""
     linear = flambeau.nn.functional.linear
+    turned = [_batch_first(x) for x in (query, key, value)]
+    x, y, z = (t.transpose(0, 1) if turn else t for t, turn in zip((query, key, value), turned, strict=True))
     if separate:
         biases = (None, None, None) if bias is None else bias.chunk(3)
-        return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=False)]
-    if key is query and value is key:
-        return linear(query, weights, bias).chunk(3, -1)
-    embed = query.shape[-1]
-    if key is value:
-        q_weight, kv_weight = weights.split([embed, 2 * embed])
-        q_bias, kv_bias = (None, None) if bias is None else bias.split([embed, 2 * embed])
-        return (linear(query, q_weight, q_bias), *linear(key, kv_weight, kv_bias).chunk(2, -1))
-    biases = (None, None, None) if bias is None else bias.chunk(3)
-    return [linear(x, w, b) for x, w, b in zip((query, key, value), weights.chunk(3), biases, strict=False)]
+        parts = [linear(t, w, b) for t, w, b in zip((x, y, z), weights, biases, strict=True)]
+    elif key is query and value is key:
+        parts = linear(x, weights, bias).chunk(3, -1)
+    elif key is value:
+        sizes = [query.shape[-1], 2 * query.shape[-1]]
+        q_weight, kv_weight = weights.split(sizes)
+        q_bias, kv_bias = (None, None) if bias is None else bias.split(sizes)
+        parts = (linear(x, q_weight, q_bias), *linear(y, kv_weight, kv_bias).chunk(2, -1))
+    else:
+        biases = (None, None, None) if bias is None else bias.chunk(3)
+        parts = [linear(t, w, b) for t, w, b in zip((x, y, z), weights.chunk(3), biases, strict=True)]
+    return [
+        part.unflatten(-1, (heads, -1)).permute((0, 2, 1, 3) if turn else (1, 2, 0, 3))
+        for part, turn in zip(parts, turned, strict=True)
+    ]
 
 
-def _split_heads(x, batch, heads):
-    """(S, N, E) to (N * heads, S, E / heads)."""
-    return x.contiguous().view(x.shape[0], batch * heads, x.shape[2] // heads).transpose(0, 1)
+def _more_keys(k, v, bias_k, bias_v, static_k, static_v, add_zero_attn):
+    """Keys and values with those that are learned, given instead, or zero, and how many were added."""
+    batch, heads, _, size = k.shape
+    extra = 0
+    if bias_k is not None and bias_v is not None:
+        if static_k is not None or static_v is not None:
+            raise AssertionError("bias cannot be added to static key or value.")
+        more = [b.view(1, heads, 1, size).expand(batch, -1, -1, -1) for b in (bias_k, bias_v)]
+        k, v, extra = flambeau.cat([k, more[0]], 2), flambeau.cat([v, more[1]], 2), 1
+    k = k if static_k is None else static_k.view(batch, heads, -1, size)
+    v = v if static_v is None else static_v.view(batch, heads, -1, size)
+    if add_zero_attn:
+        zeros = k.new_zeros((batch, heads, 1, size))
+        k, v, extra = flambeau.cat([k, zeros], 2), flambeau.cat([v, zeros], 2), extra + 1
+    return k, v, extra
 
 
 def _as_float(mask, dtype):
@@ -140,24 +155,24 @@ def _as_float(mask, dtype):
 
 
 def _checked_mask(mask, batch, heads, length, keys, dtype):
-    """The attention mask as (1 or N * heads, L, S)."""
+    """The attention mask as (1, 1, L, S) or (N, heads, L, S)."""
     mask = _as_float(mask, dtype)
     if mask is None:
         return None
     if mask.dim() == 2:
         if tuple(mask.shape) != (length, keys):
             raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, keys)}.")
-        return mask.unsqueeze(0)
+        return mask[None, None]
     if mask.dim() == 3:
         if tuple(mask.shape) != (batch * heads, length, keys):
             raise RuntimeError(
                 f"The shape of the 3D attn_mask is {mask.shape}, but should be {(batch * heads, length, keys)}."
             )
-        return mask
+        return mask.unflatten(0, (batch, heads))
     raise RuntimeError(f"attn_mask's dimension {mask.dim()} is not supported")
 
 
-def _merged_mask(attn_mask, key_padding_mask, extra, batch, heads, keys):
+def _merged_mask(attn_mask, key_padding_mask, extra, batch, keys):
     """Both masks in one, with room for the keys that were added."""
     pad = flambeau.nn.functional.pad
     if extra:
@@ -167,22 +182,17 @@ def _merged_mask(attn_mask, key_padding_mask, extra, batch, heads, keys):
         return attn_mask
     if tuple(key_padding_mask.shape) != (batch, keys):
         raise AssertionError(f"expecting key_padding_mask shape of {(batch, keys)}, but got {key_padding_mask.shape}")
-    padding = key_padding_mask.view(batch, 1, 1, keys).expand(-1, heads, -1, -1).reshape(batch * heads, 1, keys)
+    padding = key_padding_mask[:, None, None]
     return padding if attn_mask is None else attn_mask + padding
 
 
-def _attend(q, k, v, mask, dropout_p, need_weights, batch):
-    """(result (L * N, E), weights (N * heads, L, S) or None)."""
-    length, heads, size = q.shape[1], q.shape[0] // batch, q.shape[2]
-    if need_weights:
-        q, k = q * math.sqrt(1.0 / size), k.transpose(-2, -1)
-        attention = (flambeau.bmm(q, k) if mask is None else flambeau.baddbmm(mask, q, k)).softmax(-1)
-        if dropout_p > 0.0:
-            attention = flambeau.nn.functional.dropout(attention, dropout_p)
-        result = flambeau.bmm(attention, v).transpose(0, 1).contiguous()
-        return result.view(length * batch, heads * size), attention
-    if mask is not None:
-        mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.view(batch, heads, -1, k.shape[1])
-    q, k, v = (x.view(batch, heads, x.shape[1], size) for x in (q, k, v))
-    result = flambeau.nn.functional.scaled_dot_product_attention(q, k, v, mask, dropout_p)
-    return result.permute(2, 0, 1, 3).contiguous().view(length * batch, heads * size), None
+def _attend(q, k, v, mask, is_causal, dropout_p, need_weights):
+    """(result (N, heads, L, size), weights (N, heads, L, S) or None)."""
+    if not need_weights:
+        attend = flambeau.nn.functional.scaled_dot_product_attention
+        return attend(q, k, v, mask, dropout_p, is_causal), None
+    scores = flambeau.matmul(q * math.sqrt(1.0 / q.shape[-1]), k.transpose(-2, -1))
+    attention = (scores if mask is None else scores + mask.to(scores.dtype)).softmax(-1)
+    if dropout_p > 0.0:
+        attention = flambeau.nn.functional.dropout(attention, dropout_p)
+    return flambeau.matmul(attention, v), attention

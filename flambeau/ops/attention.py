@@ -138,7 +138,9 @@ def _stored(query, key, value, mask, dropout_p, is_causal, scale):
         scores = where(ones(scores.shape[-2:], dtype=_C.bool).tril(), scores, low)
     if mask is not None:
         scores = where(mask, scores, low) if mask.dtype == _C.bool else scores + mask.to(scores.dtype)
-    weights = softmax(scores, -1)
-    if mask is not None or is_causal:
-        weights = where((scores == low).all(-1, keepdim=True), 0.0, weights)
+    if mask is None:
+        weights = softmax(scores, -1)
+    else:
+        unseen = (scores == low).all(-1, keepdim=True)  # zeros, and no NaN in gradients
+        weights = where(unseen, 0.0, softmax(where(unseen, 0.0, scores), -1))
     return _C.matmul(dropout(weights, dropout_p, True) if dropout_p else weights, value)

@@ -132,6 +132,7 @@ class MultiheadAttention(Module):
             The result and the weights (None without need_weights).
         """
         swap = self.batch_first and query.dim() == 3
+        fast = swap and key is query and value is key and self._is_fast(query, attn_mask, key_padding_mask)
         if swap:
             same_key, same_value = key is query, value is key
             query = query.transpose(1, 0)
@@ -164,10 +165,23 @@ class MultiheadAttention(Module):
             need_weights=need_weights,
             attn_mask=attn_mask,
             average_attn_weights=average_attn_weights,
-            is_causal=is_causal,
+            is_causal=is_causal and not (fast and attn_mask is None),
             **separate,
         )
-        return (result.transpose(1, 0) if swap else result), weights
+        result = result.transpose(1, 0) if swap else result
+        return (result.contiguous() if fast else result), weights
+
+    def _is_fast(self, x, attn_mask, key_padding_mask):
+        """Whether PyTorch takes its path for inference: is_causal needs no mask then, and the result is contiguous."""
+        plain = self.in_proj_bias is not None and self._qkv_same_embed_dim and self.bias_k is None
+        if self.training or not plain or self.add_zero_attn or self.num_heads % 2:
+            return False
+        masks = (key_padding_mask,) if attn_mask is None else (key_padding_mask, attn_mask)
+        if key_padding_mask is not None and any(mask.is_floating_point() for mask in masks):
+            return False
+        if flambeau.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters())):
+            return False
+        return not flambeau.is_autocast_enabled("cpu")
 
     def merge_masks(self, attn_mask, key_padding_mask, query):
         """(mask, kind) from both masks: kind 0 for attn_mask alone, 1 for key_padding_mask alone, 2 for both."""

@@ -184,7 +184,9 @@ class TransformerEncoder(Module):
         encoder_layer: the layer to copy.
         num_layers: number of copies.
         norm: a module for the result, or None.
-        enable_nested_tensor, mask_check: accepted; they choose nothing here.
+        enable_nested_tensor: where no gradients are recorded, places that src_key_padding_mask hides get zeros (before
+            `norm`), as they do in layers that PyTorch has a fast path for.
+        mask_check: do that only if all hidden places come last.
 
     Example::
 
@@ -199,6 +201,9 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
+        self.use_nested_tensor = bool(
+            enable_nested_tensor and _has_fast_path(encoder_layer) and not encoder_layer.norm_first
+        )
         self.mask_check = mask_check
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
@@ -206,9 +211,48 @@ class TransformerEncoder(Module):
         src_key_padding_mask = _canonical(src_key_padding_mask, src.dtype)
         mask = _canonical(mask, src.dtype)
         is_causal = _detect_is_causal_mask(mask, is_causal, _length(src, self.layers))
+        hidden = self._hidden(src, mask, src_key_padding_mask)
         for layer in self.layers:
             src = layer(src, src_mask=mask, is_causal=is_causal, src_key_padding_mask=src_key_padding_mask)
+        if hidden is not None:
+            src = src.masked_fill(hidden, 0.0)
         return src if self.norm is None else self.norm(src)
+
+    def _hidden(self, src, mask, padding):
+        """The places (N, S, 1) that get zeros, or None."""
+        if padding is None or mask is not None or not self.use_nested_tensor or src.dim() != 3:
+            return None
+        if not _is_inference(self.layers[0], src):
+            return None
+        hidden = padding != 0
+        if self.mask_check and bool((hidden[:, :-1] & ~hidden[:, 1:]).any()):
+            return None
+        return hidden.unsqueeze(-1)
+
+
+def _has_fast_path(layer):
+    """Whether PyTorch has a fused inference for a layer like this."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return False
+    attention = layer.self_attn
+    plain = attention.batch_first and attention._qkv_same_embed_dim and attention.in_proj_bias is not None
+    activation = getattr(layer, "activation_relu_or_gelu", 0)
+    even = attention.num_heads % 2 == 0 and layer.norm1.eps == layer.norm2.eps
+    return bool(plain and activation and even)
+
+
+def _is_inference(layer, src):
+    """Whether nothing records gradients, drops elements or casts."""
+    if layer.training or flambeau.is_autocast_enabled("cpu"):
+        return False
+    return not (flambeau.is_grad_enabled() and any(t.requires_grad for t in (src, *layer.parameters())))
+
+
+def _activation_number(activation):
+    """1 for relu, 2 for gelu, 0 for other functions."""
+    if activation is F.relu or isinstance(activation, flambeau.nn.ReLU):
+        return 1
+    return 2 if activation is F.gelu or isinstance(activation, flambeau.nn.GELU) else 0
 
 
 def _length(x, layers):
@@ -310,6 +354,7 @@ class TransformerEncoderLayer(Module):
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
         self.activation = _get_activation_fn(activation) if isinstance(activation, str) else activation
+        self.activation_relu_or_gelu = _activation_number(self.activation)
 
     def __setstate__(self, state):
         super().__setstate__(state)
@@ -319,6 +364,8 @@ class TransformerEncoderLayer(Module):
     def forward(self, src, src_mask=None, src_key_padding_mask=None, is_causal=False):
         src_key_padding_mask = _canonical(src_key_padding_mask, src.dtype)
         src_mask = _canonical(src_mask, src.dtype)
+        if is_causal and src_mask is None and src.dim() == 3 and _has_fast_path(self) and _is_inference(self, src):
+            is_causal = False  # the hint needs no mask there
         attend = self._sa_block
         x = src
         if self.norm_first:
