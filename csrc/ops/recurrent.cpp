@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kPerDirection = 5;  // w_ih, w_hh, b_ih, b_hh, w_hr
 constexpr int kWeights = 2 * kPerDirection;
+constexpr int64_t kSequences = 8;  // from which on the micro-kernel is as good for one time as for all at once
 enum Saved { kInput, kH0, kC0, kFirstWeight, kOut = kFirstWeight + kWeights, kGates, kCells, kFull };
 
 // A layer and its sizes; tensors are contiguous and know no graph.
@@ -100,19 +101,19 @@ Dims state_shape(const Layer& l, const Tensor& like, int64_t width) {
   return {l.directions, l.batch, width};
 }
 
-// What every row gets: the sum of both biases, without GRU's part of n from h, which is bias_n.
+// What is added to the kept gates: the sum of both biases, but for GRU's n and its part from h.
 Tensor bias_of(const Layer& l, int64_t d) {
-  const Tensor &b_ih = l.weight(d, 2), &b_hh = l.weight(d, 3);
-  if (!b_hh.defined()) return b_ih;
-  if (l.cell != RecurrentCell::Gru) return b_ih.defined() ? b_ih + b_hh : b_hh;
-  const Tensor bias = b_ih.defined() ? clone(b_ih) : l.or_zeros(b_ih, b_hh.shape());
-  inplace_add(narrow(bias, 0, 0, 2 * l.hidden), narrow(b_hh, 0, 0, 2 * l.hidden));
-  return bias;
+  const Tensor nothing = zeros(Dims{l.gates()}, l.dtype(), l.input.device());
+  const Tensor b_ih = l.weight(d, 2).defined() ? l.weight(d, 2) : nothing;
+  const Tensor b_hh = l.weight(d, 3).defined() ? l.weight(d, 3) : nothing, both = b_ih + b_hh;
+  if (l.cell != RecurrentCell::Gru) return both;
+  const int64_t h = l.hidden;
+  const Tensor parts[] = {narrow(both, 0, 0, 2 * h), narrow(b_ih, 0, 2 * h, h), narrow(b_hh, 0, 2 * h, h)};
+  return cat(parts, 0);
 }
 
 void multiply(const Layer& l, int64_t m, int64_t n, int64_t k, const void* a, int64_t a_row, int64_t a_col,
-              const void* b, int64_t b_row, int64_t b_col, void* c, int64_t c_row, bool add = false,
-              const void* column_bias = nullptr) {
+              const void* b, int64_t b_row, int64_t b_col, void* c, int64_t c_row, bool add = false) {
   GemmArgs g;
   g.dtype = l.dtype();
   g.m = m, g.n = n, g.k = k;
@@ -120,7 +121,6 @@ void multiply(const Layer& l, int64_t m, int64_t n, int64_t k, const void* a, in
   g.b = b, g.b_row = b_row, g.b_col = b_col;
   g.c = c, g.c_row = c_row;
   g.beta = add;
-  g.column_bias = column_bias;
   kernels_of(l.input).gemm.gemm[int(g.dtype)](g);
 }
 
@@ -134,8 +134,7 @@ RecurrentArgs arguments(const Layer& l, int64_t d, const Tensor& h0, const Tenso
   p.from_zero = !l.h0.defined();
   p.w_hh = l.weight(d, 1).raw();
   if (l.weight(d, 4).defined()) p.w_hr = l.weight(d, 4).raw();
-  if (l.cell == RecurrentCell::Gru && l.weight(d, 3).defined()) p.bias_n = at(l.weight(d, 3), 2 * l.hidden);
-  p.gates = at(gates, d * l.rows * l.kept());
+  p.gates = at(gates, gates.defined() ? d * gates.size(1) * l.kept() : 0);
   p.cells = at(cells, d * l.rows * l.hidden);
   p.full = at(full, d * l.rows * l.hidden);
   p.out = at(out, d * l.outputs), p.out_row = l.directions * l.outputs;
@@ -292,23 +291,30 @@ std::vector<Tensor> recurrent(RecurrentCell cell, const Tensor& input, const Ten
   if (h0.defined()) check_shape("h_0", h0, states, input);
   if (c0.defined()) check_shape("c_0", c0, memories, input);
 
-  const Tensor first = l.or_zeros(l.h0, states),
-               memory = lstm ? l.or_zeros(l.c0, memories) : Tensor();
+  const Tensor first = l.or_zeros(l.h0, states), memory = lstm ? l.or_zeros(l.c0, memories) : Tensor();
   const Dims kept{l.directions, l.rows, l.hidden};
-  const Tensor gates = l.fresh(Dims{l.directions, l.rows, l.kept()});
+  // With many sequences W x is computed where it is used; then gates need not be kept but for derivatives.
+  const bool at_once = l.batch < kSequences || l.steps() == 1, keep = at_once || needs_grad(inputs);
+  const Tensor gates = l.fresh(Dims{l.directions, keep ? l.rows : l.batch, l.kept()});
   const Tensor cells = lstm ? l.fresh(kept) : Tensor(), full = projected ? l.fresh(kept) : Tensor();
   Dims shape = input.shape();
   shape[shape.size() - 1] = l.directions * l.outputs;
   std::vector<Tensor> outs{l.fresh(shape), l.fresh(states)};
   if (lstm) outs.push_back(l.fresh(memories));
   std::vector<RecurrentArgs> args;
+  std::vector<Tensor> biases;
   for (int64_t d = 0; d < l.directions; ++d) {
     RecurrentArgs p = arguments(l, d, first, memory, outs[0], gates, cells, full);
     p.h_n = at(outs[1], d * l.batch * l.outputs);
     if (lstm) p.c_n = at(outs[2], d * l.batch * l.hidden);
-    const Tensor bias = bias_of(l, d);
-    multiply(l, l.rows, l.gates(), l.features, l.input.raw(), l.features, 1, l.weight(d, 0).raw(), 1, l.features,
-             p.gates, l.kept(), false, bias.defined() ? bias.raw() : nullptr);
+    biases.push_back(bias_of(l, d));
+    p.bias = biases.back().raw();
+    p.keep = keep;
+    if (at_once)
+      multiply(l, l.rows, l.gates(), l.features, l.input.raw(), l.features, 1, l.weight(d, 0).raw(), 1, l.features,
+               p.gates, l.kept());
+    else
+      p.input = l.input.raw(), p.w_ih = l.weight(d, 0).raw(), p.features = l.features;
     args.push_back(p);
   }
   entry(args.data(), l.directions);

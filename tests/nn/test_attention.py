@@ -49,6 +49,7 @@ def test_is_causal_in_inference_needs_no_mask():
 OPTIONS = [*itertools.product((False, True), repeat=4)]
 
 
+@pytest.mark.filterwarnings("ignore:Support for mismatched")
 @pytest.mark.parametrize(("bias_kv", "zero", "first", "weights"), OPTIONS, ids=str)
 def test_multihead_like_torch(bias_kv, zero, first, weights):
     torch = pytest.importorskip("torch")

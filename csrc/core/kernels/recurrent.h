@@ -24,8 +24,12 @@ struct RecurrentArgs {
   bool reverse = false;
   bool from_zero = false;                       // h0 is zeros
   const void *w_hh = nullptr, *w_hr = nullptr;  // (gates * hidden, outputs), (outputs, hidden) or null
-  const void* bias_n = nullptr;                 // hidden: GRU's bias of n's part from h, or null
-  void* gates = nullptr;  // (rows, kept * hidden): W x + b on the way in, the gates' values on the way out
+  const void* bias = nullptr;                   // kept * hidden: of W x and U h together, GRU's n apart
+  const void* input = nullptr;  // (rows, features), where W x is yet to be computed: not for a few sequences
+  const void* w_ih = nullptr;
+  int64_t features = 0;
+  bool keep = true;       // the gates of all rows; otherwise `gates` is for one time
+  void* gates = nullptr;  // (rows, kept * hidden): W x on the way in, the gates on the way out
   void* cells = nullptr;  // (rows, hidden): LSTM's c
   void* full = nullptr;   // (rows, hidden): h before the projection
   void* out = nullptr;

@@ -8,9 +8,8 @@
 
 #include "core/threads.h"
 #include "kernels/cpu/math.h"
-#include "kernels/cpu/microkernel.h"
+#include "kernels/cpu/panels.h"
 #include "kernels/cpu/register.h"
-#include "kernels/cpu/transpose.h"
 
 namespace flambeau::cpu::FL_ISA {
 namespace {
@@ -25,25 +24,13 @@ int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 template <class T>
 void product(AKind kind, const T* a, int64_t a_stride, const T* b, int64_t b_stride, int64_t panel_step, T* c,
              int64_t c_stride, int64_t m, int64_t n, int64_t k, bool accumulate) {
-  const int64_t tiles = (m + kRows - 1) / kRows, height = m / std::max<int64_t>(tiles, 1), taller = m - height * tiles;
   TileArgs<T> t;
   t.k = k;
-  t.a_stride = a_stride;
-  t.b_stride = b_stride;
-  t.c_stride = c_stride;
+  t.a = a, t.a_stride = a_stride;
+  t.b = b, t.b_stride = b_stride;
+  t.c = c, t.c_stride = c_stride;
   t.accumulate = accumulate;
-  for (int64_t j = 0; j < n; j += kCols<T>) {
-    t.n = int(std::min<int64_t>(kCols<T>, n - j));
-    t.b = b + j / kCols<T> * panel_step;
-    int64_t row = 0;
-    for (int64_t i = 0; i < tiles; ++i) {
-      const int64_t rows = height + (i < taller);
-      t.a = a + row * (kind == AKind::kDepthContiguous ? a_stride : 1);
-      t.c = c + row * c_stride + j;
-      tile_kernel<T>(int(rows), t.n, kind)(t);
-      row += rows;
-    }
-  }
+  panel_product(t, kind, m, n, panel_step);
 }
 
 // Rows as T, times a factor, filled up with zeros to `width`.

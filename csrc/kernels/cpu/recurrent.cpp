@@ -25,21 +25,32 @@ constexpr int64_t kRowsEach = 4;                // sequences that are worth a th
 
 // ------------------------------------------------------------------------------------------------- gates of one row
 
+// The sigmoid, but zero below the smallest normal number.
 template <class T>
-void tanh_row(T* __restrict a, T* __restrict out, int64_t n) {
-  for (int64_t j = 0; j < n; ++j) out[j] = math::tanh(a[j]);
+FL_INLINE T gate(T x) {
+  const T e = math::exp_negative(-math::abs(x));
+  return (x < T(0) ? e : T(1)) / (T(1) + e);
+}
+
+// a: what W x and U h come to; b: the bias.
+template <class T>
+void tanh_row(const T* __restrict a, const T* __restrict b, T* __restrict out, int64_t n) {
+  for (int64_t j = 0; j < n; ++j) out[j] = math::tanh(a[j] + b[j]);
 }
 template <class T>
-void relu_row(T* __restrict a, T* __restrict out, int64_t n) {
-  for (int64_t j = 0; j < n; ++j) out[j] = a[j] < T(0) ? T(0) : a[j];
-}
-// g: i, f, g, o, `h` apart.
-template <class T>
-void lstm_row(T* __restrict g, const T* __restrict before, T* __restrict cell, T* __restrict out, int64_t h,
-              int64_t n) {
+void relu_row(const T* __restrict a, const T* __restrict b, T* __restrict out, int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
-    const T i = math::sigmoid(g[j]), f = math::sigmoid(g[j + h]), u = math::tanh(g[j + 2 * h]),
-            o = math::sigmoid(g[j + 3 * h]), c = f * before[j] + i * u;
+    const T x = a[j] + b[j];
+    out[j] = x < T(0) ? T(0) : x;
+  }
+}
+// g: i, f, g, o, `h` apart, like b.
+template <class T>
+void lstm_row(T* __restrict g, const T* __restrict b, const T* __restrict before, T* __restrict cell, T* __restrict out,
+              int64_t h, int64_t n) {
+  for (int64_t j = 0; j < n; ++j) {
+    const T i = gate(g[j] + b[j]), f = gate(g[j + h] + b[j + h]), u = math::tanh(g[j + 2 * h] + b[j + 2 * h]),
+            o = gate(g[j + 3 * h] + b[j + 3 * h]), c = f * before[j] + i * u;
     g[j] = i, g[j + h] = f, g[j + 2 * h] = u, g[j + 3 * h] = o;
     cell[j] = c;
     out[j] = o * math::tanh(c);
@@ -47,10 +58,12 @@ void lstm_row(T* __restrict g, const T* __restrict before, T* __restrict cell, T
 }
 // g: r, z, n, and what n has from h.
 template <class T>
-void gru_row(T* __restrict g, const T* __restrict before, T* __restrict out, int64_t h, int64_t n) {
+void gru_row(T* __restrict g, const T* __restrict b, const T* __restrict before, T* __restrict out, int64_t h,
+             int64_t n) {
   for (int64_t j = 0; j < n; ++j) {
-    const T r = math::sigmoid(g[j]), z = math::sigmoid(g[j + h]), u = math::tanh(g[j + 2 * h] + r * g[j + 3 * h]);
-    g[j] = r, g[j + h] = z, g[j + 2 * h] = u;
+    const T r = gate(g[j] + b[j]), z = gate(g[j + h] + b[j + h]), part = g[j + 3 * h] + b[j + 3 * h],
+            u = math::tanh(g[j + 2 * h] + b[j + 2 * h] + r * part);
+    g[j] = r, g[j + h] = z, g[j + 2 * h] = u, g[j + 3 * h] = part;
     out[j] = u + z * (before[j] - u);
   }
 }
@@ -98,7 +111,7 @@ struct Part {
 template <class T>
 struct Direction {
   const RecurrentArgs& p;
-  const T *packed = nullptr, *packed_hr = nullptr;
+  const T *packed = nullptr, *packed_hr = nullptr, *packed_ih = nullptr;
   int64_t h = p.hidden, width = kept_gates(p.cell) * h, gates = gate_count(p.cell);
 
   // Number s counts the times in the order in which they are run.
@@ -118,27 +131,32 @@ struct Direction {
     return r < size(s - 1) ? at(p.cells, start(s - 1) + r, h) : at(p.c0, r, h);
   }
 
-  // Adds U h for some sequences, whose h lie `stride` apart, and columns of each gate.
-  void add_recurrent(const T* from, int64_t stride, T* to, int64_t rows, Part cols) const {
+  // Products of some sequences, `stride` apart, with weights of `depth` columns, for columns of each gate. That of
+  // U h is added to what is there, but for GRU's n, which keeps it apart.
+  void multiply(const T* from, int64_t stride, int64_t depth, const T* panels, bool add, T* to, int64_t rows,
+                Part cols) const {
     for (int64_t g = 0; rows > 0 && g < gates; ++g) {
-      T* c = to + (p.cell == RecurrentCell::Gru && g == 2 ? 3 : g) * h + cols.begin;
-      if (!packed) {  // a single time
-        GemmArgs m;
-        m.dtype = dtype_of<T>::value;
-        m.m = rows, m.n = cols.end - cols.begin, m.k = p.outputs;
-        m.a = from, m.a_row = stride, m.a_col = 1;
-        m.b = at(p.w_hh, g * h + cols.begin, p.outputs), m.b_row = 1, m.b_col = p.outputs;
-        m.c = c, m.c_row = width, m.beta = 1;
-        cpu_kernels().gemm.gemm[int(m.dtype)](m);
-        continue;
-      }
+      const bool apart = add && p.cell == RecurrentCell::Gru && g == 2;
       TileArgs<T> t;
-      t.k = p.outputs;
+      t.k = depth;
       t.a = from, t.a_stride = stride;
-      t.b = packed + g * panel_values(h, p.outputs) + cols.begin * p.outputs;
-      t.c = c, t.c_stride = width;
-      t.accumulate = true;
-      panel_product(t, AKind::kDepthContiguous, rows, cols.end - cols.begin, p.outputs * kCols<T>);
+      t.b = panels + g * panel_values(h, depth) + cols.begin * depth;
+      t.c = to + (apart ? 3 : g) * h + cols.begin, t.c_stride = width;
+      t.accumulate = add && !apart;
+      panel_product(t, AKind::kDepthContiguous, rows, cols.end - cols.begin, depth * kCols<T>);
+    }
+  }
+  void add_recurrent(const T* from, int64_t stride, T* to, int64_t rows, Part cols) const {
+    if (packed) return multiply(from, stride, p.outputs, packed, true, to, rows, cols);
+    for (int64_t g = 0; rows > 0 && g < gates; ++g) {  // a single time: not worth packing
+      const bool apart = p.cell == RecurrentCell::Gru && g == 2;
+      GemmArgs m;
+      m.dtype = dtype_of<T>::value;
+      m.m = rows, m.n = cols.end - cols.begin, m.k = p.outputs;
+      m.a = from, m.a_row = stride, m.a_col = 1;
+      m.b = at(p.w_hh, g * h + cols.begin, p.outputs), m.b_row = 1, m.b_col = p.outputs;
+      m.c = to + (apart ? 3 : g) * h + cols.begin, m.c_row = width, m.beta = !apart;
+      cpu_kernels().gemm.gemm[int(m.dtype)](m);
     }
   }
   static int64_t panel_values(int64_t cols, int64_t depth) {
@@ -148,23 +166,25 @@ struct Direction {
   void forward_step(int64_t s, Part rows, Part cols) const {
     rows.end = std::min(rows.end, size(s));
     if (rows.begin >= rows.end) return;
-    T* const g = at(p.gates, start(s), width);
+    T* const g = at(p.gates, p.keep ? start(s) : 0, width);
     const int64_t n = cols.end - cols.begin, have = std::clamp(size(s - 1), rows.begin, rows.end);
-    if (p.cell == RecurrentCell::Gru)
-      for (int64_t r = rows.begin; r < rows.end; ++r) {
-        T* part = g + r * width + 3 * h + cols.begin;
-        p.bias_n ? void(std::copy_n(at(p.bias_n, 0, 0) + cols.begin, n, part)) : void(std::fill_n(part, n, T(0)));
-      }
+    if (p.input)
+      multiply(at(p.input, start(s) + rows.begin, p.features), p.features, p.features, packed_ih, false,
+               g + rows.begin * width, rows.end - rows.begin, cols);
     if (have > rows.begin)
       add_recurrent(out(s - 1, rows.begin), p.out_row, g + rows.begin * width, have - rows.begin, cols);
-    if (!p.from_zero) add_recurrent(at(p.h0, have, p.outputs), p.outputs, g + have * width, rows.end - have, cols);
+    if (!p.from_zero)
+      add_recurrent(at(p.h0, have, p.outputs), p.outputs, g + have * width, rows.end - have, cols);
+    else if (p.cell == RecurrentCell::Gru)
+      for (int64_t r = have; r < rows.end; ++r) std::fill_n(g + r * width + 3 * h + cols.begin, n, T(0));
+    const T* const b = at(p.bias, 0, 0) + cols.begin;
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       T *a = g + r * width + cols.begin, *y = (p.full ? at(p.full, start(s) + r, h) : out(s, r)) + cols.begin;
-      if (p.cell == RecurrentCell::Tanh) tanh_row(a, y, n);
-      if (p.cell == RecurrentCell::Relu) relu_row(a, y, n);
+      if (p.cell == RecurrentCell::Tanh) tanh_row(a, b, y, n);
+      if (p.cell == RecurrentCell::Relu) relu_row(a, b, y, n);
       if (p.cell == RecurrentCell::Lstm)
-        lstm_row(a, c_before(s, r) + cols.begin, at(p.cells, start(s) + r, h) + cols.begin, y, h, n);
-      if (p.cell == RecurrentCell::Gru) gru_row(a, h_before(s, r) + cols.begin, y, h, n);
+        lstm_row(a, b, c_before(s, r) + cols.begin, at(p.cells, start(s) + r, h) + cols.begin, y, h, n);
+      if (p.cell == RecurrentCell::Gru) gru_row(a, b, h_before(s, r) + cols.begin, y, h, n);
     }
     if (p.full) project(s, rows);
   }
@@ -280,34 +300,35 @@ void share(int64_t directions, int64_t parts, bool alone, F body) {
   });
 }
 
-// Packs the recurrent weights of all directions for the forward (U transposed) or the backward pass, and the
-// projections behind them.
+// Packs the weights of all directions: U, turned for the forward pass, and projections and W where there are such.
 template <class T>
 std::vector<Direction<T>> pack(const RecurrentArgs* args, int64_t directions, bool backward) {
+  using D = Direction<T>;
   const RecurrentArgs& p = *args;
-  std::vector<Direction<T>> all;
   const int64_t h = p.hidden, k = p.outputs, gates = gate_count(p.cell);
-  const int64_t block = backward ? Direction<T>::panel_values(k, h) : Direction<T>::panel_values(h, k);
-  const int64_t projection =
-      p.w_hr ? (backward ? Direction<T>::panel_values(h, k) : Direction<T>::panel_values(k, h)) : 0;
+  const int64_t block = backward ? D::panel_values(k, h) : D::panel_values(h, k);
+  const int64_t projection = !p.w_hr ? 0 : backward ? D::panel_values(h, k) : D::panel_values(k, h);
+  const int64_t input = p.input ? D::panel_values(h, p.features) : 0, all = gates * (block + input) + projection;
   const bool needed = p.steps > 1;  // otherwise there is no use in packing
-  T* room = static_cast<T*>(scratch(kSlotRecurrent, directions * (gates * block + projection) * sizeof(T) + 64));
-  for (int64_t d = 0; d < directions; ++d) {
-    all.push_back({args[d]});
-    T* const to = room + d * (gates * block + projection);
-    all[d].packed = needed ? to : nullptr;
-    all[d].packed_hr = to + gates * block;
-    if (p.w_hr)
-      pack_panels<T, T>(static_cast<const T*>(args[d].w_hr), backward ? h : 1, backward ? 1 : h, backward ? k : h,
-                        backward ? h : k, to + gates * block);
-  }
-  if (needed)
-    share(directions, gates, gates * block < kPackedAlone, [&](int64_t d, int64_t g) {
-      const T* w = static_cast<const T*>(args[d].w_hh) + g * h * k;
-      T* const to = const_cast<T*>(all[d].packed) + g * block;
-      backward ? pack_panels<T, T>(w, k, 1, h, k, to) : pack_panels<T, T>(w, 1, k, k, h, to);
-    });
-  return all;
+  T* room = static_cast<T*>(scratch(kSlotRecurrent, (directions * all + kCols<T>)*sizeof(T)));
+  std::vector<D> made;
+  for (int64_t d = 0; d < directions; ++d, room += all)
+    made.push_back({args[d], needed ? room : nullptr, room + gates * (block + input), room + gates * block});
+  share(directions, gates, gates * (block + input) < kPackedAlone, [&](int64_t d, int64_t g) {
+    T* const to = const_cast<T*>(made[d].packed_hr) - gates * (block + input);
+    const T* w = D::at(args[d].w_hh, g * h, k);
+    if (needed && backward) pack_panels<T, T>(w, k, 1, h, k, to + g * block);
+    if (needed && !backward) pack_panels<T, T>(w, 1, k, k, h, to + g * block);
+    if (p.input)
+      pack_panels<T, T>(D::at(args[d].w_ih, g * h, p.features), 1, p.features, p.features, h,
+                        to + gates * block + g * input);
+    if (p.w_hr && g == 0) {
+      const T* w_hr = D::at(args[d].w_hr, 0, 0);
+      T* const end = const_cast<T*>(made[d].packed_hr);
+      backward ? pack_panels<T, T>(w_hr, h, 1, k, h, end) : pack_panels<T, T>(w_hr, 1, h, h, k, end);
+    }
+  });
+  return made;
 }
 
 template <class T>
