@@ -306,6 +306,77 @@ def test_hostile_cifar(tmp_path, monkeypatch, change):
     assert not (tmp_path / "evil").exists()
 
 
+# ---- others
+
+
+def test_house_numbers(tmp_path, monkeypatch):
+    io = pytest.importorskip("scipy.io")
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3, 4), dtype=np.uint8)
+    io.savemat(tmp_path / "train_32x32.mat", {"X": pixels, "y": np.array([[1], [10], [9], [10]], np.uint8)})
+    data = (tmp_path / "train_32x32.mat").read_bytes()
+    monkeypatch.setitem(D.SVHN.split_list, "train", ["", "train_32x32.mat", md5(data)])
+    found = D.SVHN(tmp_path)
+    assert (
+        found.labels.tolist() == [1, 0, 9, 0]
+        and np.array_equal(np.asarray(found[2][0]), pixels[..., 2])
+        and len(found) == 4
+    )
+    with pytest.raises(RuntimeError, match="download=True"):
+        D.SVHN(tmp_path, "test")
+
+
+def test_pictures_in_binary_files(tmp_path, monkeypatch):
+    folder = tmp_path / "stl10_binary"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 3, 96, 96), dtype=np.uint8)
+    for part in ("train", "test", "unlabeled"):
+        pixels.tofile(folder / f"{part}_X.bin")
+        np.array([1, 10, 3], np.uint8).tofile(folder / f"{part}_y.bin")
+    (folder / "fold_indices.txt").write_text("2 0 \n1 \n")
+    (folder / "class_names.txt").write_text("a\nb\n")
+    monkeypatch.setattr(D.STL10, "_check_integrity", lambda self: True)
+    data = D.STL10(tmp_path)
+    assert data.labels.tolist() == [0, 9, 2] and data.classes == ["a", "b"]
+    assert np.array_equal(np.asarray(data[1][0]), pixels[1].transpose(2, 1, 0)) and data[1][1] == 9
+    assert D.STL10(tmp_path, folds=0).labels.tolist() == [2, 0]
+    assert D.STL10(tmp_path, "train+unlabeled", folds=1).labels.tolist() == [9, -1, -1, -1]
+    with pytest.raises(ValueError, match="folds"):
+        D.STL10(tmp_path, folds=10)
+
+
+def test_digits_in_lines(tmp_path):
+    import bz2
+
+    row = "3 " + " ".join(f"{i + 1}:{-1 + 2 * (i % 2)}" for i in range(256))
+    (tmp_path / "usps.bz2").write_bytes(bz2.compress(f"{row}\n{row}\n".encode()))
+    data = D.USPS(tmp_path)
+    assert len(data) == 2 and data[0][1] == 2 and np.asarray(data[0][0])[0, :4].tolist() == [0, 255, 0, 255]
+    for wrong in (b"x", bz2.compress(b"1 1:2\n"), bz2.compress(row.encode())[:40]):
+        (tmp_path / "usps.bz2").write_bytes(wrong)
+        with pytest.raises(RuntimeError, match="damaged"):
+            D.USPS(tmp_path)
+
+
+def test_annotations(tmp_path):
+    import json
+
+    from PIL import Image
+
+    for name in "ab":
+        Image.new("RGB", (4, 3)).save(tmp_path / f"{name}.png")
+    facts = {
+        "images": [{"id": 9, "file_name": "b.png"}, {"id": 2, "file_name": "a.png"}],
+        "annotations": [{"image_id": 9, "caption": "two"}, {"image_id": 9, "caption": "three"}],
+    }
+    (tmp_path / "facts.json").write_text(json.dumps(facts))
+    data = D.CocoCaptions(tmp_path, tmp_path / "facts.json", transform=vision.transforms.ToTensor())
+    assert len(data) == 2 and data[0][1] == [] and data[1][1] == ["two", "three"] and data[1][0].shape == (3, 3, 4)
+    for wrong in ("{}", "[1]", "{", '{"images": [{"id": 1}]}'):
+        (tmp_path / "facts.json").write_text(wrong)
+        with pytest.raises(ValueError, match="COCO"):
+            D.CocoDetection(tmp_path, tmp_path / "facts.json")
+
+
 # ---- folders
 
 
