@@ -24,6 +24,19 @@ def test_scatter_and_gather():
         nn.parallel.gather([{"a": x}, {}], "cpu")
 
 
+def test_steps_of_data_parallel():
+    """What a subclass may call in its own forward."""
+
+    class Own(nn.DataParallel):
+        def forward(self, *args, **kwargs):
+            devices = ["cpu", "cpu"]
+            inputs, named = self.scatter(args, kwargs, devices)
+            return self.gather(self.parallel_apply(self.replicate(self.module, devices), inputs, named), "cpu")
+
+    model, x = nn.Linear(2, 3), fl.rand(5, 2)
+    assert fl.allclose(Own(model)(x), model(x))
+
+
 def test_replicas_share_parameters():
     model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
     one, two = nn.parallel.replicate(model, ["cpu", "cpu"])

@@ -31,6 +31,7 @@ class SDPBackend(enum.IntEnum):
     OVERRIDEABLE = 4
 
 
+WARN_FOR_UNFUSED_KERNELS = False  # there is one kernel, nothing to warn of
 _overrideable = True  # the others are settings of backends.cuda
 
 

@@ -64,7 +64,7 @@ class Registry(MutableMapping):
         return dict(self).values()
 
     def keys(self):
-        return dict(self).keys()
+        return self._names.keys()
 
     def copy(self):
         """A plain dictionary with the same items."""

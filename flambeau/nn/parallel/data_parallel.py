@@ -2,6 +2,10 @@
 
 from flambeau.nn.modules.module import Module
 
+from .parallel_apply import parallel_apply
+from .replicate import replicate
+from .scatter_gather import gather, scatter_kwargs
+
 __all__ = ["DataParallel", "data_parallel"]
 
 
@@ -28,6 +32,22 @@ class DataParallel(Module):
 
     def forward(self, *inputs, **kwargs):
         return self.module(*inputs, **kwargs)
+
+    def replicate(self, module, device_ids):
+        """As many replicas of a module as there are devices."""
+        return replicate(module, device_ids)
+
+    def scatter(self, inputs, kwargs, device_ids):
+        """The arguments of a call, and its keyword arguments, split over devices."""
+        return scatter_kwargs(inputs, kwargs, device_ids, dim=self.dim)
+
+    def parallel_apply(self, replicas, inputs, kwargs):
+        """What each replica gives for its part."""
+        return parallel_apply(replicas, inputs, kwargs)
+
+    def gather(self, outputs, output_device):
+        """The results of the replicas, joined."""
+        return gather(outputs, output_device, dim=self.dim)
 
 
 def data_parallel(module, inputs, device_ids=None, output_device=None, dim=0, module_kwargs=None):

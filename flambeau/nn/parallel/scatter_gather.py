@@ -6,9 +6,20 @@ from flambeau import Tensor
 __all__ = ["gather", "scatter", "scatter_kwargs"]
 
 
+def is_namedtuple(obj):
+    """Whether something is a named tuple, or a class of them.
+
+    Example::
+
+        >>> flambeau.nn.parallel.scatter_gather.is_namedtuple((1, 2))
+        False
+    """
+    return hasattr(obj, "_asdict") and hasattr(obj, "_fields")
+
+
 def _rebuilt(like, values):
     """Values in a container of the kind of another: a list, a tuple, a named tuple."""
-    return type(like)(*values) if hasattr(like, "_fields") else type(like)(values)
+    return type(like)(*values) if is_namedtuple(like) else type(like)(values)
 
 
 def scatter(inputs, target_gpus, dim=0):
