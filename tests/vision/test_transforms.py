@@ -274,3 +274,19 @@ def test_cleaning():
         T2.SanitizeBoundingBoxes()({"boxes": s["boxes"], "labels": fl.tensor([1])})
     with pytest.raises(ValueError, match="bounding boxes"):
         T2.SanitizeBoundingBoxes(labels_getter=None)({"image": s["image"]})
+
+
+def test_functions_of_one_kind():
+    F2, x = T2.functional, fl.rand(3, 4, 6)
+    assert fl.equal(F2.resize_image(x, [2, 3]), F.resize(x, [2, 3])) and F2.resize_video(x[None], [2, 3]).shape == (
+        1,
+        3,
+        2,
+        3,
+    )
+    mask = F2.horizontal_flip_mask(fl.eye(3))
+    assert type(mask) is fl.Tensor and fl.equal(mask, fl.eye(3).flip(-1))
+    assert F2.to_dtype_image(x, fl.uint8, scale=True).dtype == fl.uint8
+    for name in ("nothing_image", "adjust_hue_mask", "nothing"):
+        with pytest.raises(AttributeError):
+            getattr(F2, name)

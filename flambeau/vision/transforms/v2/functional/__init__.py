@@ -295,6 +295,17 @@ def sanitize_keypoints(key_points, canvas_size=None):
     return (tv_tensors.wrap(x[good], like=key_points) if known else x[good]), good
 
 
+def __getattr__(name):
+    """What answers for one kind of input alone: resize_image and resize_video for plain tensors, resize_mask."""
+    op, _, kind = name.rpartition("_")
+    own = globals().get(op)
+    if kind in ("image", "video") and callable(own):
+        return own
+    if kind == "mask" and op in _places.MASKS:
+        return lambda mask, *args, **kwargs: _places.plain(own(tv_tensors.Mask(mask), *args, **kwargs))
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     name
     for name in dir()
