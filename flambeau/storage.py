@@ -39,6 +39,10 @@ class UntypedStorage(StorageBase):
     def _as_bytes(self):
         return self._bytes
 
+    def untyped(self):
+        """The storage itself."""
+        return self
+
     @staticmethod
     def from_file(filename, shared=False, nbytes=0):
         """The memory of a file, of which so many bytes are mapped; what is written reaches it if shared."""

@@ -67,7 +67,8 @@ def _with_hooks(step):
 
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
-        before, after = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
+        own = self.__dict__  # a wrapper may be an Optimizer without having called its __init__
+        before, after = own.get("_optimizer_step_pre_hooks", {}), own.get("_optimizer_step_post_hooks", {})
         if not (before or after or _global_optimizer_pre_hooks or _global_optimizer_post_hooks):
             return step(self, *args, **kwargs)
         if type(self).step is not wrapper:  # called by the step of a subclass, which has called the hooks

@@ -116,3 +116,37 @@ def test_counting():
     with counter:
         net(fl.ones(2, 3)).sum().backward()
     assert counter.get_total_flops() == 3 * (2 * 2 * 3 * 4 + 2 * 2 * 4 * 5) and "Sequential" in counter.get_table()
+
+
+def test_storages_of_files(tmp_path):
+    (tmp_path / "a").write_bytes(bytes(range(8)))
+    memory = fl.UntypedStorage.from_file(str(tmp_path / "a"), False, 8)
+    assert memory.nbytes() == 8 and memory.untyped() is memory and memory[3] == 3
+
+
+def test_what_libraries_do_with_modules_and_gradients():
+    net = fl.nn.Sequential(fl.nn.Linear(2, 2), fl.nn.ReLU())
+    assert [name for name, _ in reversed(net._modules.items())] == ["1", "0"] and list(net._modules.keys()) == [
+        "0",
+        "1",
+    ]
+    assert len(fl.autograd.grad(net(fl.ones(1, 2)).sum(), net.parameters())) == 2
+
+    class Wrapper(fl.optim.Optimizer):
+        def __init__(self, inner):
+            self.inner = inner
+
+        def step(self, closure=None):
+            return self.inner.step(closure)
+
+    Wrapper(fl.optim.SGD(net.parameters(), 0.1)).step()
+
+
+def test_whole_modules_in_files(tmp_path):
+    net = fl.nn.MultiheadAttention(4, 2)
+    fl.save(net, tmp_path / "net.pt")
+    assert fl.load(tmp_path / "net.pt", weights_only=False)(*[fl.ones(1, 1, 4)] * 3)[0].shape == (1, 1, 4)
+    fw = fl.autograd.forward_ad
+    with fw.dual_level():
+        tangent = fl.ones(2)
+        assert fw.unpack_dual(fw.make_dual(fl.zeros(2), tangent)).tangent is tangent

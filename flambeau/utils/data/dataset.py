@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable
 
 import flambeau
+from flambeau.ops.random import randperm
 
 __all__ = [
     "ChainDataset",
@@ -268,7 +269,7 @@ def random_split(dataset, lengths, generator=None):
     if sum(lengths) != len(dataset):
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     generator = flambeau.default_generator if generator is None else generator
-    indices = flambeau.randperm(sum(lengths), generator=generator).tolist()
+    indices = randperm(sum(lengths), generator=generator).tolist()
     ends = itertools.accumulate(lengths)
     return [Subset(dataset, indices[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
 
