@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pickle
+import sys
 from typing import Any
 from tempfile import mkdtemp
 
@@ -174,6 +175,8 @@ def load(
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     if allow_code and weights_only is not False:
         raise ValueError("[load] allow_code=True needs weights_only=False: it lets the file run any code")
+    if weights_only is False and sys.modules.get("torch") is sys.modules["flambeau"]:
+        allow_code = True  # a program written for torch: it says so in torch's words
     code = (pickle_module or pickle) if allow_code else None
     encoding = pickle_load_args.get("encoding", "utf-8")
     mmap = settings.config.load.mmap and _is_path(f) if mmap is None else mmap

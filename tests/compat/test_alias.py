@@ -109,3 +109,22 @@ def test_version_compares_like_torchs():
     version = flambeau.torch_version.TorchVersion
     assert version("1.10.0") == "1.10" and version("1.10.0a0") < "1.10.0" and version("1.10.0") != "1.9"
     assert version("1.10.0") <= (1, 10) and version("2.13.0+cpu") == "2.13.0"
+
+
+def test_whole_modules_load_as_in_torch(tmp_path):
+    check(
+        f"""
+        import flambeau.compat
+        flambeau.compat.install()
+        import collections, pickle
+        import torch
+        path = {str(tmp_path / "net.pt")!r}
+        torch.save({{"net": torch.nn.Linear(2, 2), "other": collections.Counter("aab")}}, path)
+        assert torch.load(path, weights_only=False)["other"]["a"] == 2
+        try:
+            torch.load(path)
+            raise SystemExit("loaded")
+        except pickle.UnpicklingError:
+            pass
+        """
+    )
