@@ -234,7 +234,7 @@ struct Scratch {
     void* data = nullptr;
     int64_t bytes = 0;
   };
-  static constexpr int kSlots = 16;
+  static constexpr int kSlots = 20;
   Slot slots[kSlots];
   ~Scratch() {
     for (Slot& slot : slots) std::free(slot.data);

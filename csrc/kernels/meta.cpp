@@ -29,8 +29,8 @@ Kernels nothing() {
     skip_all(forward, backward);
   }
   {
-    auto& [f32, f64, i64, gx32, gx64, gxi64, gw32, gw64] = conv;
-    skip_all(f32, f64, i64, gx32, gx64, gxi64, gw32, gw64);
+    auto& [forward, input_grad, weight_grad] = conv;
+    skip_all(forward, input_grad, weight_grad);
   }
   {
     auto& [transpose, cat] = copy;

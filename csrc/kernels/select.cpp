@@ -19,6 +19,10 @@ FL_DECLARE(avx2)
 #endif
 #ifdef FL_HAVE_AVX512
 FL_DECLARE(avx512)
+namespace avx512 {
+void fill_with_pairs(Kernels& kernels);
+extern const bool pairs_emulated;
+}  // namespace avx512
 #endif
 }  // namespace cpu
 
@@ -34,13 +38,17 @@ struct Selected {
   Kernels kernels;
   const char* isa = "none";
   Selected() {
+#ifdef FL_HAVE_AVX512
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                        __builtin_cpu_supports("avx512cd");
+#endif
     const Variant variants[] = {
 #ifdef FL_HAVE_AVX512
-        {"avx512",
-         __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-             __builtin_cpu_supports("avx512cd"),
-         cpu::avx512::fill},
+        {"avx512bf16", avx512 && __builtin_cpu_supports("avx512bf16") && !cpu::avx512::pairs_emulated,
+         cpu::avx512::fill_with_pairs},
+        {"avx512", avx512, cpu::avx512::fill},
+        {"avx512bf16", avx512 && cpu::avx512::pairs_emulated, cpu::avx512::fill_with_pairs},  // where asked for
 #endif
 #ifdef FL_HAVE_AVX2
         {"avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"),

@@ -29,11 +29,10 @@ Tensor laid_out(const Tensor& x, bool last) {
 Tensor new_tensor(const Dims& shape, DType dtype, Device device, bool last) {
   return last ? empty_strided(shape, channels_last_strides(shape), dtype, device) : empty(shape, dtype, device);
 }
-// The type the kernels compute in.
-DType compute_type(DType t) {
-  if (is_reduced(t)) return DType::Float32;
-  return is_integral(t) ? DType::Int64 : t;
-}
+// The type that the kernels are called with.
+DType kernel_type(DType t) { return is_integral(t) ? DType::Int64 : t; }
+// Have they loops over channels-last data?
+bool knows_last(DType t) { return t == DType::Float32 || is_reduced(t); }
 
 // Spatial sizes of a (n, c, spatial...) shape into three axes, the missing leading ones being 1.
 void fill_axes(int64_t* to, DimsRef values, int64_t missing) {
@@ -73,17 +72,12 @@ Dims all_but_channels(int64_t ndim) {
   return dims;
 }
 
-using Kernel = void (*)(const ConvArgs&);
-Kernel pick(DType type, Kernel f32, Kernel f64, Kernel i64) {
-  return type == DType::Float32 ? f32 : type == DType::Float64 ? f64 : i64;
-}
-
 // The gradients of w and of the bias (either may be unwanted) in one pass, outside the graph.
 void weight_grads(const Tensor& x, const Tensor& y, const ConvSettings& s, const Dims& w_shape, bool w_last, Tensor* dw,
                   Tensor* db) {
   GradMode no_grad(false);
-  const DType type = compute_type(x.dtype());
-  const bool last = type == DType::Float32 && (suggests_channels_last(x) || suggests_channels_last(y));
+  const DType type = kernel_type(x.dtype());
+  const bool last = knows_last(type) && (suggests_channels_last(x) || suggests_channels_last(y));
   const Tensor a = laid_out(to_dtype(x, type), last), g = laid_out(to_dtype(y, type), last);
   Tensor w = new_tensor(w_shape, type, x.device(), w_last),
          bias = db ? empty(Dims{w_shape[0]}, type, x.device()) : Tensor();
@@ -92,10 +86,9 @@ void weight_grads(const Tensor& x, const Tensor& y, const ConvSettings& s, const
   args.y = g.raw();
   args.result = dw ? w.raw() : nullptr;
   args.bias_grad = db ? bias.raw() : nullptr;
-  const ConvKernels& k = kernels_of("conv_weight_grad", {&x, &y}).conv;
-  need(pick(type, k.weight_grad_f32, k.weight_grad_f64, nullptr), "conv_weight_grad", x)(args);
-  if (dw) *dw = to_dtype(w, x.dtype());
-  if (db) *db = to_dtype(bias, x.dtype());
+  need(kernels_of("conv_weight_grad", {&x, &y}).conv.weight_grad[int(type)], "conv_weight_grad", x)(args);
+  if (dw) *dw = w;
+  if (db) *db = bias;
 }
 
 void set_weight_grads(Backward& b, const Tensor& x, const Tensor& y, const Tensor& bias_source, const ConvSettings& s,
@@ -148,10 +141,10 @@ Dims result_shape(const Tensor& x, int64_t channels, const Dims& spatial) {
 Tensor run(const Tensor& source, const Tensor& w, const Tensor& bias, const ConvSettings& s, const Dims& result,
            bool forward) {
   GradMode no_grad(false);
-  const DType type = compute_type(source.dtype());
+  const DType type = kernel_type(source.dtype());
   const int64_t channels = forward ? w.size(0) : w.size(1) * s.groups;
   const bool wanted_last = suggests_channels_last(source) || suggests_channels_last(w),
-             last = wanted_last && type == DType::Float32;
+             last = wanted_last && knows_last(type);
   const Tensor in = laid_out(to_dtype(source, type), last), weight = to_dtype(w, type);
   const Tensor start = bias.defined() ? contiguous(to_dtype(bias, type)) : bias;
   const Tensor out = new_tensor(result_shape(in, channels, result), type, in.device(), last);
@@ -162,9 +155,7 @@ Tensor run(const Tensor& source, const Tensor& w, const Tensor& bias, const Conv
   args.bias = start.defined() ? start.raw() : nullptr;
   args.result = out.raw();
   const ConvKernels& k = kernels_of("convolution", {&source, &w, &bias}).conv;
-  need(forward ? pick(type, k.forward_f32, k.forward_f64, k.forward_i64)
-               : pick(type, k.input_grad_f32, k.input_grad_f64, k.input_grad_i64),
-       "convolution", source)(args);
+  need((forward ? k.forward : k.input_grad)[int(type)], "convolution", source)(args);
   const Tensor typed = to_dtype(out, source.dtype());
   return wanted_last && !last ? laid_out(typed, true) : typed;
 }

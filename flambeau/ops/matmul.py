@@ -330,6 +330,9 @@ def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     """
     ok = mat.ndim == 2 and vec.ndim == 1
     _expect("addmv", ok, f"expected a matrix and a vector, got {tuple(mat.shape)} and {tuple(vec.shape)}")
+    if mat.is_floating_point():  # one kernel, with one rounding
+        column = _add_product("addmv", input.unsqueeze(-1), mat, vec.unsqueeze(-1), beta, alpha)
+        return _check_out("addmv", out, column.squeeze(-1))
     return _check_out("addmv", out, _add_product("addmv", input, mat, vec, beta, alpha))
 
 

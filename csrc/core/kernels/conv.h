@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "core/dtype.h"
+
 namespace flambeau {
 
 // One convolution y = conv(x, w), seen from all three sides: forward writes y, input_grad writes x, weight_grad writes
@@ -22,15 +24,9 @@ struct ConvArgs {
 
 // Values of every result depend on sizes only, never on the number of threads.
 struct ConvKernels {
-  // Per element type: float, double, int64. channels_last is for float only.
-  void (*forward_f32)(const ConvArgs&);
-  void (*forward_f64)(const ConvArgs&);
-  void (*forward_i64)(const ConvArgs&);
-  void (*input_grad_f32)(const ConvArgs&);
-  void (*input_grad_f64)(const ConvArgs&);
-  void (*input_grad_i64)(const ConvArgs&);
-  void (*weight_grad_f32)(const ConvArgs&);
-  void (*weight_grad_f64)(const ConvArgs&);
+  // By dtype of all tensors, null where there is none. channels_last is for float32 and the 16-bit types.
+  using Entry = void (*)(const ConvArgs&);
+  Entry forward[kNumDTypes] = {}, input_grad[kNumDTypes] = {}, weight_grad[kNumDTypes] = {};
 };
 
 }  // namespace flambeau

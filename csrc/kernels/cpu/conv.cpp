@@ -7,8 +7,8 @@ namespace flambeau::cpu::FL_ISA {
 void conv_channels_first_f32(const ConvPlan&, const void*, const void*, const void*, void*);
 void conv_channels_first_f64(const ConvPlan&, const void*, const void*, const void*, void*);
 void conv_channels_first_i64(const ConvPlan&, const void*, const void*, const void*, void*);
-void conv_weight_grad_f32(const ConvArgs& args);
 void conv_weight_grad_f64(const ConvArgs& args);
+void register_conv_half(ConvKernels& kernels);
 
 namespace {
 
@@ -40,19 +40,28 @@ void run_f32(const ConvPlan& plan, const void* source, const void* w, const void
   conv_channels_first_f32(plan, source, w, bias, result);
 }
 
-const ConvKernels conv_kernels = {
-    [](const ConvArgs& a) { run_f32(forward_plan(a), a.x, a.w, a.bias, a.result); },
-    [](const ConvArgs& a) { conv_channels_first_f64(forward_plan(a), a.x, a.w, a.bias, a.result); },
-    [](const ConvArgs& a) { conv_channels_first_i64(forward_plan(a), a.x, a.w, a.bias, a.result); },
-    [](const ConvArgs& a) { run_f32(input_grad_plan(a), a.y, a.w, a.bias, a.result); },
-    [](const ConvArgs& a) { conv_channels_first_f64(input_grad_plan(a), a.y, a.w, a.bias, a.result); },
-    [](const ConvArgs& a) { conv_channels_first_i64(input_grad_plan(a), a.y, a.w, a.bias, a.result); },
-    conv_weight_grad_f32,
-    conv_weight_grad_f64,
-};
-
 }  // namespace
 
-void register_conv(Kernels& kernels) { kernels.conv = conv_kernels; }
+void conv_forward_f32(const ConvArgs& a) { run_f32(forward_plan(a), a.x, a.w, a.bias, a.result); }
+void conv_input_grad_f32(const ConvArgs& a) { run_f32(input_grad_plan(a), a.y, a.w, a.bias, a.result); }
+
+void register_conv(Kernels& kernels) {
+  ConvKernels& conv = kernels.conv;
+  auto set = [&](DType type, ConvKernels::Entry forward, ConvKernels::Entry input_grad,
+                 ConvKernels::Entry weight_grad) {
+    conv.forward[int(type)] = forward;
+    conv.input_grad[int(type)] = input_grad;
+    conv.weight_grad[int(type)] = weight_grad;
+  };
+  set(DType::Float32, conv_forward_f32, conv_input_grad_f32, conv_weight_grad_f32);
+  set(
+      DType::Float64, [](const ConvArgs& a) { conv_channels_first_f64(forward_plan(a), a.x, a.w, a.bias, a.result); },
+      [](const ConvArgs& a) { conv_channels_first_f64(input_grad_plan(a), a.y, a.w, a.bias, a.result); },
+      conv_weight_grad_f64);
+  set(
+      DType::Int64, [](const ConvArgs& a) { conv_channels_first_i64(forward_plan(a), a.x, a.w, a.bias, a.result); },
+      [](const ConvArgs& a) { conv_channels_first_i64(input_grad_plan(a), a.y, a.w, a.bias, a.result); }, nullptr);
+  register_conv_half(conv);
+}
 
 }  // namespace flambeau::cpu::FL_ISA

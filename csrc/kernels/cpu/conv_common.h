@@ -25,6 +25,7 @@ inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
 enum ScratchSlot { kPackedWeights = 8, kPaddedInput, kTileResult, kPartialSums, kPackedGrad, kWholeInput, kProducts };
+enum HalfScratchSlot { kHalfX = 16, kHalfY, kHalfWeights, kHalfBias };
 
 template <class T>
 T* conv_scratch(int slot, int64_t count) {
@@ -64,10 +65,6 @@ struct Window {
   int64_t origin[3], extent[3];
 };
 
-// to (extent..., channels) = a window of from, whose pixels lie `pixel_stride` apart.
-void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const float* from,
-                      int64_t pixel_stride, float* to);
-
 // to (extent..., channels of one group) = a window of one image's group, whatever the layout. `turned` is scratch of
 // source_spatial * cin floats (channels-first only).
 void copy_window_pixels(const ConvPlan& plan, const Window& window, const float* source, int64_t image, int64_t group,
@@ -81,6 +78,32 @@ void conv_pointwise_f32(const ConvPlan& plan, const float* source, const float* 
 bool winograd_applies(const ConvPlan& plan);
 void conv_winograd_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
 void conv_winograd_weight_grad_f32(const ConvArgs& args);
+
+// to (extent..., channels) = a window of from, whose pixels lie `pixel_stride` apart.
+template <class T>
+void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const T* from, int64_t pixel_stride,
+                      T* to) {
+  const Axis* axis = plan.axis;
+  const int64_t* e = window.extent;
+  const int64_t c = channels, x0 = window.origin[2];
+  const int64_t begin = std::clamp<int64_t>(-x0, 0, e[2]), end = std::clamp<int64_t>(axis[2].size - x0, begin, e[2]);
+  for (int64_t b0 = 0; b0 < e[0]; ++b0)
+    for (int64_t b1 = 0; b1 < e[1]; ++b1, to += e[2] * c) {
+      const int64_t at0 = b0 + window.origin[0], at1 = b1 + window.origin[1];
+      if (at0 < 0 || at0 >= axis[0].size || at1 < 0 || at1 >= axis[1].size) {
+        std::memset(to, 0, e[2] * c * sizeof(T));
+        continue;
+      }
+      const T* row = from + ((at0 * axis[1].size + at1) * axis[2].size + x0) * pixel_stride;
+      std::memset(to, 0, begin * c * sizeof(T));
+      if (pixel_stride == c) {
+        std::memcpy(to + begin * c, row + begin * c, (end - begin) * c * sizeof(T));
+      } else {
+        for (int64_t b = begin; b < end; ++b) std::memcpy(to + b * c, row + b * pixel_stride, c * sizeof(T));
+      }
+      std::memset(to + end * c, 0, (e[2] - end) * c * sizeof(T));
+    }
+}
 
 // to (channels, extent...), channels `channel_stride` apart.
 template <class T>
@@ -105,6 +128,9 @@ void copy_window_first(const ConvPlan& plan, const Window& window, int64_t chann
   }
 }
 
+void conv_forward_f32(const ConvArgs& args);
+void conv_input_grad_f32(const ConvArgs& args);
+void conv_weight_grad_f32(const ConvArgs& args);
 void conv_pixels_last_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
 
 }  // namespace flambeau::cpu::FL_ISA

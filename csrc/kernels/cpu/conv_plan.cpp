@@ -69,30 +69,6 @@ ConvPlan input_grad_plan(const ConvArgs& args) {
   return plan;
 }
 
-void copy_window_last(const ConvPlan& plan, const Window& window, int64_t channels, const float* from,
-                      int64_t pixel_stride, float* to) {
-  const Axis* axis = plan.axis;
-  const int64_t* e = window.extent;
-  const int64_t c = channels, x0 = window.origin[2];
-  const int64_t begin = std::clamp<int64_t>(-x0, 0, e[2]), end = std::clamp<int64_t>(axis[2].size - x0, begin, e[2]);
-  for (int64_t b0 = 0; b0 < e[0]; ++b0)
-    for (int64_t b1 = 0; b1 < e[1]; ++b1, to += e[2] * c) {
-      const int64_t at0 = b0 + window.origin[0], at1 = b1 + window.origin[1];
-      if (at0 < 0 || at0 >= axis[0].size || at1 < 0 || at1 >= axis[1].size) {
-        std::memset(to, 0, e[2] * c * sizeof(float));
-        continue;
-      }
-      const float* row = from + ((at0 * axis[1].size + at1) * axis[2].size + x0) * pixel_stride;
-      std::memset(to, 0, begin * c * sizeof(float));
-      if (pixel_stride == c) {
-        std::memcpy(to + begin * c, row + begin * c, (end - begin) * c * sizeof(float));
-      } else {
-        for (int64_t b = begin; b < end; ++b) std::memcpy(to + b * c, row + b * pixel_stride, c * sizeof(float));
-      }
-      std::memset(to + end * c, 0, (e[2] - end) * c * sizeof(float));
-    }
-}
-
 void copy_window_pixels(const ConvPlan& plan, const Window& window, const float* source, int64_t image, int64_t group,
                         float* turned, float* to) {
   const int64_t spatial = plan.source_spatial(), channels = plan.groups * plan.cin;

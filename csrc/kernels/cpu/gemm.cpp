@@ -6,6 +6,7 @@
 
 #include "core/threads.h"
 #include "kernels/cpu/microkernel.h"
+#include "kernels/cpu/pairs.h"
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/transpose.h"
 
@@ -34,23 +35,13 @@ struct Product {
   T alpha;
   T beta;  // of what C holds, which is not read if 0. float and double are scaled before: 0 or 1
   const T *column_bias, *row_bias;
-  bool relu;
+  bool relu, pairs;  // pairs: see pairs.h
 
   Product turned() const {
-    return {n, m, k, b, b_col, b_row, a, a_col, a_row, c, c_col, c_row, alpha, beta, row_bias, column_bias, relu};
+    return {n, m,     k,     b,     b_col, b_row,    a,           a_col, a_row,
+            c, c_col, c_row, alpha, beta,  row_bias, column_bias, relu,  pairs};
   }
 };
-
-template <class T, class S>
-inline void store_as(S* p, Vector<T> v, int64_t n) {
-  if constexpr (std::is_same_v<T, S>) {
-    store_some(p, v, n);
-  } else {
-    S lanes[kLanes<T>];
-    for (int i = 0; i < kLanes<T>; ++i) lanes[i] = S(v[i]);
-    std::memcpy(p, lanes, std::min<int64_t>(n, kLanes<T>) * sizeof(S));
-  }
-}
 
 // Sums of rows x cols at (i, j) of C go through the epilogue into C. `sums` is readable up to whole vectors.
 template <class T, class S>
@@ -75,7 +66,7 @@ void write_tile(const Product<T, S>& p, int64_t i, int64_t j, int64_t rows, int6
       if (p.row_bias) v += p.row_bias[i + r];
       if (p.relu) v = v < zero ? zero : v;
       if (p.c_col == 1)
-        store_as<T, S>(to, v, count);
+        store_some<T>(to, v, count);
       else
         for (int64_t l = 0; l < count; ++l) to[l * p.c_col] = S(v[l]);
     }
@@ -307,6 +298,10 @@ bool crowds_cache(int64_t stride) {
   return stride * int64_t(sizeof(T)) % 4096 == 0;
 }
 
+// Are numbers of S multiplied in pairs where the machine can?
+template <class S>
+constexpr bool kPairs = FL_PAIRS && std::is_same_v<S, BFloat16>;
+
 // How the operands of one pass are read.
 template <class T>
 struct Layout {
@@ -333,15 +328,21 @@ struct Pass {
   Layout<T> layout;
   int64_t i0, rows, tiles;  // rows of C, cut into `tiles` of nearly equal height
   int64_t j0, cols, panels;
-  int64_t k0, depth;
+  int64_t k0, depth, steps;  // depth: of k; steps: those of the micro-kernel, fewer with pairs
   bool first, last;
   T *a_packed, *b_packed, *wide;  // wide: sums of 16-bit types that need several passes
 
   void pack_a(int64_t begin, int64_t end) const {
     for (int64_t t = begin; t < end; ++t) {
       const int64_t row = part_begin(rows, tiles, t), count = part_begin(rows, tiles, t + 1) - row;
-      pack_rows<T, S>(p.a + (i0 + row) * p.a_row + k0 * p.a_col, p.a_row, p.a_col, count, depth,
-                      a_packed + row * depth);
+      const S* from = p.a + (i0 + row) * p.a_row + k0 * p.a_col;
+      T* to = a_packed + row * steps;
+      if constexpr (kPairs<S>)
+        if (p.pairs) {
+          pack_pair_rows(from, p.a_row, p.a_col, count, depth, reinterpret_cast<Pair*>(to));
+          continue;
+        }
+      pack_rows<T, S>(from, p.a_row, p.a_col, count, depth, to);
     }
   }
   void pack_b(int64_t begin, int64_t end) const {
@@ -349,8 +350,11 @@ struct Pass {
     // B that is read where it is has only its ragged end packed.
     const int64_t col = layout.pack_b ? begin * kCols<T> : std::max(begin, cols / kCols<T>) * kCols<T>;
     if (col >= stop || (!layout.pack_b && (stop - col) % kLanes<T> == 0)) return;
-    pack_panels<T, S>(p.b + k0 * p.b_row + (j0 + col) * p.b_col, p.b_row, p.b_col, depth, stop - col,
-                      b_packed + col * depth);
+    const S* from = p.b + k0 * p.b_row + (j0 + col) * p.b_col;
+    T* to = b_packed + col * steps;
+    if constexpr (kPairs<S>)
+      if (p.pairs) return pack_pair_panels(from, p.b_row, p.b_col, depth, stop - col, reinterpret_cast<Pair*>(to));
+    pack_panels<T, S>(from, p.b_row, p.b_col, depth, stop - col, to);
   }
 
   // Tiles [t0, t1) of panel q.
@@ -358,9 +362,9 @@ struct Pass {
     const int64_t col = q * kCols<T>;
     const int n = int(std::min<int64_t>(kCols<T>, cols - col));
     TileArgs<T> t;
-    t.k = depth;
+    t.k = steps;
     t.n = n;
-    t.b = b_packed + col * depth;
+    t.b = b_packed + col * steps;
     if constexpr (std::is_same_v<T, S>) {
       if (!layout.pack_b && n % kLanes<T> == 0) t.b = p.b + k0 * p.b_row + (j0 + col), t.b_stride = p.b_row;
       t.alpha = p.alpha;
@@ -373,9 +377,8 @@ struct Pass {
     alignas(64) T tile[kRows * kCols<T>];
     for (int64_t i = t0; i < t1; ++i) {
       const int64_t row = part_begin(rows, tiles, i), m = part_begin(rows, tiles, i + 1) - row;
-      const TileKernel<T> kernel = tile_kernel<T>(int(m), n, layout.kind);
       if (layout.pack_a) {
-        t.a = a_packed + row * depth;
+        t.a = a_packed + row * steps;
         t.a_stride = m;
       }
       if constexpr (std::is_same_v<T, S>) {
@@ -385,18 +388,33 @@ struct Pass {
         }
         t.c = p.c + (i0 + row) * p.c_row + (j0 + col) * p.c_col;
         if (last && p.row_bias) t.row_bias = p.row_bias + i0 + row;
-        kernel(t);
+        tile_kernel<T>(int(m), n, layout.kind)(t);
       } else {
-        T* sums = wide ? wide + (i0 + row) * round_up(p.n, kCols<T>) + j0 + col : tile;
-        t.c = sums;
-        t.c_stride = wide ? round_up(p.n, kCols<T>) : kCols<T>;
+        t.c = wide ? wide + row * panels * kCols<T> + col : tile;
+        t.c_stride = wide ? panels * kCols<T> : kCols<T>;
         t.accumulate = !first;
-        t.n = kCols<T>;
-        if (n <= kLanes<T>) t.n = kLanes<T>;
-        kernel(t);
-        if (last) write_half(i0 + row, j0 + col, m, n, sums, t.c_stride);
+        t.n = n <= kLanes<T> ? kLanes<T> : kCols<T>;
+        sum_half(t, int(m));
+        if (last) write_half(i0 + row, j0 + col, m, n, t.c, t.c_stride);
       }
     }
+  }
+
+  // The sums of a tile of 16-bit numbers.
+  void sum_half(const TileArgs<T>& t, int m) const {
+    if constexpr (kPairs<S>)
+      if (p.pairs) {
+        TileArgs<T, Pair> pairs;
+        pairs.k = t.k;
+        pairs.a = reinterpret_cast<const Pair*>(t.a);
+        pairs.a_stride = t.a_stride;
+        pairs.b = reinterpret_cast<const Pair*>(t.b);
+        pairs.c = t.c;
+        pairs.c_stride = t.c_stride;
+        pairs.accumulate = t.accumulate;
+        return pair_kernel(m, layout.kind)(pairs);
+      }
+    tile_kernel<T>(m, t.n, layout.kind)(t);
   }
 
   // A tile of 16-bit results; one that is turned around is turned back first, so that rows are written.
@@ -414,7 +432,7 @@ struct Pass {
     Pass own = *this;
     if (layout.pack_a) {
       const int64_t first = part_begin(rows, tiles, t0);
-      own.a_packed = scratch_of<T>(kSlotRows, (part_begin(rows, tiles, t1) - first) * depth) - first * depth;
+      own.a_packed = scratch_of<T>(kSlotRows, (part_begin(rows, tiles, t1) - first) * steps) - first * steps;
       own.pack_a(t0, t1);
     }
     for (int64_t q = 0; q < panels; ++q) {
@@ -425,7 +443,7 @@ struct Pass {
 
   void run(bool serial) const {
     // So many tiles of A stay in L2 while panels of B pass by.
-    const int64_t room = std::clamp<int64_t>(kL2Bytes / (kRows * depth * int64_t(sizeof(T)) + 1), 4, 32);
+    const int64_t room = std::clamp<int64_t>(kL2Bytes / (kRows * steps * int64_t(sizeof(T)) + 1), 4, 32);
     const int64_t threads = serial ? 1 : num_threads();
     int64_t groups = (tiles + room - 1) / room;
     if (threads == 1) {
@@ -469,17 +487,20 @@ void blocked(const Product<T, S>& p) {
   const int64_t depth = (p.k + passes - 1) / passes;
   const int64_t width = std::max<int64_t>(kCols<T>, kPanelValues / std::max<int64_t>(depth, 1) / kCols<T> * kCols<T>);
   const bool needs_wide = !std::is_same_v<T, S> && passes > 1;
-  T* wide = needs_wide ? scratch_of<T>(kSlotTile, p.m * round_up(p.n, kCols<T>)) : nullptr;
+  const int64_t steps = p.pairs ? (depth + 1) / 2 : depth;
   for (int64_t j = 0; j < p.n; j += width) {
     const int64_t cols = std::min(width, p.n - j), panels = (cols + kCols<T> - 1) / kCols<T>;
-    T* b_packed = scratch_of<T>(kSlotPanels, panels * kCols<T> * depth);
+    T* b_packed = scratch_of<T>(kSlotPanels, panels * kCols<T> * steps);
     for (int64_t i = 0; i < p.m; i += kMaxRows) {
       const int64_t rows = std::min(kMaxRows, p.m - i), tiles = (rows + kRows - 1) / kRows;
-      T* a_packed = layout.pack_a && !serial ? scratch_of<T>(kSlotRows, rows * depth) : nullptr;
+      T* a_packed = layout.pack_a && !serial ? scratch_of<T>(kSlotRows, rows * steps) : nullptr;
+      T* wide = needs_wide ? scratch_of<T>(kSlotTile, rows * panels * kCols<T>) : nullptr;
       for (int64_t q = 0; q < passes; ++q) {
         const int64_t k0 = part_begin(p.k, passes, q), k1 = part_begin(p.k, passes, q + 1);
-        Pass<T, S>{p,      layout,          i,        rows,     tiles, j, cols, panels, k0, k1 - k0,
-                   q == 0, q == passes - 1, a_packed, b_packed, wide}
+        const int64_t now = k1 - k0;
+        Pass<T, S>{
+            p,      layout,          i,        rows,     tiles, j, cols, panels, k0, now, p.pairs ? (now + 1) / 2 : now,
+            q == 0, q == passes - 1, a_packed, b_packed, wide}
             .run(serial);
       }
     }
@@ -564,7 +585,7 @@ const T* bias_as(const void* bias, int64_t n, T* room) {
 }
 
 template <class T, class S>
-void float_gemm(const GemmArgs& args) {
+void float_product(const GemmArgs& args, bool pairs) {
   const GemmArgs g = folded(args);
   if (g.m == 0 || g.n == 0 || g.batch == 0) return;
   T beta = T(g.beta);
@@ -579,8 +600,13 @@ void float_gemm(const GemmArgs& args) {
     multiply(Product<T, S>{g.m, g.n, g.k, at<S>(g.a, g.a_offsets, g.a_batch, i), g.a_row, g.a_col,
                            at<S>(g.b, g.b_offsets, g.b_batch, i), g.b_row, g.b_col,
                            static_cast<S*>(g.c) + i * g.c_batch, g.c_row, 1, T(g.alpha), beta, column_bias, row_bias,
-                           g.relu});
+                           g.relu, pairs});
   });
+}
+
+template <class T, class S>
+void float_gemm(const GemmArgs& args) {
+  float_product<T, S>(args, false);
 }
 
 // A complex product is four real ones on the real and imaginary planes.
@@ -602,7 +628,8 @@ void complex_gemm(const GemmArgs& g) {
     split(at<C>(g.a, g.a_offsets, g.a_batch, batch), g.a_row, g.a_col, g.m, g.k, ar, ai);
     split(at<C>(g.b, g.b_offsets, g.b_batch, batch), g.b_row, g.b_col, g.k, g.n, br, bi);
     auto product = [&](const T* a, const T* b, T* c, T alpha, T beta) {
-      multiply(Product<T, T>{g.m, g.n, g.k, a, g.k, 1, b, g.n, 1, c, g.n, 1, alpha, beta, nullptr, nullptr, false});
+      multiply(
+          Product<T, T>{g.m, g.n, g.k, a, g.k, 1, b, g.n, 1, c, g.n, 1, alpha, beta, nullptr, nullptr, false, false});
     };
     product(ar, br, cr, 1, 0);
     product(ai, bi, cr, -1, 1);
@@ -673,5 +700,11 @@ void register_gemm(Kernels& kernels) {
   set(DType::Int32, integer_gemm<int32_t>);
   set(DType::Int64, integer_gemm<int64_t>);
 }
+
+#if FL_PAIRS
+void register_gemm_pairs(Kernels& kernels) {
+  kernels.gemm.gemm[int(DType::BFloat16)] = [](const GemmArgs& g) { float_product<float, BFloat16>(g, true); };
+}
+#endif
 
 }  // namespace flambeau::cpu::FL_ISA

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "kernels/cpu/sum_tile.h"
 #include "kernels/cpu/transpose.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -24,7 +25,7 @@ void finish_rows(const TileArgs<T>& t, const T* tile, int stride, int rows, int 
       if (column_bias) v += load_some<T>(column_bias + c, cols - c);
       if (row_bias) v += row_bias[r];
       if (t.relu) v = v < zero ? zero : v;  // keeps NaN
-      store_some(to, v, cols - c);
+      store_some<T>(to, v, cols - c);
     }
 }
 
@@ -37,58 +38,13 @@ template <class T>
   finish_rows(t, turned, stride, t.n, m, t.row_bias, t.column_bias);
 }
 
-// C is asked for before the sums begin, so that it is there when they end.
-template <class T, int M, int N>
-inline void fetch_target(const TileArgs<T>& t) {
-  if (!t.transpose) {
-#pragma GCC unroll 16
-    for (int r = 0; r < M; ++r)
-#pragma GCC unroll 4
-      for (int v = 0; v < N; ++v) __builtin_prefetch(t.c + r * t.c_stride + v * kLanes<T>, 1);
-  } else {
-    for (int c = 0; c < t.n; ++c) __builtin_prefetch(t.c + c * t.c_stride, 1);
-  }
-}
-
 template <class T, int M, int N, AKind kind>
 void tile(const TileArgs<T>& t) {
-  using V = Vector<T>;
   constexpr int w = kLanes<T>;
-  V acc[M][N] = {};
-  fetch_target<T, M, N>(t);
-  for (int64_t i = 0; i < t.count; ++i) {
-    const T* a = t.a + (t.a_offsets ? t.a_offsets[i] : i * t.a_step);
-    const T* b = t.b + (t.b_offsets ? t.b_offsets[i] : i * t.b_step);
-    const int64_t a_stride = t.a_stride, b_stride = t.b_stride;
-    // Rows of a row-major A are addressed from every third one, which fits the addressing modes (base + 0, 1, 2
-    // strides).
-    constexpr int groups = (M + 2) / 3;
-    const T* rows[groups];
-    for (int g = 0; g < groups; ++g) rows[g] = a + 3 * g * a_stride;
-    auto step = [&](int64_t k) __attribute__((always_inline)) {
-      V bv[N];
-      for (int v = 0; v < N; ++v) bv[v] = load(b + v * w);
-#pragma GCC unroll 16
-      for (int r = 0; r < M; ++r) {
-        const T value = kind == AKind::kRowContiguous ? a[r] : rows[r / 3][(r % 3) * a_stride + k];
-        const V av = value - V{};
-#pragma GCC unroll 4
-        for (int v = 0; v < N; ++v) acc[r][v] += av * bv[v];
-      }
-      if constexpr (N == 2 && M >= kRows / 2) {  // panels come from L2: ask for what is needed some steps later
-        constexpr int ahead = 10;
-        __builtin_prefetch(b + ahead * b_stride);
-        __builtin_prefetch(b + ahead * b_stride + w);
-        if (kind == AKind::kRowContiguous) __builtin_prefetch(a + 16 * M);
-      }
-      b += b_stride;
-      if (kind == AKind::kRowContiguous) a += a_stride;
-    };
-    int64_t k = 0;
-    if constexpr (sizeof(T) == 4)  // double has half the lanes, so its loop matters half as much: not worth the code
-      for (; k + 4 <= t.k; k += 4) step(k), step(k + 1), step(k + 2), step(k + 3);
-    for (; k < t.k; ++k) step(k);
-  }
+  Vector<T> acc[M][N] = {};
+  // Double has half the lanes, so its loop matters half as much: not worth the code.
+  sum_tile<T, T, M, N, kind, sizeof(T) == 4 ? 4 : 1>(
+      t, acc, [](Vector<T>& sum, Vector<T> a, Vector<T> b) __attribute__((always_inline)) { sum += a * b; });
   const bool plain = t.alpha == T(1) && !t.column_bias && !t.row_bias && !t.relu && !t.transpose && t.n == N * w;
   if (plain) {
     T* c = t.c;
@@ -178,7 +134,7 @@ void pack_rows(const S* a, int64_t row_stride, int64_t k_stride, int64_t m, int6
         if (i + kLanes<T> < k)
           store(out + i * m + r, v);
         else
-          store_some(out + i * m + r, v, m - r);
+          store_some<T>(out + i * m + r, v, m - r);
       }
     return;
   }

@@ -40,24 +40,24 @@ template <class T>
 using Vector = typename VectorOf<T>::type;
 
 template <class T>
-inline Vector<T> load(const T* p) {
+[[gnu::always_inline]] inline Vector<T> load(const T* p) {
   return *(const typename VectorOf<T>::loose*)p;
 }
 template <class T>
-inline void store(T* p, Vector<T> v) {
+[[gnu::always_inline]] inline void store(T* p, Vector<T> v) {
   *(typename VectorOf<T>::loose*)p = v;
 }
 
-// One call of the micro-kernel. Strides and steps count elements.
-template <class T>
+// One call of the micro-kernel. Strides and steps count elements. E: the elements of A and B (see pairs.h).
+template <class T, class E = T>
 struct TileArgs {
   int64_t k = 0;      // depth of each A_i, B_i
   int64_t count = 1;  // how many pairs are summed
-  const T* a = nullptr;
+  const E* a = nullptr;
   int64_t a_stride = 0;                // the stride of A that is not 1 (of rows, or of k; see AKind)
   const int64_t* a_offsets = nullptr;  // A_i = a + a_offsets[i], or a + i * a_step without them
   int64_t a_step = 0;
-  const T* b = nullptr;
+  const E* b = nullptr;
   int64_t b_stride = kCols<T>;         // from one row of B_i to the next; the default is a packed panel
   const int64_t* b_offsets = nullptr;  // B_i = b + b_offsets[i], or b + i * b_step without them
   int64_t b_step = 0;
@@ -78,8 +78,8 @@ enum class AKind {
   kRowContiguous,    // a[k * a_stride + r]: a column-major matrix, or a panel packed by pack_rows (a_stride = rows)
 };
 
-template <class T>
-using TileKernel = void (*)(const TileArgs<T>&);
+template <class T, class E = T>
+using TileKernel = void (*)(const TileArgs<T, E>&);
 
 // The kernel for a tile of m rows (1..kRows) and n columns (1..kCols). T is float or double. Look it up once per loop.
 template <class T>

@@ -26,4 +26,12 @@ void fill(Kernels& kernels) {
   register_sort(kernels);
 }
 
+#ifdef __AVX512F__
+void fill_with_pairs(Kernels& kernels) {
+  fill(kernels);
+  register_conv_pairs(kernels);
+  register_gemm_pairs(kernels);
+}
+#endif
+
 }  // namespace flambeau::cpu::FL_ISA

@@ -29,4 +29,9 @@ void register_sort(Kernels& kernels);
 // All of them, in register.cpp.
 void fill(Kernels& kernels);
 
+// For machines with AVX512-BF16: what multiplies pairs of bfloat16 numbers (see pairs.h).
+void register_conv_pairs(Kernels& kernels);
+void register_gemm_pairs(Kernels& kernels);
+void fill_with_pairs(Kernels& kernels);
+
 }  // namespace flambeau::cpu::FL_ISA

@@ -14,23 +14,48 @@
 
 namespace flambeau::cpu::FL_ISA {
 
+typedef uint16_t HalfVector __attribute__((vector_size(kVectorBytes / 2)));
+struct LooseHalfVector {
+  typedef uint16_t type __attribute__((vector_size(kVectorBytes / 2), aligned(2), may_alias));
+};
+
+inline Vector<float> widen(HalfVector bits, const BFloat16*) {
+  return (Vector<float>)(__builtin_convertvector(bits, Vector<uint32_t>) << 16);
+}
+inline HalfVector narrow_to(Vector<float> v, const BFloat16*) {
+  const Vector<uint32_t> bits = (Vector<uint32_t>)v, rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  return __builtin_convertvector(v == v ? rounded : 0x7fc0u - Vector<uint32_t>{}, HalfVector);
+}
+#if defined(__AVX512F__)
+inline Vector<float> widen(HalfVector bits, const Float16*) {
+  return (Vector<float>)_mm512_maskz_cvtph_ps(__mmask16(-1), (__m256i)bits);
+}
+inline HalfVector narrow_to(Vector<float> v, const Float16*) {
+  return (HalfVector)_mm512_maskz_cvtps_ph(__mmask16(-1), (__m512)v, 0);
+}
+#elif defined(__F16C__)
+inline Vector<float> widen(HalfVector bits, const Float16*) { return (Vector<float>)_mm256_cvtph_ps((__m128i)bits); }
+inline HalfVector narrow_to(Vector<float> v, const Float16*) { return (HalfVector)_mm256_cvtps_ph((__m256)v, 0); }
+#else
+inline Vector<float> widen(HalfVector bits, const Float16*) {
+  Vector<float> v;
+  for (int i = 0; i < kLanes<float>; ++i) v[i] = narrow::from_float16(bits[i]);
+  return v;
+}
+inline HalfVector narrow_to(Vector<float> v, const Float16*) {
+  HalfVector bits;
+  for (int i = 0; i < kLanes<float>; ++i) bits[i] = narrow::to_float16(v[i]);
+  return bits;
+}
+#endif
+
 // One vector of T from memory that holds S.
 template <class T, class S>
 inline Vector<T> load_as(const S* p) {
-  if constexpr (std::is_same_v<T, S>) {
+  if constexpr (std::is_same_v<T, S>)
     return load(p);
-#if defined(__AVX512F__)
-  } else if constexpr (std::is_same_v<S, Float16>) {
-    return (Vector<T>)_mm512_maskz_cvtph_ps(__mmask16(-1), _mm256_loadu_si256((const __m256i*)p));
-#elif defined(__F16C__)
-  } else if constexpr (std::is_same_v<S, Float16>) {
-    return (Vector<T>)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p));
-#endif
-  } else {
-    Vector<T> v;
-    for (int i = 0; i < kLanes<T>; ++i) v[i] = T(p[i]);
-    return v;
-  }
+  else
+    return widen(*(const LooseHalfVector::type*)p, p);
 }
 
 // The first n lanes (0 <= n < kLanes), zeros behind; memory beyond them is not touched.
@@ -39,29 +64,36 @@ inline Vector<T> load_part(const S* p, int64_t n) {
 #if defined(__AVX512F__)
   if constexpr (std::is_same_v<S, float>) return (Vector<T>)_mm512_maskz_loadu_ps(__mmask16((1u << n) - 1), p);
   if constexpr (std::is_same_v<S, double>) return (Vector<T>)_mm512_maskz_loadu_pd(__mmask8((1u << n) - 1), p);
+  if constexpr (!std::is_same_v<T, S>)
+    return widen((HalfVector)_mm256_maskz_loadu_epi16(__mmask16((1u << n) - 1), p), p);
 #endif
   alignas(64) T lanes[kLanes<T>] = {};
   for (int64_t i = 0; i < n; ++i) lanes[i] = T(p[i]);
   return load(lanes);
 }
-template <class T>
-inline void store_part(T* p, Vector<T> v, int64_t n) {
+template <class T, class S>
+inline void store_part(S* p, Vector<T> v, int64_t n) {
 #if defined(__AVX512F__)
-  if constexpr (std::is_same_v<T, float>) return _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v);
-  if constexpr (std::is_same_v<T, double>) return _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), (__m512d)v);
+  if constexpr (std::is_same_v<S, float>) return _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v);
+  if constexpr (std::is_same_v<S, double>) return _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), (__m512d)v);
+  if constexpr (!std::is_same_v<T, S>)
+    return _mm256_mask_storeu_epi16(p, __mmask16((1u << n) - 1), (__m256i)narrow_to(v, p));
 #endif
-  for (int64_t i = 0; i < n; ++i) p[i] = v[i];
+  for (int64_t i = 0; i < n; ++i) p[i] = S(v[i]);
 }
 template <class T, class S>
 inline Vector<T> load_some(const S* p, int64_t n) {
   return n >= kLanes<T> ? load_as<T>(p) : load_part<T>(p, n);
 }
-template <class T>
-inline void store_some(T* p, Vector<T> v, int64_t n) {
-  if (n >= kLanes<T>)
+// The first n lanes, rounded to S.
+template <class T, class S>
+inline void store_some(S* p, Vector<T> v, int64_t n) {
+  if (n < kLanes<T>)
+    store_part<T>(p, v, n);
+  else if constexpr (std::is_same_v<T, S>)
     store(p, v);
   else
-    store_part(p, v, n);
+    *(LooseHalfVector::type*)p = narrow_to(v, p);
 }
 
 // Lane j of a pair of rows i, i + D after swapping their D x D off-diagonal blocks.
@@ -96,28 +128,25 @@ inline void transpose_block(Vector<T>* v) {
   if constexpr (w > 8) transpose_step<T, 8>(v);
 }
 
-// to[c * to_stride + r] = from[r * from_stride + c] for r < rows, c < cols. With `pad`, rows of `to` are written
-// in whole vectors, zeros behind the last value: `to` must have room for them.
-template <class T, class S>
-inline void transpose_copy(const S* from, int64_t from_stride, T* to, int64_t to_stride, int64_t rows, int64_t cols,
-                           bool pad = false) {
+// to[c * to_stride + r] = value(r, c) for r < rows, c < cols, where load(r, c, n) is a vector of n values (zeros
+// behind) of row r. With `pad`, rows of `to` are written in whole vectors, zeros behind the last value: `to` must have
+// room.
+template <class T, class Load>
+[[gnu::always_inline]] inline void transpose_rows(Load load, T* to, int64_t to_stride, int64_t rows, int64_t cols,
+                                                  bool pad) {
   constexpr int w = kLanes<T>;
   for (int64_t r = 0; r < rows; r += w) {
     const int64_t height = std::min<int64_t>(w, rows - r);
     for (int64_t c = 0; c < cols; c += w) {
       const int64_t width = std::min<int64_t>(w, cols - c);
-      const S* source = from + r * from_stride + c;
       T* target = to + c * to_stride + r;
       Vector<T> v[w];
       if (height == w && width == w) {
 #pragma GCC unroll 16
-        for (int i = 0; i < w; ++i) {
-          v[i] = load_as<T>(source + i * from_stride);
-          __builtin_prefetch(source + i * from_stride + 8 * w, 0, 2);  // rows apart: no hardware prefetch keeps up
-        }
+        for (int i = 0; i < w; ++i) v[i] = load(r + i, c, w);
       } else {
 #pragma GCC unroll 16
-        for (int i = 0; i < w; ++i) v[i] = i < height ? load_some<T>(source + i * from_stride, width) : Vector<T>{};
+        for (int i = 0; i < w; ++i) v[i] = i < height ? load(r + i, c, width) : Vector<T>{};
       }
       transpose_block<T>(v);
       if (width == w && (height == w || pad)) {
@@ -126,10 +155,22 @@ inline void transpose_copy(const S* from, int64_t from_stride, T* to, int64_t to
       } else {
 #pragma GCC unroll 16
         for (int i = 0; i < w; ++i)
-          if (i < width) store_some(target + i * to_stride, v[i], pad ? w : height);
+          if (i < width) store_some<T>(target + i * to_stride, v[i], pad ? w : height);
       }
     }
   }
+}
+
+// to[c * to_stride + r] = from[r * from_stride + c].
+template <class T, class S>
+inline void transpose_copy(const S* from, int64_t from_stride, T* to, int64_t to_stride, int64_t rows, int64_t cols,
+                           bool pad = false) {
+  auto load = [&](int64_t r, int64_t c, int64_t n) __attribute__((always_inline)) {
+    const S* const p = from + r * from_stride + c;
+    if (n == kLanes<T>) __builtin_prefetch(p + 8 * kLanes<T>, 0, 2);  // rows apart: no hardware prefetch keeps up
+    return load_some<T>(p, n);
+  };
+  transpose_rows<T>(load, to, to_stride, rows, cols, pad);
 }
 
 }  // namespace flambeau::cpu::FL_ISA

@@ -1,0 +1,63 @@
+// The loop of the micro-kernel, shared by the kernels of floating-point numbers and of bfloat16 pairs (pairs.h).
+// Everything here is inlined: the latter are compiled for more than the instruction set of the rest.
+#pragma once
+#include "kernels/cpu/microkernel.h"
+
+namespace flambeau::cpu::FL_ISA {
+namespace {
+
+// C is asked for before the sums begin, so that it is there when they end.
+template <class T, class E, int M, int N>
+[[gnu::always_inline]] inline void fetch_target(const TileArgs<T, E>& t) {
+  if (!t.transpose) {
+#pragma GCC unroll 16
+    for (int r = 0; r < M; ++r)
+#pragma GCC unroll 4
+      for (int v = 0; v < N; ++v) __builtin_prefetch(t.c + r * t.c_stride + v * kLanes<T>, 1);
+  } else {
+    for (int c = 0; c < t.n; ++c) __builtin_prefetch(t.c + c * t.c_stride, 1);
+  }
+}
+
+// add(acc[r][v], A_i[r][k], B_i[k][v]) for all i and k, in this order.
+template <class T, class E, int M, int N, AKind kind, int unroll, class Add>
+[[gnu::always_inline]] inline void sum_tile(const TileArgs<T, E>& t, Vector<T> (&acc)[M][N], Add add) {
+  constexpr int w = kLanes<E>;
+  fetch_target<T, E, M, N>(t);
+  for (int64_t i = 0; i < t.count; ++i) {
+    const E* a = t.a + (t.a_offsets ? t.a_offsets[i] : i * t.a_step);
+    const E* b = t.b + (t.b_offsets ? t.b_offsets[i] : i * t.b_step);
+    const int64_t a_stride = t.a_stride, b_stride = t.b_stride;
+    // Rows of a row-major A are addressed from every third one, which fits the addressing modes (base + 0, 1, 2
+    // strides).
+    constexpr int groups = (M + 2) / 3;
+    const E* rows[groups];
+    for (int g = 0; g < groups; ++g) rows[g] = a + 3 * g * a_stride;
+    auto step = [&](int64_t k) __attribute__((always_inline)) {
+      Vector<E> bv[N];
+      for (int v = 0; v < N; ++v) bv[v] = load(b + v * w);
+#pragma GCC unroll 16
+      for (int r = 0; r < M; ++r) {
+        const E value = kind == AKind::kRowContiguous ? a[r] : rows[r / 3][(r % 3) * a_stride + k];
+        const Vector<E> av = value - Vector<E>{};
+#pragma GCC unroll 4
+        for (int v = 0; v < N; ++v) add(acc[r][v], av, bv[v]);
+      }
+      if constexpr (N == 2 && M >= kRows / 2) {  // panels come from L2: ask for what is needed some steps later
+        constexpr int ahead = 10;
+        __builtin_prefetch(b + ahead * b_stride);
+        __builtin_prefetch(b + ahead * b_stride + w);
+        if (kind == AKind::kRowContiguous) __builtin_prefetch(a + 16 * M);
+      }
+      b += b_stride;
+      if (kind == AKind::kRowContiguous) a += a_stride;
+    };
+    int64_t k = 0;
+    if constexpr (unroll == 4)
+      for (; k + 4 <= t.k; k += 4) step(k), step(k + 1), step(k + 2), step(k + 3);
+    for (; k < t.k; ++k) step(k);
+  }
+}
+
+}  // namespace
+}  // namespace flambeau::cpu::FL_ISA
