@@ -37,7 +37,7 @@ struct Kernels {
   IndexingKernels indexing;
 };
 
-// The CPU's table, filled in for the best instruction set of this machine (FLAMBEAU_ISA=baseline|avx2|avx512
+// The CPU's table, filled in for the best instruction set of this machine (FLAMBEAU_ISA=baseline|avx2|avx512|avx512bf16
 // overrides).
 const Kernels& cpu_kernels();
 const char* cpu_isa();

@@ -21,7 +21,7 @@ FL_DECLARE(avx2)
 FL_DECLARE(avx512)
 namespace avx512 {
 void fill_with_pairs(Kernels& kernels);
-extern const bool pairs_emulated;
+void fill_with_emulated_pairs(Kernels& kernels);
 }  // namespace avx512
 #endif
 }  // namespace cpu
@@ -45,10 +45,9 @@ struct Selected {
 #endif
     const Variant variants[] = {
 #ifdef FL_HAVE_AVX512
-        {"avx512bf16", avx512 && __builtin_cpu_supports("avx512bf16") && !cpu::avx512::pairs_emulated,
-         cpu::avx512::fill_with_pairs},
+        {"avx512bf16", avx512 && __builtin_cpu_supports("avx512bf16"), cpu::avx512::fill_with_pairs},
         {"avx512", avx512, cpu::avx512::fill},
-        {"avx512bf16", avx512 && cpu::avx512::pairs_emulated, cpu::avx512::fill_with_pairs},  // where asked for
+        {"avx512bf16-emulated", avx512, cpu::avx512::fill_with_emulated_pairs},  // for tests, where it is asked for
 #endif
 #ifdef FL_HAVE_AVX2
         {"avx2", __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2"),

@@ -15,15 +15,17 @@ void conv_pairs(const ConvPlan& plan, const void* source, const void* w, const v
 
 namespace {
 
-constexpr int64_t kBlockValues = 2 << 20;  // of x and y in one block
+// Values of x and y in one block: as few as stay in the second-level cache, but many for each weight, which every block
+// packs anew.
+constexpr int64_t kFewValues = 1 << 18, kManyValues = 1 << 21, kPerWeight = 16;
 
 template <class S>
 void widen_run(const S* from, float* to, int64_t n) {
-  for (int64_t i = 0; i < n; i += kLanes<float>) store_some<float>(to + i, load_some<float>(from + i, n - i), n - i);
+  for (int64_t i = 0; i < n; i += kLanes<float>) store_some(to + i, load_some<float>(from + i, n - i), n - i);
 }
 template <class S>
 void round_run(const float* from, S* to, int64_t n) {
-  for (int64_t i = 0; i < n; i += kLanes<float>) store_some<float>(to + i, load_some<float>(from + i, n - i), n - i);
+  for (int64_t i = 0; i < n; i += kLanes<float>) store_some(to + i, load_some<float>(from + i, n - i), n - i);
 }
 
 // x or y, an image of which is outer x size x inner values, cut along `size`.
@@ -66,7 +68,7 @@ struct HalfConv {
   int64_t images = 1, lines;  // of a block; lines of what is computed (of y for the weight gradient)
   int64_t w_count = 1;        // from w's first element to its last
   bool w_dense = true;
-  float *bx, *by, *w, *bias;
+  float *w, *bias;
 
   HalfConv(const ConvArgs& a, Wanted what)
       : args(a),
@@ -83,9 +85,9 @@ struct HalfConv {
     }
     w_dense = w_count == numel;
     w_count = numel;
-    const int64_t per_image = x.image() + y.image();
-    images = std::clamp<int64_t>(kBlockValues / std::max<int64_t>(per_image, 1), 1, std::max<int64_t>(a.n, 1));
-    if (per_image > kBlockValues && may_cut()) lines = std::max<int64_t>(1, lines * kBlockValues / per_image);
+    const int64_t per_image = x.image() + y.image(), room = std::clamp(kPerWeight * w_count, kFewValues, kManyValues);
+    images = std::clamp<int64_t>(room / std::max<int64_t>(per_image, 1), 1, std::max<int64_t>(a.n, 1));
+    if (per_image > room && may_cut()) lines = std::max<int64_t>(1, lines * room / per_image);
   }
 
   const int64_t* of_result() const { return wanted == Wanted::kInputGrad ? args.in : args.out; }
@@ -150,12 +152,23 @@ struct HalfConv {
     return block;
   }
 
+  // Rooms for a block of x and one of y.
+  std::pair<float*, float*> rooms() const {
+    const bool back = wanted == Wanted::kInputGrad, whole = lines == of_result()[axis];
+    const int64_t stride = args.stride[axis], more = lines - 1;  // lines of x and y that a block may have
+    const int64_t x_lines = back ? lines : whole ? x.size : std::min(x.size, more * stride + reach() + 1);
+    const int64_t y_lines = !back ? lines : whole ? y.size : std::min(y.size, (more + reach()) / stride + 2);
+    return {conv_scratch<float>(kHalfX, images * x.outer * x_lines * x.inner),
+            conv_scratch<float>(kHalfY, images * y.outer * y_lines * y.inner)};
+  }
+
   void run_block(ConvArgs block, Range items, Range result, void (*convolve)(const ConvArgs&)) const {
     Range x_lines{0, args.in[axis]}, y_lines{0, args.out[axis]};
     if (result.length() < of_result()[axis]) cut(result, x_lines, y_lines, block.pad[axis]);
     block.n = items.length();
     block.in[axis] = x_lines.length();
     block.out[axis] = y_lines.length();
+    const auto [bx, by] = rooms();
     auto read = [&](const void* tensor, const Side& side, Range lines, float* to) {
       const S* from = static_cast<const S*>(tensor);
       for_pieces(side, items, lines,
@@ -178,27 +191,28 @@ struct HalfConv {
     if (wanted == Wanted::kInputGrad) write(x, x_lines, bx);
   }
 
-  template <class F>
-  void for_blocks(F one) const {
-    const int64_t all = of_result()[axis];
-    for (int64_t image = 0; image < args.n; image += images)
-      for (int64_t line = 0; line < all; line += lines)
-        one(Range{image, std::min(args.n, image + images)}, Range{line, std::min(all, line + lines)});
+  int64_t pieces() const { return ceil_div(of_result()[axis], lines); }
+  int64_t blocks() const { return ceil_div(args.n, images) * pieces(); }
+  Range items_of(int64_t block) const {
+    const int64_t first = block / pieces() * images;
+    return {first, std::min(args.n, first + images)};
+  }
+  Range result_of(int64_t block) const {
+    const int64_t first = block % pieces() * lines;
+    return {first, std::min(of_result()[axis], first + lines)};
   }
 
   void run(void (*convolve)(const ConvArgs&)) {
     if (args.n * x.image() == 0 && wanted == Wanted::kInputGrad) return;
     if (args.n * y.image() == 0 && wanted == Wanted::kForward) return;
-    const int64_t stride = args.stride[axis], more = lines - 1;  // lines of x and y that a block may have
-    const bool back = wanted == Wanted::kInputGrad, whole = lines == of_result()[axis];
-    const int64_t x_lines = back ? lines : whole ? x.size : std::min(x.size, more * stride + reach() + 1);
-    const int64_t y_lines = !back ? lines : whole ? y.size : std::min(y.size, (more + reach()) / stride + 2);
-    bx = conv_scratch<float>(kHalfX, images * x.outer * x_lines * x.inner);
-    by = conv_scratch<float>(kHalfY, images * y.outer * y_lines * y.inner);
-    w = conv_scratch<float>(kHalfWeights, 2 * w_count);
+    w = conv_scratch<float>(kHalfWeights, (wanted == Wanted::kWeightGrad ? 2 : 1) * w_count);
     if (wanted == Wanted::kWeightGrad) return add_weight_grads(convolve);
-    const ConvArgs block = block_args();
-    for_blocks([&](Range items, Range result) { run_block(block, items, result, convolve); });
+    const ConvArgs args_of_all = block_args();
+    // Many blocks are shared out, of a few blocks each is cut by its own loops.
+    const int64_t grain = blocks() >= 8 ? 1 : blocks();
+    parallel_for(blocks(), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) run_block(args_of_all, items_of(i), result_of(i), convolve);
+    });
   }
 
   // The blocks' gradients are added in order.
@@ -210,11 +224,12 @@ struct HalfConv {
     ConvArgs block = args;
     if (args.result) block.result = w + w_count;
     if (args.bias_grad) block.bias_grad = bias + channels;
-    for_blocks([&](Range items, Range result) {
-      run_block(block, items, result, convolve);
+    const int64_t count = args.n * y.image() == 0 ? 0 : blocks();
+    for (int64_t b = 0; b < count; ++b) {
+      run_block(block, items_of(b), result_of(b), convolve);
       for (int64_t i = 0; args.result && i < w_count; ++i) w[i] += w[w_count + i];
       for (int64_t i = 0; args.bias_grad && i < channels; ++i) bias[i] += bias[channels + i];
-    });
+    }
     if (args.result) round_run(w, static_cast<S*>(args.result), w_count);
     if (args.bias_grad) round_run(bias, static_cast<S*>(args.bias_grad), channels);
   }

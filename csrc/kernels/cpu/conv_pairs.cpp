@@ -121,7 +121,7 @@ struct PairConv {
   void write_tile(const float* sums, int64_t m, int64_t n, const float* start, BFloat16* to, int64_t pixel_step) const {
     if (plan.channels_last) {
       for (int64_t r = 0; r < m; ++r, to += pixel_step * plan.groups * plan.cout, sums += kPanel)
-        for (int64_t v = 0; v < n; v += kWidth) store_some<float>(to + v, load(sums + v) + load(start + v), n - v);
+        for (int64_t v = 0; v < n; v += kWidth) store_some(to + v, load(sums + v) + load(start + v), n - v);
       return;
     }
     alignas(64) float turned[kPanel * kWidth];
@@ -129,7 +129,7 @@ struct PairConv {
     for (int64_t c = 0; c < n; ++c, to += plan.result_spatial()) {
       const Vector<float> v = load(turned + c * kWidth) + start[c];
       if (pixel_step == 1)
-        store_some<float>(to, v, m);
+        store_some(to, v, m);
       else
         for (int64_t r = 0; r < m; ++r) to[r * pixel_step] = BFloat16(v[r]);
     }

@@ -66,7 +66,7 @@ void write_tile(const Product<T, S>& p, int64_t i, int64_t j, int64_t rows, int6
       if (p.row_bias) v += p.row_bias[i + r];
       if (p.relu) v = v < zero ? zero : v;
       if (p.c_col == 1)
-        store_some<T>(to, v, count);
+        store_some(to, v, count);
       else
         for (int64_t l = 0; l < count; ++l) to[l * p.c_col] = S(v[l]);
     }

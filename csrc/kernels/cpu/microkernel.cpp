@@ -25,7 +25,7 @@ void finish_rows(const TileArgs<T>& t, const T* tile, int stride, int rows, int 
       if (column_bias) v += load_some<T>(column_bias + c, cols - c);
       if (row_bias) v += row_bias[r];
       if (t.relu) v = v < zero ? zero : v;  // keeps NaN
-      store_some<T>(to, v, cols - c);
+      store_some(to, v, cols - c);
     }
 }
 
@@ -134,7 +134,7 @@ void pack_rows(const S* a, int64_t row_stride, int64_t k_stride, int64_t m, int6
         if (i + kLanes<T> < k)
           store(out + i * m + r, v);
         else
-          store_some<T>(out + i * m + r, v, m - r);
+          store_some(out + i * m + r, v, m - r);
       }
     return;
   }

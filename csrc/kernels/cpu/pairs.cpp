@@ -41,7 +41,51 @@ void turn_pairs(const BFloat16* from, int64_t row_stride, Pair* to, int64_t to_s
   for (int64_t r = 0; r < rows; ++r) last[r] = pair_of(from + r * row_stride + k - 1, 0, false);
 }
 
+// The instruction as documented: denormal inputs and results are zero, the high halves' product is added first, each
+// with one rounding.
+Vector<float> flushed(Vector<Pair> bits) {
+  return (Vector<float>)((bits & 0x7f800000u) == 0 ? bits & 0x80000000u : bits);
+}
+Vector<float> add_product(Vector<float> sum, Vector<Pair> a, Vector<Pair> b) {
+  return flushed(
+      (Vector<Pair>)_mm512_fmadd_ps((__m512)flushed(a), (__m512)flushed(b), (__m512)flushed((Vector<Pair>)sum)));
+}
+
+void emulate(const TileArgs<float, Pair>& t, int m, AKind kind) {
+  const int64_t row = kind == AKind::kRowContiguous ? 1 : t.a_stride,
+                step = kind == AKind::kRowContiguous ? t.a_stride : 1;
+  for (int r = 0; r < m; ++r)
+    for (int c = 0; c < kPanel; c += kWidth) {
+      Vector<float> sum{};
+      for (int64_t i = 0; i < t.count; ++i) {
+        const Pair* a = t.a + (t.a_offsets ? t.a_offsets[i] : i * t.a_step) + r * row;
+        const Pair* b = t.b + (t.b_offsets ? t.b_offsets[i] : i * t.b_step) + c;
+        for (int64_t k = 0; k < t.k; ++k) {
+          const Vector<Pair> av = a[k * step] - Vector<Pair>{}, bv = load(b + k * t.b_stride);
+          sum = add_product(add_product(sum, av & 0xffff0000u, bv & 0xffff0000u), av << 16, bv << 16);
+        }
+      }
+      float* const to = t.c + r * t.c_stride + c;
+      store(to, t.accumulate ? load(to) + sum : sum);
+    }
+}
+template <int M, AKind kind>
+void emulated_tile(const TileArgs<float, Pair>& t) {
+  emulate(t, M, kind);
+}
+template <int... M>
+TileKernel<float, Pair> pick_emulated(int m, AKind kind, std::integer_sequence<int, M...>) {
+  constexpr TileKernel<float, Pair> by_row[] = {emulated_tile<M + 1, AKind::kRowContiguous>...},
+                                    by_depth[] = {emulated_tile<M + 1, AKind::kDepthContiguous>...};
+  return (kind == AKind::kRowContiguous ? by_row : by_depth)[m - 1];
+}
+
 }  // namespace
+
+TileKernel<float, Pair> emulated_pair_kernel(int m, AKind kind) {
+  return pick_emulated(m, kind, std::make_integer_sequence<int, kRows>{});
+}
+TileKernel<float, Pair> (*pair_kernel)(int, AKind) = native_pair_kernel;
 
 void pack_pair_panels(const BFloat16* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, Pair* out) {
   const int64_t steps = pair_steps(k);
@@ -74,7 +118,7 @@ void pack_pair_rows(const BFloat16* a, int64_t row_stride, int64_t k_stride, int
     const bool both = 2 * s + 1 < k;
     if (row_stride == 1) {
       for (int64_t r = 0; r < m; r += kWidth)
-        store_some<float>(reinterpret_cast<float*>(out + r), pair_rows(a + r, k_stride, both, m - r), m - r);
+        store_some(reinterpret_cast<float*>(out + r), pair_rows(a + r, k_stride, both, m - r), m - r);
     } else {
       for (int64_t r = 0; r < m; ++r) out[r] = pair_of(a + r * row_stride, k_stride, both);
     }
@@ -92,7 +136,7 @@ void pack_pair_pixels(const BFloat16* from, int64_t pixel_stride, int64_t channe
   }
   for (int64_t p = 0; p < pixels; ++p, from += pixel_stride, out += steps) {
     for (int64_t s = 0; s < whole; s += kWidth)
-      store_some<float>(reinterpret_cast<float*>(out + s), pairs_along(from + 2 * s, whole - s), whole - s);
+      store_some(reinterpret_cast<float*>(out + s), pairs_along(from + 2 * s, whole - s), whole - s);
     if (whole < steps) out[whole] = pair_of(from + channels - 1, 0, false);
   }
 }

@@ -22,7 +22,11 @@ using Pair = uint32_t;
 constexpr int64_t pair_steps(int64_t k) { return (k + 1) / 2; }
 
 // As tile_kernel; all kCols<float> columns are computed, C is float32 and only added to or overwritten: no epilogue.
-TileKernel<float, Pair> pair_kernel(int m, AKind kind);
+// One is for processors that have the instruction, one does the same in other words, for tests. `pair_kernel` is the
+// chosen one.
+TileKernel<float, Pair> native_pair_kernel(int m, AKind kind);
+TileKernel<float, Pair> emulated_pair_kernel(int m, AKind kind);
+extern TileKernel<float, Pair> (*pair_kernel)(int m, AKind kind);
 
 // As pack_panels and pack_rows, with pairs of k.
 void pack_pair_panels(const BFloat16* b, int64_t k_stride, int64_t n_stride, int64_t k, int64_t n, Pair* out);

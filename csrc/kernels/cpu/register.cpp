@@ -1,5 +1,7 @@
 #include "kernels/cpu/register.h"
 
+#include "kernels/cpu/pairs.h"
+
 namespace flambeau::cpu::FL_ISA {
 
 void fill(Kernels& kernels) {
@@ -26,11 +28,15 @@ void fill(Kernels& kernels) {
   register_sort(kernels);
 }
 
-#ifdef __AVX512F__
+#if FL_PAIRS
 void fill_with_pairs(Kernels& kernels) {
   fill(kernels);
   register_conv_pairs(kernels);
   register_gemm_pairs(kernels);
+}
+void fill_with_emulated_pairs(Kernels& kernels) {
+  fill_with_pairs(kernels);
+  pair_kernel = emulated_pair_kernel;
 }
 #endif
 

@@ -33,5 +33,6 @@ void fill(Kernels& kernels);
 void register_conv_pairs(Kernels& kernels);
 void register_gemm_pairs(Kernels& kernels);
 void fill_with_pairs(Kernels& kernels);
+void fill_with_emulated_pairs(Kernels& kernels);
 
 }  // namespace flambeau::cpu::FL_ISA

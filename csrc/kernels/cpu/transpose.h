@@ -71,12 +71,16 @@ inline Vector<T> load_part(const S* p, int64_t n) {
   for (int64_t i = 0; i < n; ++i) lanes[i] = T(p[i]);
   return load(lanes);
 }
-template <class T, class S>
-inline void store_part(S* p, Vector<T> v, int64_t n) {
+// What numbers of S are computed in.
+template <class S>
+using Wide = std::conditional_t<std::is_same_v<S, BFloat16> || std::is_same_v<S, Float16>, float, S>;
+
+template <class S>
+inline void store_part(S* p, Vector<Wide<S>> v, int64_t n) {
 #if defined(__AVX512F__)
   if constexpr (std::is_same_v<S, float>) return _mm512_mask_storeu_ps(p, __mmask16((1u << n) - 1), (__m512)v);
   if constexpr (std::is_same_v<S, double>) return _mm512_mask_storeu_pd(p, __mmask8((1u << n) - 1), (__m512d)v);
-  if constexpr (!std::is_same_v<T, S>)
+  if constexpr (!std::is_same_v<Wide<S>, S>)
     return _mm256_mask_storeu_epi16(p, __mmask16((1u << n) - 1), (__m256i)narrow_to(v, p));
 #endif
   for (int64_t i = 0; i < n; ++i) p[i] = S(v[i]);
@@ -86,11 +90,11 @@ inline Vector<T> load_some(const S* p, int64_t n) {
   return n >= kLanes<T> ? load_as<T>(p) : load_part<T>(p, n);
 }
 // The first n lanes, rounded to S.
-template <class T, class S>
-inline void store_some(S* p, Vector<T> v, int64_t n) {
-  if (n < kLanes<T>)
-    store_part<T>(p, v, n);
-  else if constexpr (std::is_same_v<T, S>)
+template <class S>
+inline void store_some(S* p, Vector<Wide<S>> v, int64_t n) {
+  if (n < kLanes<Wide<S>>)
+    store_part(p, v, n);
+  else if constexpr (std::is_same_v<Wide<S>, S>)
     store(p, v);
   else
     *(LooseHalfVector::type*)p = narrow_to(v, p);
@@ -155,7 +159,7 @@ template <class T, class Load>
       } else {
 #pragma GCC unroll 16
         for (int i = 0; i < w; ++i)
-          if (i < width) store_some<T>(target + i * to_stride, v[i], pad ? w : height);
+          if (i < width) store_some(target + i * to_stride, v[i], pad ? w : height);
       }
     }
   }
