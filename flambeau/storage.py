@@ -5,7 +5,46 @@ from . import _C
 __all__ = ["StorageBase", "TypedStorage", "UntypedStorage"]
 
 
-class StorageBase:
+class _Anything:
+    """What storages of bytes and of elements share: an interface that says where they are, on the CPU."""
+
+    is_sparse = is_sparse_csr = is_hpu = False
+    filename = None
+
+    def get_device(self):
+        """The number of the device: None on the CPU."""
+        return
+
+    def resizable(self):
+        """Whether the size can change; it can."""
+        return True
+
+    def to(self, *, device, non_blocking=False):
+        """The storage itself: it is on the CPU."""
+        if _C.device(device).type != "cpu":
+            raise AssertionError(
+                f"[to] {str(device).upper()} device module is not loaded: flambeau is built for the CPU"
+            )
+        return self
+
+    def cuda(self, device=None, non_blocking=False):
+        """A copy on a CUDA device: an error, as there is none."""
+        raise AssertionError("[cuda] Torch not compiled with CUDA enabled: flambeau is built for the CPU")
+
+    def hpu(self, device=None, non_blocking=False):
+        """A copy on an HPU: an error, as there is none."""
+        raise AssertionError("[hpu] HPU device module is not loaded: flambeau is built for the CPU")
+
+    def mps(self):
+        """A copy on an MPS device: an error, as there is none."""
+        raise RuntimeError("[mps] Storage device not recognized: mps: flambeau is built for the CPU")
+
+    def pin_memory(self, device="cuda"):
+        """A copy that is page-locked for a GPU: an error, as there is none."""
+        raise RuntimeError("[pin_memory] Cannot access accelerator device when none is available.")
+
+
+class StorageBase(_Anything):
     """What storages of bytes have in common; for isinstance.
 
     >>> isinstance(flambeau.ones(2).untyped_storage(), flambeau.StorageBase)
@@ -38,10 +77,6 @@ class UntypedStorage(StorageBase):
 
     def _as_bytes(self):
         return self._bytes
-
-    def untyped(self):
-        """The storage itself."""
-        return self
 
     @staticmethod
     def from_file(filename, shared=False, nbytes=0):
@@ -109,6 +144,20 @@ class UntypedStorage(StorageBase):
         self._bytes.fill_(value)
         return self
 
+    def untyped(self):
+        """The storage itself."""
+        return self
+
+    def new(self):
+        """An empty storage."""
+        return type(self)(0)
+
+    def type(self, dtype=None, non_blocking=False):
+        """The name of the class."""
+        if dtype is None:
+            return "torch.storage.UntypedStorage"
+        raise TypeError("[type] a storage of bytes has no other types: use float() and its likes")
+
     def copy_(self, source, non_blocking=False):
         """Copy the bytes of another storage of the same size."""
         self._bytes.copy_(source._as_bytes())
@@ -155,7 +204,7 @@ class UntypedStorage(StorageBase):
         return f"{values}\n[torch.storage.UntypedStorage(device={self.device}) of size {len(self)}]"
 
 
-class TypedStorage:
+class TypedStorage(_Anything):
     """The memory of a tensor as elements of one dtype; torch deprecates it: use `UntypedStorage`.
 
     Args:
@@ -275,10 +324,6 @@ class TypedStorage:
         """The storage itself: it is on the CPU."""
         return self
 
-    def cuda(self, device=None, non_blocking=False):
-        """A copy on a CUDA device: an error, as there is none."""
-        raise AssertionError("[cuda] Torch not compiled with CUDA enabled: flambeau is built for the CPU")
-
     def type(self):
         """The name of the old type, such as "torch.FloatStorage"."""
         return f"torch.{_name_of(self.dtype)}"
@@ -322,7 +367,7 @@ _LEGACY = {
 _CONVERSIONS = {
     "bfloat16": _C.bfloat16, "bool": _C.bool, "byte": _C.uint8, "char": _C.int8, "complex_double": _C.complex128,
     "complex_float": _C.complex64, "double": _C.float64, "float": _C.float32, "half": _C.float16, "int": _C.int32, "long": _C.int64,
-    "short": _C.int16,
+    "short": _C.int16, "float8_e4m3fn": _C.float8_e4m3fn, "float8_e5m2": _C.float8_e5m2,
 }  # fmt: skip
 
 
@@ -332,14 +377,15 @@ def _name_of(dtype):
 
 def _conversion(dtype):
     def convert(self):
-        return TypedStorage(wrap_storage=UntypedStorage._of(_C.to_dtype(self._elements, dtype, 1)), dtype=dtype)
+        elements = self._bytes if isinstance(self, UntypedStorage) else self._elements
+        return TypedStorage(wrap_storage=UntypedStorage._of(_C.to_dtype(elements, dtype, 1)), dtype=dtype)
 
     convert.__doc__ = f"The elements as {dtype}."
     return convert
 
 
 for _name, _dtype in _CONVERSIONS.items():
-    setattr(TypedStorage, _name, _conversion(_dtype))
+    setattr(_Anything, _name, _conversion(_dtype))
 
 
 class storagetype(type):

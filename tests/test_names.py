@@ -389,6 +389,20 @@ def test_typed_storages():
         memory
     ).tolist() == [1, 2]
     assert isinstance(fl.ones(1).untyped_storage(), fl.StorageBase)
+    assert not isinstance(fl.ones(1).storage(), fl.StorageBase)
+    storage = fl.tensor([1, 2], dtype=fl.int16).untyped_storage()
+    assert storage.untyped() is storage and storage.to(device="cpu") is storage and storage.new().nbytes() == 0
+    assert storage.half().tolist() == [1, 0, 2, 0] and storage.type() == "torch.storage.UntypedStorage"
+    assert storage.get_device() is storage.filename is None and not storage.is_sparse and storage.resizable()
+    storage.byteswap(fl.int16)
+    assert storage.tolist() == [0, 1, 0, 2]
+    for act, error in (
+        (storage.cuda, AssertionError),
+        (storage.hpu, AssertionError),
+        (storage.pin_memory, RuntimeError),
+    ):
+        with pytest.raises(error):
+            act()
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -53,7 +53,6 @@ FORBIDDEN = (
     "pty.",
     "webbrowser.",
     "code.",
-    "marshal.",
     "exec",
 )
 HARMLESS = ("os.listdir", "os.scandir", "os.walk", "os.fspath")
