@@ -4,6 +4,7 @@ python benchmarks/recurrent.py [NAME] [--threads 1] [--markdown]
 """
 
 import argparse
+import time
 
 from timing import by_turns, libraries, readable
 
@@ -74,6 +75,7 @@ def main():
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     libs = libraries(("flambeau", "torch"), options.threads)
+    clock = time.thread_time if options.threads == 1 else time.perf_counter
     line = "| {} | {} | {} | {} | {} |" if options.markdown else "{:48s} {:20s} {:>11s} {:>11s} {:>6s}"
     print(line.format("layer", "", "torch", "flambeau", "ratio"))
     if options.markdown:
@@ -83,7 +85,7 @@ def main():
             continue
         for kind, measure in (("forward", forward), ("forward, backward", training)):
             made = {lib: measure(make, shape)(module) for lib, module in libs.items()}
-            best = by_turns(made, rounds=20, seconds=0.006)
+            best = by_turns(made, rounds=12, seconds=0.004, clock=clock)
             theirs = best.get("torch")
             texts = [readable(t).strip() if t else "-" for t in (theirs, best["flambeau"])]
             print(line.format(name, kind, *texts, f"{theirs / best['flambeau']:.2f}" if theirs else "-"), flush=True)
