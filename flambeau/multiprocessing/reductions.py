@@ -51,9 +51,21 @@ def _reduce_bytes(tensor):
     shared = _shared_bytes(tensor)
     block = _sharing.block_of(shared)
     if block.path is None:
-        return rebuild_storage_fd, (DupFd(block.handle), len(block))
+        return rebuild_storage_fd, (DupFd(_descriptor_of_its_own(block.handle)), len(block))
     _sharing.count(block.handle, len(block), 1)  # the message refers to the file, too
     return rebuild_storage_filename, (block.path, len(block))
+
+
+def _descriptor_of_its_own(descriptor):
+    """A descriptor that the process being started does not get yet: it takes each only once."""
+    from multiprocessing import context, util
+
+    popen = context.get_spawning_popen()
+    if descriptor not in getattr(popen, "_fds", ()):
+        return descriptor
+    another = os.dup(descriptor)
+    util.Finalize(popen, os.close, (another,))
+    return another
 
 
 def rebuild_storage_fd(cls, df, size):

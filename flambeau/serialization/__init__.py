@@ -10,6 +10,8 @@ from tempfile import mkdtemp
 from flambeau.serialization import settings
 from flambeau.serialization.settings import *
 
+MAP_LOCATION = FileLike = FILE_LIKE = Any  # for annotations
+
 __all__ = [
     "add_safe_globals",
     "clear_safe_globals",

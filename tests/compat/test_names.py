@@ -154,3 +154,26 @@ def test_whole_modules_in_files(tmp_path):
     with fw.dual_level():
         tangent = fl.ones(2)
         assert fw.unpack_dual(fw.make_dual(fl.zeros(2), tangent)).tangent is tangent
+
+
+def test_views_of_shared_memory_travel_together():
+    from tests.compat.test_alias import check
+
+    out = check(
+        """
+        import flambeau, multiprocessing
+        import flambeau.multiprocessing
+        from tests.compat.test_names import grow
+        x = flambeau.zeros(4).share_memory_()
+        process = multiprocessing.get_context("spawn").Process(target=grow, args=(x[:2], x[2:]))
+        process.start()
+        process.join()
+        print(process.exitcode, x.tolist())
+        """
+    )
+    assert out.strip() == "0 [1.0, 1.0, 1.0, 1.0]"
+
+
+def grow(*tensors):
+    for tensor in tensors:
+        tensor.add_(1)
