@@ -68,12 +68,7 @@ def multi_head_attention_forward(
         value = key if same_value else value.unsqueeze(1)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
     length, batch, embed = query.shape
-    _check_embed(embed, embed_dim_to_check, num_heads)
-    if is_causal and attn_mask is None:
-        raise RuntimeError(
-            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
-            "`generate_square_subsequent_mask` to create this mask."
-        )
+    _check(embed, embed_dim_to_check, num_heads, is_causal and attn_mask is None)
     weights = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else in_proj_weight
     q, k, v = _project(query, key, value, weights, in_proj_bias, use_separate_proj_weight, num_heads)
     is_causal = is_causal and key_padding_mask is None and not need_weights  # then the mask itself is not looked at
@@ -92,11 +87,16 @@ def multi_head_attention_forward(
     return result, attention
 
 
-def _check_embed(embed, wanted, heads):
+def _check(embed, wanted, heads, lacks_mask):
     if embed != wanted:
         raise AssertionError(f"was expecting embedding dimension of {wanted}, but got {embed}")
     if embed % heads != 0:
         raise AssertionError(f"embed_dim {embed} not divisible by num_heads {heads}")
+    if lacks_mask:
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
+            "`generate_square_subsequent_mask` to create this mask."
+        )
 
 
 def _batch_first(x):
