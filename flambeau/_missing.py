@@ -1,9 +1,9 @@
 """Names that are not there: errors that say which, with the nearest one that is."""
 
-import dis
+import opcode
 import sys
 
-_IMPORT_FROM = dis.opmap["IMPORT_FROM"]
+_IMPORT_FROM = opcode.opmap["IMPORT_FROM"]
 
 
 def nearest(name, names):
