@@ -463,7 +463,8 @@ def touch(value, depth=0):
 def outcome(name, data, how, path):
     """A short description; begins with "finding" if something is wrong."""
     EVENTS.clear()
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of the processor: other programs do not count
+    signal.alarm(10 * SECONDS)
     try:
         touch(load(name, data, how, path))
         result = "loaded"
@@ -476,6 +477,7 @@ def outcome(name, data, how, path):
     except BaseException as error:
         result = f"finding: {type(error).__name__}: {error}"[:300]
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
     return f"finding: {EVENTS[0]}" if EVENTS else result
 
@@ -494,6 +496,7 @@ def child(seed, first, last):
         if "script" not in name:
             touch(load(name, data, "path", path))
     signal.signal(signal.SIGALRM, _too_long)
+    signal.signal(signal.SIGPROF, _too_long)
     sys.addaudithook(watch)
     limit_memory()
     for index in range(first, last):

@@ -39,7 +39,7 @@ class DataUnpickler:
         self.load_storage, self.allowed = load_storage, allowed or {}
         self.stack, self.marks, self.memo, self.refined = [], [], {}, {}
         # Calls may take their arguments from the memo again and again: all together do not look at much more than there is.
-        self.work = 8 * len(data) + (1 << 20)
+        self.work = 4 * len(data) + (1 << 18)
 
     def load(self):
         """The object.
