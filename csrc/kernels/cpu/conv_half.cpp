@@ -8,8 +8,6 @@ namespace flambeau::cpu::FL_ISA {
 
 #if FL_PAIRS
 bool conv_pairs_apply(const ConvPlan& plan);
-bool conv_pairs_weight_grad_applies(const ConvArgs& args);
-void conv_pairs_weight_grad(const ConvArgs& args);
 void conv_pairs(const ConvPlan& plan, const void* source, const void* w, const void* bias, void* result);
 #endif
 
@@ -274,13 +272,6 @@ void register_conv_pairs(Kernels& kernels) {
     const ConvPlan plan = input_grad_plan(a);
     if (conv_pairs_apply(plan)) return conv_pairs(plan, a.y, a.w, a.bias, a.result);
     half_input_grad<BFloat16>(a);
-  };
-  conv.weight_grad[int(DType::BFloat16)] = [](const ConvArgs& a) {
-    if (!a.result || !conv_pairs_weight_grad_applies(a)) return half_weight_grad<BFloat16>(a);
-    conv_pairs_weight_grad(a);
-    ConvArgs rest = a;
-    rest.result = nullptr;
-    if (a.bias_grad) half_weight_grad<BFloat16>(rest);
   };
 }
 #endif
