@@ -128,7 +128,9 @@ void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Ten
 Tensor adjoint(const Tensor& x) { return conj(transpose(x, -1, -2)); }
 
 // All but the last dimension as one.
-Tensor rows_of(const Tensor& x) { return x.ndim() == 2 ? x : reshape(x, Dims{-1, x.size(-1)}); }
+Tensor rows_of(const Tensor& x) {
+  return x.ndim() == 2 ? x : reshape(x, Dims{count(DimsRef(x.shape()).first(x.ndim() - 1)), x.size(-1)});
+}
 
 // The gradients of a and b in g = d(a b), given as matrices (or stacks of them); scaled by alpha.
 Tensor left_gradient(const Tensor& g, const Tensor& b, bool left_vector, bool right_vector) {

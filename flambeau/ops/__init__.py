@@ -28,6 +28,7 @@ FAMILIES = (
     "norm",
     "orthogonal",
     "padding",
+    "patterns",
     "pointwise",
     "pooling",
     "properties",
