@@ -29,7 +29,7 @@ def install(children=True):
     """Let `import torch`, `torch.x` and `torchvision` be flambeau, flambeau.x and flambeau.vision from now on.
 
     `torch.x` is the very module `flambeau.x`, and `importlib.metadata.version("torch")` is a version that libraries accept.
-    Calling it again changes nothing. In `torch.load`, `weights_only=False` then has torch's meaning: the file may run code.
+    Calling it again changes nothing.
 
     Args:
         children: also in processes that `multiprocessing` spawns.

@@ -149,9 +149,11 @@ def load(
         map_location: where tensors go: a device, a dict from device names to such, or a function of
             ``(storage, location)``.
         pickle_module: the module whose unpickler ``allow_code`` uses; Python's pickle if None.
-        weights_only: accepted; also with False, files that need more than data are refused.
+        weights_only: with False, whole modules are loaded too, if the program has their classes already: they are made
+            without calling anything and filled. What needs more is still refused.
         mmap: map the file into memory instead of reading it; for paths.
-        allow_code: with ``weights_only=False``, let an unpickler run whatever the file says.
+        allow_code: with ``weights_only=False``, let an unpickler run whatever the file says; the environment variable
+            FLAMBEAU_LOAD_CODE=1 says so for a program that cannot be changed.
         pickle_load_args: ``encoding`` of the byte strings of Python 2.
 
     Returns:
@@ -177,18 +179,19 @@ def load(
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     if allow_code and weights_only is not False:
         raise ValueError("[load] allow_code=True needs weights_only=False: it lets the file run any code")
-    if weights_only is False and sys.modules.get("torch") is sys.modules["flambeau"]:
-        allow_code = True  # a program written for torch: it says so in torch's words
+    if weights_only is False and os.environ.get("FLAMBEAU_LOAD_CODE") == "1":
+        allow_code = True
+    values = _safe_values() if weights_only is not False else Allowed(_safe_values(), _loaded_modules())
     code = (pickle_module or pickle) if allow_code else None
     encoding = pickle_load_args.get("encoding", "utf-8")
     mmap = settings.config.load.mmap and _is_path(f) if mmap is None else mmap
     if _is_path(f):
         with open(f, "rb") as file:
-            return _load(file, map_location, bool(mmap), code, encoding)
+            return _load(file, map_location, bool(mmap), code, encoding, values)
     if mmap:
         raise ValueError("f must be a file path in order to use the mmap argument")
     _check_seekable(f)
-    return _load(f, map_location, False, code, encoding)
+    return _load(f, map_location, False, code, encoding, values)
 
 
 def _check_seekable(f):
@@ -205,13 +208,13 @@ def _check_seekable(f):
         raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'read' attribute")
 
 
-def _load(file, map_location, mmap, pickle_module, encoding):
+def _load(file, map_location, mmap, pickle_module, encoding, values):
     from flambeau.serialization import reading
 
     try:
         reader = _reader(file, map_location, mmap)
         code = None if pickle_module is None else reading.run(pickle_module)
-        result = reader.load(_safe_values(), encoding, code)
+        result = reader.load(values, encoding, code)
         file.seek(reader.end)
         return result
     except settings.CallersError as error:
@@ -255,6 +258,30 @@ def _safe_name(entry):
 
 def _safe_values():
     return {name: entry[0] if isinstance(entry, tuple) else entry for name, entry in _safe.items()}
+
+
+class Allowed(dict):
+    """Globals that a file may name: those that the user declared to be safe, and classes whose objects it may only fill."""
+
+    def __init__(self, safe, fillable):
+        super().__init__({**fillable, **safe})
+        self.fillable = {kind for name, kind in fillable.items() if name not in safe}
+
+
+def _loaded_modules():
+    """The classes of modules that the program has, by the names that files have for them. Nothing is imported."""
+    from flambeau.nn import Module
+
+    found, left = {}, [Module]
+    while left:
+        kind = left.pop()
+        left += kind.__subclasses__()
+        place = kind.__module__
+        for ours, theirs in (("flambeau.vision", "torchvision"), ("flambeau", "torch")):
+            if place == ours or place.startswith(f"{ours}."):
+                place = theirs + place[len(ours) :]
+        found[f"{place}.{kind.__qualname__}"] = kind
+    return found
 
 
 def add_safe_globals(safe_globals):

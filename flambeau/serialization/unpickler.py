@@ -37,6 +37,7 @@ class DataUnpickler:
     def __init__(self, data, load_storage, allowed=None, encoding="utf-8", position=0):
         self.data, self.position, self.encoding = data, position, encoding
         self.load_storage, self.allowed = load_storage, allowed or {}
+        self.fillable = getattr(allowed, "fillable", ())
         self.stack, self.marks, self.memo, self.refined = [], [], {}, {}
         # Calls may take their arguments from the memo again and again: all together do not look at much more than there is.
         self.work = 4 * len(data) + (1 << 18)
@@ -114,7 +115,7 @@ class DataUnpickler:
         raise UnpicklingError(
             f"Weights only load failed. Unsupported global: GLOBAL {full} was not an allowed global by default. "
             "Loading it would run code that the file chooses. If you trust the file, allow this name with "
-            f"flambeau.serialization.add_safe_globals([{name}]), or load with weights_only=False, allow_code=True"
+            f"flambeau.serialization.add_safe_globals([{name}]), or load with weights_only=False, allow_code=True (in a program that cannot be changed: FLAMBEAU_LOAD_CODE=1)"
         )
 
     def _charge(self, values):
@@ -132,7 +133,7 @@ class DataUnpickler:
         if _is_known(function):
             self._charge(args)
             return known.CALLS[function](*args)
-        if any(function is each for each in self.allowed.values()):
+        if any(function is each for each in self.allowed.values()) and function not in self.fillable:
             return function(*args)
         return refuse(f"a call of {function!r:.100}")
 
@@ -144,6 +145,7 @@ class DataUnpickler:
             self.stack.append(known.CALLS[kind](*args))
             return
         check(any(kind is each for each in self.allowed.values()), f"an object of {kind!r:.100}")
+        check(kind not in self.fillable or not (args or keywords), f"a {kind.__name__} with arguments")
         self.stack.append(kind.__new__(kind, *args, **(keywords or {})))
 
     def _new_with_keywords(self):

@@ -111,20 +111,31 @@ def test_version_compares_like_torchs():
     assert version("1.10.0") <= (1, 10) and version("2.13.0+cpu") == "2.13.0"
 
 
-def test_whole_modules_load_as_in_torch(tmp_path):
+def test_whole_modules_load_without_running_code(tmp_path):
     check(
         f"""
         import flambeau.compat
         flambeau.compat.install()
-        import collections, pickle
+        import functools, os, pickle
         import torch
-        path = {str(tmp_path / "net.pt")!r}
-        torch.save({{"net": torch.nn.Linear(2, 2), "other": collections.Counter("aab")}}, path)
-        assert torch.load(path, weights_only=False)["other"]["a"] == 2
-        try:
-            torch.load(path)
-            raise SystemExit("loaded")
-        except pickle.UnpicklingError:
-            pass
+
+        class Net(torch.nn.Sequential):
+            def __init__(self, n):
+                super().__init__(torch.nn.Linear(n, 2), torch.nn.ReLU())
+
+        path, worse = {str(tmp_path / "net.pt")!r}, {str(tmp_path / "worse.pt")!r}
+        net = Net(3)
+        torch.save(net, path)
+        back = torch.load(path, weights_only=False)
+        assert type(back) is Net and torch.equal(back(torch.ones(3)), net(torch.ones(3)))
+        torch.save(functools.partial(print, "ran"), worse)
+        for refused in (lambda: torch.load(path), lambda: torch.load(worse, weights_only=False)):
+            try:
+                refused()
+                raise SystemExit("loaded")
+            except pickle.UnpicklingError as error:
+                assert "allow_code" in str(error), error
+        os.environ["FLAMBEAU_LOAD_CODE"] = "1"
+        assert torch.load(worse, weights_only=False).args == ("ran",)
         """
     )
