@@ -14,7 +14,7 @@ COUNTER = 8  # bytes behind the data of a file with a name: how many processes a
 
 _by_storage: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # an entry goes with its storage
 _by_file: weakref.WeakValueDictionary = weakref.WeakValueDictionary()  # so that one that comes again is mapped once
-_names = set()  # of files that this process made
+_names: set = set()  # of files that this process made
 
 
 class Block(mmap.mmap):

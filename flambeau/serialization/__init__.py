@@ -116,7 +116,6 @@ def _pickled(obj, pickle_module, protocol, legacy):
 
 
 def _write(file, name, data, records, byteorder):
-    import sys
 
     from flambeau.serialization.archive import ArchiveWriter, checksums
 

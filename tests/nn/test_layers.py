@@ -57,4 +57,6 @@ def test_linear_without_features():
     for shape in ((3,), (2, 3), (2, 4, 3)):
         layer, x = fl.nn.Linear(3, 0), fl.ones(*shape, requires_grad=True)
         layer(x).sum().backward()
-        assert fl.equal(x.grad, fl.zeros(*shape)) and layer.weight.grad.shape == (0, 3) and layer.bias.grad.shape == (0,)
+        assert (
+            fl.equal(x.grad, fl.zeros(*shape)) and layer.weight.grad.shape == (0, 3) and layer.bias.grad.shape == (0,)
+        )

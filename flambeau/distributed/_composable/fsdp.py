@@ -1,3 +1,3 @@
 """torch.distributed._composable.fsdp."""
 
-from ..fsdp import FSDPModule, fully_shard  # noqa: F401
+from ..fsdp import *  # noqa: F403

@@ -1,3 +1,3 @@
 """The old name of torch.distributed.tensor."""
 
-from ..tensor import DTensor, Replicate, Shard, distribute_tensor
+from ..tensor import *
