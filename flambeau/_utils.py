@@ -5,12 +5,11 @@ import traceback
 import typing
 
 from . import _C
-from .serialization.allowed import (  # noqa: F401
-    _rebuild_nested,
-    _rebuild_parameter,
-)
-
-_rebuild_parameter_with_state = _rebuild_parameter
+from .serialization.allowed import _rebuild_parameter, _rebuild_parameter_with_state  # noqa: F401
+from .serialization.allowed import _rebuild_sparse as _rebuild_sparse_tensor  # noqa: F401
+from .serialization.allowed import _rebuild_v1 as _rebuild_tensor  # noqa: F401
+from .serialization.allowed import _rebuild_v3 as _rebuild_tensor_v3  # noqa: F401
+from .serialization.allowed import rebuild_tensor as _rebuild_tensor_v2  # noqa: F401
 
 
 def _flatten_dense_tensors(tensors):

@@ -57,11 +57,11 @@ def _reduce_bytes(tensor):
 
 
 def _descriptor_of_its_own(descriptor):
-    """A descriptor that the process being started does not get yet: it takes each only once."""
+    """A descriptor for a process that is being started: it lives until then, though the block may be gone before."""
     from multiprocessing import context, util
 
     popen = context.get_spawning_popen()
-    if descriptor not in getattr(popen, "_fds", ()):
+    if popen is None:
         return descriptor
     another = os.dup(descriptor)
     util.Finalize(popen, os.close, (another,))

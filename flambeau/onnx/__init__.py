@@ -1,6 +1,6 @@
 """ONNX files: they are not written; every function says so."""
 
-from . import errors
+from . import errors, symbolic_helper, symbolic_opset9, symbolic_opset11, symbolic_opset12
 from .errors import OnnxExporterError
 
 __all__ = ["OnnxExporterError", "errors", "export", "is_in_onnx_export"]

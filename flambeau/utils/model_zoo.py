@@ -14,3 +14,11 @@ def load_url(url, model_dir=None, map_location=None, progress=True, check_hash=F
     from ..hub import load_state_dict_from_url
 
     return load_state_dict_from_url(url, model_dir, map_location, progress, check_hash, file_name)
+
+
+def __getattr__(name):  # what torch's module has imported, and torchvision imports from there
+    if name == "tqdm":
+        from tqdm import tqdm
+
+        return tqdm
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -91,6 +91,7 @@ def test_checks():
 
 def test_helpers():
     utils = fl._utils
+    assert callable(utils._rebuild_tensor_v2) and callable(utils._rebuild_parameter)
     flat = utils._flatten_dense_tensors([fl.ones(2), fl.zeros(2, 2)])
     assert flat.shape == (6,) and utils._unflatten_dense_tensors(flat, [fl.ones(2), fl.zeros(2, 2)])[1].shape == (2, 2)
     try:
