@@ -1,6 +1,9 @@
 """flambeau info, summary and convert, as commands."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -21,14 +24,24 @@ def test_info(capsys):
     assert json.loads(ran(capsys, "info", "--json")[1])["threads"] == fl.get_num_threads()
 
 
-def test_summary(capsys, tmp_path):
+def summary(*words):
+    """In a process of its own, where `import torch` becomes flambeau."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(fl.__file__)))
+    command = [sys.executable, "-m", fl.__name__, "summary", *words]
+    done = subprocess.run(
+        command, cwd=package, env={**os.environ, "PYTHONPATH": package}, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_summary(tmp_path):
     file = tmp_path / "net.py"
     file.write_text(
         "import torch\n\n\nclass Net(torch.nn.Sequential):\n    def __init__(self):\n        super().__init__(torch.nn.Linear(4, 3))\n"
     )
-    status, out, _ = ran(capsys, "summary", f"{file}:Net", "2,4")
+    status, out, _ = summary(f"{file}:Net", "2,4")
     assert status == 0 and "(2, 3)" in out and "Parameters: 15" in out
-    assert ran(capsys, "summary", "flambeau.nn:ReLU")[0] == 0
+    assert summary("flambeau.nn:ReLU")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -42,8 +55,8 @@ def test_summary(capsys, tmp_path):
         (["flambeau:ones", "1"], "summary:"),
     ],
 )
-def test_summary_errors(capsys, words, says):
-    status, _, error = ran(capsys, "summary", *words)
+def test_summary_errors(words, says):
+    status, _, error = summary(*words)
     assert status == 2 and says in error
 
 

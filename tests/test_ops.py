@@ -91,8 +91,18 @@ def test_noncontiguous(row):
 @rows(lambda row: row.aliases())
 def test_alias(row):
     for name in row.aliases():
+        in_place = name.endswith("_") and not row.name.endswith("_")
         for sample in row.list_samples():
+            if in_place and not fits_in_place(row, sample):
+                continue
             check_call(row, sample, first_dtype(row), name=name)
+
+
+def fits_in_place(row, sample):
+    """Whether the result has the shape of the first argument, which an in-place twin writes it to."""
+    args, kwargs = make(sample, first_dtype(row))
+    result = call(row, args, kwargs)
+    return not is_tensor(result) or result.shape == args[0].shape
 
 
 @rows(lambda row: row.rejects)

@@ -36,7 +36,9 @@ struct Layer {
 };
 
 Tensor plain(const Tensor& t) { return t.defined() ? contiguous(alias(t)) : t; }
-char* at(const Tensor& t, int64_t element) { return t.defined() ? t.data<char>() + element * t.item_size() : nullptr; }
+char* at(const Tensor& t, int64_t element) {
+  return t.defined() ? static_cast<char*>(t.raw()) + element * t.item_size() : nullptr;
+}
 
 void check_shape(const char* what, const Tensor& t, const Dims& expected, const Tensor& input) {
   FL_CHECK(t.dtype() == input.dtype(), DType, "recurrent", "expected ", what, " of the input's dtype ",

@@ -234,10 +234,13 @@ def test_plot(tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_interrupt_keeps_a_whole_checkpoint(tmp_path):
     program = tmp_path / "program.py"
+    package = os.path.dirname(
+        os.path.dirname(os.path.abspath(fl.__file__))
+    )  # before the sources, which have no extension
     program.write_text(
         textwrap.dedent(f"""
         import sys
-        sys.path.insert(0, {os.getcwd()!r})
+        sys.path[:0] = [{package!r}, {os.getcwd()!r}]
         from tests.train.test_trainer import *
         class Tell(train.Callback):
             def on_step_end(self, trainer):
