@@ -1,6 +1,7 @@
 """Names that programs import and ask for under torch's paths, public and private."""
 
 import importlib
+import os
 
 import pytest
 
@@ -161,9 +162,10 @@ def test_views_of_shared_memory_travel_together():
     from tests.compat.test_alias import check
 
     out = check(
-        """
-        import flambeau, multiprocessing
+        f"""
+        import flambeau, multiprocessing, sys
         import flambeau.multiprocessing
+        sys.path.append({os.getcwd()!r})
         from tests.compat.test_names import grow
         x = flambeau.zeros(4).share_memory_()
         process = multiprocessing.get_context("spawn").Process(target=grow, args=(x[:2], x[2:]))

@@ -16,7 +16,7 @@ import pytest
 import flambeau as fl
 from flambeau.utils import data
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(fl.__file__).resolve().parents[1]  # where the package with the extension is
 KINDS = ["process", "thread"]
 
 

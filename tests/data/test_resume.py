@@ -15,7 +15,7 @@ import pytest
 import flambeau as fl
 from flambeau.utils import data
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(fl.__file__).resolve().parents[1]  # where the package with the extension is
 WORKERS = [(0, "process"), (2, "process"), (2, "thread")]
 
 
