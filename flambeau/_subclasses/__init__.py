@@ -1,3 +1,3 @@
-"""torch._subclasses: tensors without memory, which flambeau has not."""
+"""torch._subclasses: tensors that stand for others, which flambeau has not."""
 
 from .fake_tensor import FakeTensor, FakeTensorMode, is_fake

@@ -64,7 +64,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         data: numbers, lists or tuples of equal lengths, anything with a buffer (NumPy arrays), or a tensor.
         dtype: of the result; by default bool, int64, the default floating-point type or its complex type, as the
             numbers need, and that of an array or tensor.
-        device: only the CPU.
+        device: the CPU, or "meta" for a tensor with a shape and no values.
         requires_grad: whether operations on the result are recorded.
 
     Returns:

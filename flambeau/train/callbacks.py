@@ -194,7 +194,7 @@ class Progress(Callback):
         self._last = 0.0
 
     def on_epoch_start(self, trainer):
-        self._began, self._first = time.perf_counter(), trainer.batch
+        self._began = time.perf_counter()
         if self._tqdm is not None:
             label = f"epoch {trainer.epoch + 1}/{trainer.epochs}"
             self._bar = self._tqdm(

@@ -1,8 +1,10 @@
 """Numbers of a run written down: CSV files and TensorBoard."""
 
 import csv
+import io
 import os
 
+from flambeau.serialization.atomic import AtomicFile
 from flambeau.train.callbacks import Callback
 
 __all__ = ["CSVLogger", "TensorBoard"]
@@ -24,13 +26,13 @@ class CSVLogger(Callback):
     def on_epoch_end(self, trainer):
         rows = list(trainer.history)
         names = list(dict.fromkeys(name for row in rows for name in row))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, names)
+        writer.writeheader()
+        writer.writerows(rows)
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
-        temporary = f"{self.path}.part"
-        with open(temporary, "w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(rows)
-        os.replace(temporary, self.path)
+        with AtomicFile(self.path) as file:
+            file.write(text.getvalue().encode())
 
 
 class TensorBoard(Callback):

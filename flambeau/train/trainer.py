@@ -1,13 +1,12 @@
 """The training loop: epochs, validation, callbacks, checkpoints and going on from them."""
 
 import os
-import random
-import sys
 
 import flambeau
 from flambeau.train.callbacks import Checkpoint, Progress
 from flambeau.train.history import History
 from flambeau.train.metrics import Loss, metric
+from flambeau.utils.data._utils.streams import Streams, plain
 
 __all__ = ["Interrupted", "Trainer"]
 
@@ -398,19 +397,9 @@ def _number(value):
 
 
 def _random_state():
-    state = {"flambeau": flambeau.get_rng_state(), "python": random.getstate()}
-    if "numpy" in sys.modules:
-        kind, keys, *rest = sys.modules["numpy"].random.get_state()
-        state["numpy"] = [kind, flambeau.tensor(keys.astype("int64")), *rest]
-    return state
+    """The states of the default generators of flambeau, Python and NumPy, as checkpoints can hold them."""
+    return plain(Streams([]).states())
 
 
 def _set_random_state(state):
-    flambeau.set_rng_state(state["flambeau"])
-    version, numbers, gauss = state["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    if "numpy" in state:
-        import numpy as np
-
-        kind, keys, *rest = state["numpy"]
-        np.random.set_state((kind, keys.numpy().astype("uint32"), *rest))
+    Streams([]).restore(state)

@@ -1,6 +1,9 @@
 """What the poolings of regions share: regions as rows, samples as rows of a table that are summed in bags."""
 
+from collections.abc import Callable
+
 import flambeau
+from flambeau import nn
 from flambeau.nn import functional as F
 
 
@@ -126,3 +129,19 @@ def rectangles(ys, xs, width):
     first_x = left.unsqueeze(1).expand(-1, top.shape[1], -1).reshape(-1)[owner]
     wide = across[owner]
     return owner, (first_y + place // wide) * width + first_x + place % wide, counts
+
+
+class Pool(nn.Module):
+    """A layer of a pooling that takes output_size and spatial_scale."""
+
+    pool: Callable  # the function, in a subclass
+
+    def __init__(self, output_size, spatial_scale):
+        super().__init__()
+        self.output_size, self.spatial_scale = output_size, spatial_scale
+
+    def forward(self, input, rois):
+        return self.pool(input, rois, self.output_size, self.spatial_scale)
+
+    def __repr__(self):
+        return f"{self.__class__.__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale})"

@@ -1,7 +1,5 @@
 """Means over the bins of regions, each bin from channels of its own (arXiv 1605.06409)."""
 
-from flambeau import nn
-
 from . import _regions as R
 from .ps_roi_align import split_channels
 
@@ -39,7 +37,7 @@ def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
     return out.reshape(len(rois), height, width, apart.shape[1]).permute(0, 3, 1, 2).contiguous().to(input.dtype)
 
 
-class PSRoIPool(nn.Module):
+class PSRoIPool(R.Pool):
     """A layer of flambeau.vision.ops.ps_roi_pool.
 
     Args:
@@ -49,12 +47,4 @@ class PSRoIPool(nn.Module):
     PSRoIPool(output_size=7, spatial_scale=0.25)
     """
 
-    def __init__(self, output_size, spatial_scale):
-        super().__init__()
-        self.output_size, self.spatial_scale = output_size, spatial_scale
-
-    def forward(self, input, rois):
-        return ps_roi_pool(input, rois, self.output_size, self.spatial_scale)
-
-    def __repr__(self):
-        return f"{self.__class__.__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale})"
+    pool = staticmethod(ps_roi_pool)

@@ -1,7 +1,5 @@
 """Maxima over the bins of regions (arXiv 1504.08083)."""
 
-from flambeau import nn
-
 from . import _regions as R
 
 __all__ = ["RoIPool", "roi_pool"]
@@ -35,7 +33,7 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
     return out.reshape(len(rois), height, width, input.shape[1]).permute(0, 3, 1, 2).contiguous().to(input.dtype)
 
 
-class RoIPool(nn.Module):
+class RoIPool(R.Pool):
     """A layer of flambeau.vision.ops.roi_pool.
 
     Args:
@@ -45,12 +43,4 @@ class RoIPool(nn.Module):
     RoIPool(output_size=7, spatial_scale=0.25)
     """
 
-    def __init__(self, output_size, spatial_scale):
-        super().__init__()
-        self.output_size, self.spatial_scale = output_size, spatial_scale
-
-    def forward(self, input, rois):
-        return roi_pool(input, rois, self.output_size, self.spatial_scale)
-
-    def __repr__(self):
-        return f"{self.__class__.__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale})"
+    pool = staticmethod(roi_pool)
