@@ -8,6 +8,7 @@ from typing import Any
 from tempfile import mkdtemp
 
 from flambeau.serialization import settings
+from flambeau.serialization.names import module_in_files
 from flambeau.serialization.settings import *
 
 MAP_LOCATION = FileLike = FILE_LIKE = Any  # for annotations
@@ -249,10 +250,7 @@ def _safe_name(entry):
     value, name = entry if isinstance(entry, tuple) else (entry, None)
     if name is not None:
         return name
-    module = value.__module__
-    if module.partition(".")[0] == "flambeau":
-        module = "torch" + module[len("flambeau") :]
-    return f"{module}.{value.__qualname__}"
+    return f"{module_in_files(value.__module__)}.{value.__qualname__}"
 
 
 def _safe_values():
@@ -275,11 +273,7 @@ def _loaded_modules():
     while left:
         kind = left.pop()
         left += kind.__subclasses__()
-        place = kind.__module__
-        for ours, theirs in (("flambeau.vision", "torchvision"), ("flambeau", "torch")):
-            if place == ours or place.startswith(f"{ours}."):
-                place = theirs + place[len(ours) :]
-        found[f"{place}.{kind.__qualname__}"] = kind
+        found[f"{module_in_files(kind.__module__)}.{kind.__qualname__}"] = kind
     return found
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import flambeau
 from flambeau._composed import Composed
 from flambeau.serialization import memory
+from flambeau.serialization.names import module_in_files
 from flambeau.storage import TypedStorage, UntypedStorage
 
 
@@ -196,8 +197,7 @@ class TorchPickler(pickle._Pickler):
             return
         name = name or getattr(obj, "__qualname__", None) or obj.__name__
         _check_importable(module, name, obj)
-        public = "torch" if module == "flambeau._types" else f"torch{module[len('flambeau') :]}"
-        self.write(pickle.GLOBAL + f"{public}\n{name}\n".encode())
+        self.write(pickle.GLOBAL + f"{module_in_files(module)}\n{name}\n".encode())
         self.memoize(obj)
 
     dispatch[types.FunctionType] = save_global

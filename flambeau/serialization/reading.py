@@ -6,7 +6,8 @@ import flambeau
 from flambeau.serialization import allowed as known
 from flambeau.serialization import memory, settings
 from flambeau.serialization.checks import UnpicklingError, check, refuse
-from flambeau.serialization.unpickler import DataUnpickler, public_name
+from flambeau.serialization.names import module_here, public_name
+from flambeau.serialization.unpickler import DataUnpickler
 from flambeau.storage import UntypedStorage
 
 
@@ -145,14 +146,14 @@ def run(pickle_module):
 
             def find_class(self, module, name):
                 full = public_name(module, name)
-                if module.partition(".")[0] != "torch":
+                if module_here(module) == module:
                     return super().find_class(module, name)
                 found, value = known.find(full)
                 if found:
                     return known.CALLS.get(value, value) if _is_function(value) else value
                 if full in allowed:
                     return allowed[full]
-                return super().find_class("flambeau" + module[len("torch") :], name)
+                return super().find_class(module_here(module), name)
 
         return Unpickler(io.BytesIO(data)).load()
 

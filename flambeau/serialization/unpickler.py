@@ -6,12 +6,12 @@ error that names it. No Python global is ever resolved or called on a file's dem
 
 import codecs
 import struct
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict, defaultdict, deque
 
 from flambeau.serialization import allowed as known
 from flambeau.serialization import arrays
 from flambeau.serialization.checks import UnpicklingError, check, refuse
+from flambeau.serialization.names import public_name
 
 _NUMBERS = {layout: struct.Struct("<" + layout) for layout in "BHiIQ"}
 _MAPPINGS = {dict, OrderedDict, defaultdict, Counter}
@@ -197,12 +197,6 @@ class DataUnpickler:
 
     def _frozen(self, items):
         return frozenset(known.as_key(item) for item in items)
-
-
-def public_name(module, name):
-    """A global's name as this version of Python has it."""
-    module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
-    return f"{module}.{name}"
 
 
 def _is_known(function):

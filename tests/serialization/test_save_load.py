@@ -254,6 +254,18 @@ def test_classes_need_leave():
         again(1, allow_code=True)
 
 
+def test_whole_models_of_vision_have_torchvisions_names():
+    model = fl.vision.models.squeezenet1_1(num_classes=3)
+    buffer = io.BytesIO()
+    fl.save(model, buffer)
+    names = fl.serialization.get_unsafe_globals_in_checkpoint(io.BytesIO(buffer.getvalue()))
+    assert "torchvision.models.squeezenet.SqueezeNet" in names
+    loaded = fl.load(io.BytesIO(buffer.getvalue()), weights_only=False)
+    assert type(loaded) is type(model)
+    for name, value in model.state_dict().items():
+        assert fl.equal(loaded.state_dict()[name], value), name
+
+
 def test_whole_modules():
     model = fl.nn.Sequential(fl.nn.Linear(2, 2), fl.nn.ReLU())
     x = fl.ones(1, 2)
