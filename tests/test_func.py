@@ -216,3 +216,88 @@ def test_two_duals_add_up():
         close(fw.unpack_dual(a * b).tangent, 3 * np.array(X))
         with pytest.raises(RuntimeError, match="Nested"), fw.dual_level():
             pass
+
+
+class _ExpForward(fl.autograd.Function):
+    """Has a forward derivative alone, and lets go of what it needs after one use."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return fl.exp(x)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.result = output
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        found = tangent * ctx.result
+        del ctx.result
+        return found
+
+
+class _ProductForward(fl.autograd.Function):
+    """z x y and x + y, by what was saved for jvp."""
+
+    @staticmethod
+    def forward(x, y, z):
+        return x * y * z, x + y
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        x, y, ctx.z = inputs
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x, y)
+
+    @staticmethod
+    def jvp(ctx, dx, dy, _):
+        x, y = ctx.saved_tensors
+        return ctx.z * (y * dx + x * dy), dx + dy
+
+
+def test_functions_with_a_jvp_alone():
+    x, y = fl.tensor([0.5, -2.0], dtype=fl.float64), fl.tensor([3.0, 0.25], dtype=fl.float64)
+    dx, dy = fl.tensor([1.0, -1.5], dtype=fl.float64), fl.tensor([0.5, 2.0], dtype=fl.float64)
+    with fw.dual_level():
+        dual = fw.make_dual(x, dx)
+        result = _ExpForward.apply(dual)
+        for _ in range(2):  # asking twice runs jvp once
+            close(fw.unpack_dual(result.sin()).tangent, x.exp().cos() * x.exp() * dx)
+        product, total = _ProductForward.apply(dual, fw.make_dual(y, dy), 4.0)
+        close(fw.unpack_dual(product).tangent, 4 * (dx * y + x * dy))
+        close(fw.unpack_dual(total).tangent, dx + dy)
+        close(fw.unpack_dual(_ProductForward.apply(x, dual, 4.0)[0]).tangent, 4 * x * dx)
+    close(fl.func.jvp(_ExpForward.apply, (x,), (dx,))[1], x.exp() * dx)
+    close(fl.func.jacfwd(_ExpForward.apply)(x), fl.diag(x.exp()))
+    twice = fl.func.jvp(lambda x: fl.func.jvp(_ExpForward.apply, (x,), (dx,))[1], (x,), (dx,))[1]
+    close(twice, x.exp() * dx * dx)
+    with pytest.raises(NotImplementedError, match="backward or vjp"):
+        _ExpForward.apply(x.requires_grad_()).sum().backward()
+
+
+def test_forward_mode_leaves_no_cycle():
+    import gc
+    import weakref
+
+    class Marked:
+        pass
+
+    class Kept(_ProductForward):
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            _ProductForward.setup_context(ctx, inputs, output)
+            ctx.marked = mark
+
+    mark = Marked()
+    seen = weakref.ref(mark)
+    gc.disable()
+    try:
+        with fw.dual_level():
+            dual = fw.make_dual(fl.ones(2), fl.ones(2))
+            fw.unpack_dual(Kept.apply(dual, dual, 2.0)[0])
+        del dual, mark
+        assert seen() is None
+    finally:
+        gc.enable()

@@ -1,7 +1,9 @@
 """Products with Jacobians, for flambeau.func, autograd.functional and autograd.forward_ad."""
 
+import contextlib
+
 from .. import _C
-from . import grad
+from . import enable_grad, grad
 
 
 def units(like):
@@ -40,6 +42,68 @@ def filled(values, likes):
 def pullback(outputs, variables, cotangents, record):
     """Gradients of the variables, zeros where there is no dependence."""
     return filled(gradients(outputs, variables, cotangents, record), variables)
+
+
+_scopes: list[list] = []  # of each forward-mode computation under way: the contexts of functions that have a jvp
+
+
+def enter_forward():
+    """From here on custom functions are differentiated by their jvp where they have one."""
+    _scopes.append([])
+
+
+def exit_forward():
+    """The last computation that began has its derivatives; with the outermost one goes what contexts hold."""
+    contexts = _scopes.pop()
+    if _scopes:
+        _scopes[-1] += contexts
+        return
+    for ctx in contexts:
+        ctx._linear = None
+
+
+@contextlib.contextmanager
+def forward_mode():
+    """A forward-mode computation, for the length of a block."""
+    enter_forward()
+    try:
+        yield
+    finally:
+        exit_forward()
+
+
+def remember_jvp(function, ctx, args, saved):
+    """In forward mode: record what a custom function's jvp does to tangents, which is linear; `transposed` goes back through it."""
+    if not _scopes:
+        return
+    with enable_grad():
+        tangents = [
+            _C.zeros_like(a).detach().requires_grad_() if isinstance(a, _C.Tensor) and _differentiable(a) else None
+            for a in args
+        ]
+        ctx._to_save = saved
+        results = function.jvp(ctx, *tangents)
+        ctx._to_save = ()
+    ctx._linear = tangents, results if isinstance(results, tuple) else (results,)
+    _scopes[-1].append(ctx)
+
+
+def _differentiable(tensor):
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
+def transposed(linear, cotangents):
+    """The gradients of a function's arguments from those of its outputs, by the jvp that was recorded."""
+    tangents, outputs = linear
+    reached = [t for t in tangents if t is not None]
+    pairs = [
+        (y, g) for y, g in zip(outputs, cotangents, strict=False) if g is not None and y is not None and y.requires_grad
+    ]
+    if not pairs:
+        return tuple(None for _ in tangents)
+    ys, gs = zip(*pairs, strict=True)
+    found = iter(grad(ys, reached, gs, retain_graph=True, create_graph=_C.is_grad_enabled(), allow_unused=True))
+    return tuple(None if t is None else next(found) for t in tangents)
 
 
 class Pushforward:

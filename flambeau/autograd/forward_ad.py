@@ -8,7 +8,7 @@ with a derivative has a forward derivative.
 from typing import NamedTuple
 
 from . import enable_grad
-from ._products import Pushforward
+from ._products import Pushforward, enter_forward, exit_forward
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
@@ -36,6 +36,7 @@ def enter_dual_level():
     if _levels:
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
     _levels.append([])
+    enter_forward()
     return 0
 
 
@@ -50,6 +51,7 @@ def exit_dual_level(*, level=None):
             "Trying to exit a forward AD level that was not the last one that was created. This is not supported."
         )
     _levels.pop()
+    exit_forward()
 
 
 class dual_level:

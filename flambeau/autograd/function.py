@@ -31,12 +31,15 @@ class FunctionCtx:
     _non_differentiable = ()
     _dirty = ()
     _to_save = ()
+    _for_jvp = ()
 
     def save_for_backward(self, *tensors):
         """Keep tensors (inputs or outputs, or None) for backward, where they are `ctx.saved_tensors`."""
         self._to_save = tensors
 
-    save_for_forward = save_for_backward
+    def save_for_forward(self, *tensors):
+        """Keep tensors (inputs or outputs, or None) for jvp, where they are `ctx.saved_tensors`."""
+        self._for_jvp = tensors
 
     def mark_non_differentiable(self, *outputs):
         """Say that outputs have no derivative: they will not require gradients."""
@@ -71,6 +74,7 @@ class _Context(FunctionCtx):
             return self._to_save
         return _C.saved_of(self._node)
 
+    _linear = None  # in forward mode: what jvp does, see _products.remember_jvp
     _node = None  # while backward runs; otherwise the node owns the context, not the other way round
 
     def _apply_backward(self, node, grads):
@@ -84,8 +88,13 @@ class _Context(FunctionCtx):
     def _gradients(self, grads):
         if self._materialize_grads:
             grads = [_C.zeros(tuple(s), d) if g is None else g for g, (s, d) in zip(grads, self._output_metas)]
-        backward = self._function.backward if self._function.backward is not Function.backward else self._function.vjp
-        results = backward(self, *grads)
+        if self._linear is not None:
+            from ._products import transposed
+
+            results = transposed(self._linear, grads)
+        else:
+            reverse = self._function.backward
+            results = (reverse if reverse is not Function.backward else self._function.vjp)(self, *grads)
         if not isinstance(results, tuple):
             results = (results,)
         name = self._function.__name__
@@ -196,7 +205,15 @@ class Function:
         node = _C.function_node(ctx, cls.__name__ + "Backward", tensors) if recording else None
         with no_grad():
             output = cls._run_forward(ctx, args, kwargs)
-        return _attach(ctx, node, tensors, output) if recording else output
+        if not recording:
+            return output
+        for_jvp, ctx._for_jvp = ctx._for_jvp or ctx._to_save, ()
+        output = _attach(ctx, node, tensors, output)
+        if cls.jvp is not Function.jvp:
+            from ._products import remember_jvp
+
+            remember_jvp(cls, ctx, args, for_jvp)
+        return output
 
     @classmethod
     def _run_forward(cls, ctx, args, kwargs):

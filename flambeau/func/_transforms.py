@@ -3,7 +3,7 @@
 import functools
 
 from .. import _C, autograd
-from ..autograd._products import Pushforward, jacobian_rows, pullback, units
+from ..autograd._products import Pushforward, forward_mode, jacobian_rows, pullback, units
 from ..utils._pytree import tree_flatten, tree_unflatten
 from ._levels import Level
 
@@ -212,7 +212,7 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
         if not isinstance(value, tuple):
             raise RuntimeError(f"{name}: Expected {what} to be a tuple. E.g. it should be valid to call f(*primals).")
     level = Level()
-    with autograd.enable_grad():
+    with autograd.enable_grad(), forward_mode():
         call = _Call(level, func, primals, {}, tuple(range(len(primals))), has_aux, name)
         given = _tangents_for(call, tangents, name)
         outputs, spec = call.outputs(name)
@@ -233,7 +233,7 @@ def linearize(func, *primals):
     """
     name = "linearize(f, *primals)"
     level = Level()
-    with autograd.enable_grad():
+    with autograd.enable_grad(), forward_mode():
         call = _Call(level, func, primals, {}, tuple(range(len(primals))), False, name)
         outputs, spec = call.outputs(name)
         forward = Pushforward(outputs, call.variables)
@@ -272,7 +272,7 @@ def jacrev(func, argnums=0, has_aux=False, *, chunk_size=None):
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
         level = Level()
-        with autograd.enable_grad():
+        with autograd.enable_grad(), forward_mode():
             call = _Call(level, func, args, kwargs, argnums, has_aux, name)
             outputs, spec = call.outputs(name)
             record = level.sees_more(outputs)
@@ -299,7 +299,7 @@ def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None, randomness="error
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
         level = Level()
-        with autograd.enable_grad():
+        with autograd.enable_grad(), forward_mode():
             call = _Call(level, func, args, kwargs, argnums, has_aux, name)
             outputs, spec = call.outputs(name)
             record = level.sees_more(outputs)
