@@ -272,7 +272,8 @@ def test_functions_with_a_jvp_alone():
     close(fl.func.jvp(_ExpForward.apply, (x,), (dx,))[1], x.exp() * dx)
     close(fl.func.jacfwd(_ExpForward.apply)(x), fl.diag(x.exp()))
     twice = fl.func.jvp(lambda x: fl.func.jvp(_ExpForward.apply, (x,), (dx,))[1], (x,), (dx,))[1]
-    close(twice, x.exp() * dx * dx)
+    if fl.__name__ == "flambeau":  # torch gives zero: it does not see that the kept result depends on x
+        close(twice, x.exp() * dx * dx)
     with pytest.raises(NotImplementedError, match="backward or vjp"):
         _ExpForward.apply(x.requires_grad_()).sum().backward()
 
@@ -288,16 +289,17 @@ def test_forward_mode_leaves_no_cycle():
         @staticmethod
         def setup_context(ctx, inputs, output):
             _ProductForward.setup_context(ctx, inputs, output)
-            ctx.marked = mark
+            ctx.marked = kept[0]
 
-    mark = Marked()
+    kept = [Marked()]
+    mark = kept[0]
     seen = weakref.ref(mark)
     gc.disable()
     try:
         with fw.dual_level():
             dual = fw.make_dual(fl.ones(2), fl.ones(2))
             fw.unpack_dual(Kept.apply(dual, dual, 2.0)[0])
-        del dual, mark
+        del dual, mark, kept[0]
         assert seen() is None
     finally:
         gc.enable()

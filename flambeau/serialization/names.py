@@ -2,7 +2,11 @@
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 
-_PACKAGES = (("flambeau.vision", "torchvision"), ("flambeau._types", "torch"), ("flambeau", "torch"))  # first match counts
+_PACKAGES = (
+    ("flambeau.vision", "torchvision"),
+    ("flambeau._types", "torch"),
+    ("flambeau", "torch"),
+)  # first match counts
 
 
 def _moved(module, pairs):
