@@ -12,9 +12,13 @@ def nearest(name, names):
 
     by_letters = {}
     for known in names:
-        by_letters.setdefault(known.lower().replace("_", ""), known)
+        by_letters.setdefault(known.lower().replace("_", ""), []).append(known)
     found = difflib.get_close_matches(name.lower().replace("_", ""), by_letters, n=1, cutoff=0.6)
-    return by_letters[found[0]] if found else None
+    return (
+        max(by_letters[found[0]], key=lambda known: difflib.SequenceMatcher(None, name, known).ratio())
+        if found
+        else None
+    )
 
 
 def names_of(module):

@@ -1,4 +1,4 @@
-"""A hook of mkdocs: one reference page per public module, made from the docstrings of the names in its `__all__`."""
+"""A hook of mkdocs: one reference page per public module, made from the docstrings of the names in its `__all__`, and a list of them."""
 
 import importlib
 import inspect
@@ -85,8 +85,25 @@ def page(module):
     return "\n".join(parts)
 
 
+def contents(modules):
+    """The list of all reference pages: what each module is for, in one line."""
+    lines = [
+        "# Reference",
+        "",
+        "Every public name, by module. Tensor methods are in [flambeau](flambeau.md), under Tensor.",
+        "",
+    ]
+    lines += ["| module | what |", "| --- | --- |"]
+    for module in modules:
+        first = inspect.cleandoc(module.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        lines.append(f"| [{module.__name__}]({module.__name__}.md) | {first} |")
+    return "\n".join(lines)
+
+
 def on_files(files, config):
     """Add the generated pages to what mkdocs found in docs/."""
-    for module in public_modules():
+    modules = list(public_modules())
+    files.append(File.generated(config, "reference/index.md", content=contents(modules)))
+    for module in modules:
         files.append(File.generated(config, f"reference/{module.__name__}.md", content=page(module)))
     return files

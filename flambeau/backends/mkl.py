@@ -1,4 +1,4 @@
-"""Intel"s MKL, which is not used."""
+"""Intel's MKL, which is not used."""
 
 __all__ = ["is_available"]
 

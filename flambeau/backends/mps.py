@@ -1,4 +1,4 @@
-"""Apple"s Metal, which is not used."""
+"""Apple's Metal, which is not used."""
 
 __all__ = ["is_available", "is_built", "is_macos13_or_newer", "is_macos_or_newer"]
 

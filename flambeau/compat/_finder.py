@@ -24,7 +24,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self):
         self._being_loaded = threading.local()
-        self._undo = []
+        self._undo = {}  # by the modules' ids
 
     def real(self, name):
         """The name of the module that an import of `name` returns, or None if it is not ours to say."""
@@ -61,12 +61,16 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return module
 
     def _explain(self, module):
-        """Let a module say which of its names is missing; those that it loads when they are first used, too."""
+        """Let a module say which of its names is missing; those in it, and that it loads when they are first used, too."""
         ours = isinstance(module, types.ModuleType) and getattr(module, "__file__", None)
-        if ours and module.__name__.startswith("flambeau") and all(known is not module for _, known in self._undo):
-            from flambeau._missing import explain
+        if not ours or not module.__name__.startswith("flambeau") or id(module) in self._undo:
+            return
+        from flambeau._missing import explain
 
-            self._undo.append((explain(module, self._explain), module))
+        self._undo[id(module)] = (explain(module, self._explain), module)
+        for name, value in list(vars(module).items()):
+            if not name.startswith("_"):
+                self._explain(value)
 
     def exec_module(self, module):
         module.__spec__ = self._being_loaded.spec  # the import system has just put the alias's there
@@ -75,7 +79,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Take the aliases out of sys.modules, and give the modules back their own manners."""
         for name in [name for name in sys.modules if self.real(name)]:
             del sys.modules[name]
-        for undo, module in self._undo:
+        for undo, module in self._undo.values():
             undo()
             if module.__name__ == "torch":
                 module.__name__ = PACKAGES["torch"]

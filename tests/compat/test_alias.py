@@ -63,6 +63,10 @@ def test_versions():
     [
         ("torch.matmull", "AttributeError", "torch.matmul"),
         ("torch.nn.Lineer", "AttributeError", "torch.nn.Linear"),
+        ("torch.nn.functional.gelo", "AttributeError", "torch.nn.functional.gelu"),
+        ("torch.nn.modules.Lineer", "AttributeError", "torch.nn.modules.Linear"),
+        ("torch.optim.lr_scheduler.StepL", "AttributeError", "torch.optim.lr_scheduler.StepLR"),
+        ("torch.optim.Adan", "AttributeError", "torch.optim.Adam"),
         ("from torch.nn import Lineer", "ImportError", "torch.nn.Linear"),
         ("from torch import matmull", "ImportError", "torch.matmul"),
         ("import torch.nn.functionals", "ModuleNotFoundError", "torch.nn.functional"),

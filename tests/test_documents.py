@@ -1,0 +1,118 @@
+"""What the pages say is there, and the tool that runs their code."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+doc_pages = importlib.import_module("tools.doc_pages")
+PAGES = [*doc_pages.pages(), ROOT / "CONTRIBUTING.md", ROOT / "tests/README.md", ROOT / "CHANGELOG.md"]
+# Where paths in the text may start.
+PLACES = ("", "csrc", "csrc/core", "csrc/python", "csrc/kernels/cpu", "flambeau", "tests")
+_PATH = re.compile(r"[.\w*{},-]+(?:/[.\w*{},-]+)+(?:\.(?:py|cpp|h|def|md)|/)?|[\w-]+\.(?:cpp|h|def)")
+
+
+def paths(text):
+    """Words between backticks that look like files or folders of the repository."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    for word in re.findall(r"`([^`\s]+)`", prose):
+        if _PATH.fullmatch(word) and (
+            Path(word).suffix in (".py", ".cpp", ".h", ".def", ".md") or word.startswith("csrc/")
+        ):
+            yield word
+
+
+def is_there(word):
+    before, brace, rest = word.partition("{")
+    if brace:
+        names, _, after = rest.partition("}")
+        return all(is_there(f"{before}{name}{after}") for name in names.split(","))
+    return any(list((ROOT / place).glob(word.rstrip("/"))) for place in PLACES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_pages_name_exist(page):
+    missing = [word for word in paths(page.read_text()) if not is_there(word)]
+    assert not missing, f"{page.name} names {missing}"
+
+
+def test_what_looks_like_a_file_of_the_repository():
+    text = "`csrc/ops/conv.cpp`, `ops/*.py`, `a/b`, `x.y`, `runs/mnist/model.pt`, `core/{node,tensor}.h`\n```\n`no/way.py`\n```\n"
+    assert list(paths(text)) == ["csrc/ops/conv.cpp", "ops/*.py", "core/{node,tensor}.h"]
+    assert is_there("core/{node,tensor}.h") and not is_there("core/{node,nothing}.h")
+
+
+PAGE = """
+```python
+x = 1
+print("one")
+```
+
+```text
+on...
+```
+
+<!-- file: part.py -->
+```python
+y = 2
+```
+
+```bash
+cat part.py
+python -c 'import part; print(part.y)'
+```
+
+```text
+y = 2
+2
+```
+
+<!-- needs: a_package_that_nobody_has -->
+```python
+import a_package_that_nobody_has
+```
+
+<!-- not run: costs too much -->
+```bash
+false
+```
+
+- a list
+
+    goes on
+"""
+
+
+def run(folder, text):
+    """What the tool says of a page with this text."""
+    page = folder / "page.md"
+    page.write_text(text)
+    return doc_pages.start_page(page)
+
+
+def test_a_page_is_run(tmp_path):
+    good, printed = run(tmp_path, PAGE)
+    assert good, printed
+    lines = printed.splitlines()
+    assert lines[0].startswith("page.md: 2 blocks run")
+    assert lines[1:] == [
+        "  not run page.md:27: needs a_package_that_nobody_has",
+        "  not run page.md:32: costs too much",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("```python\nprint(1)\n```\n\n```text\n2\n```\n", "expected:"),
+        ("```python\nx = 1\n1 / 0\n```\n", 'page.md", line 3'),
+        ("```python\nimport warnings\nwarnings.warn('careful')\n```\n", "careful"),
+        ("```bash\nfalse\n```\n", "status 1"),
+        ("text\n\n    indented\n", "page.md:3: code that is only indented"),
+    ],
+)
+def test_what_a_page_must_not_have(tmp_path, text, said):
+    good, printed = run(tmp_path, text)
+    assert not good and "FAILED" in printed and said in printed
