@@ -403,6 +403,24 @@ def test_graph_is_freed():
     assert alive() is None
 
 
+def test_what_a_node_saved_has_names():
+    """torch's names for what an op keeps for its backward pass."""
+    a, b = fl.rand(3, requires_grad=True), fl.rand(3, requires_grad=True)
+    product, exponential = a * b, a.exp()
+    assert product.grad_fn._saved_self is a and product.grad_fn._saved_other is b
+    assert exponential.grad_fn._saved_result.equal(exponential) and exponential.grad_fn._saved_result is not exponential
+    assert (a**b).grad_fn._saved_exponent is b
+    assert a.softmax(0).grad_fn._saved_result.grad_fn.name() == "SoftmaxBackward0"
+    weight = fl.rand(2, 3, requires_grad=True)
+    assert fl.nn.functional.linear(a, weight).grad_fn._saved_weight is weight
+    assert "_saved_other" in dir(product.grad_fn)
+    with pytest.raises(AttributeError, match="'_saved_input'"):
+        _ = product.grad_fn._saved_input
+    product.sum().backward()
+    with pytest.raises(RuntimeError, match="after they have already been freed"):
+        _ = product.grad_fn._saved_self
+
+
 def test_backward_frees_saved_tensors():
     x = leaf(1.0)
     y = x.exp()
@@ -565,6 +583,35 @@ def test_grad_mode_in_backward():
     with fl.no_grad():
         pass
     assert seen == [False]
+
+
+class OnlyForward(fl.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.result = x.exp()
+        return ctx.result
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        return tangent * ctx.result
+
+
+def test_gradcheck_of_functions_with_jvp_alone():
+    x = fl.rand(3, dtype=fl.float64, requires_grad=True)
+    assert fl.autograd.gradcheck(OnlyForward.apply, (x,), check_forward_ad=True, check_backward_ad=False)
+
+
+def test_gradcheck_in_forward_mode():
+    x = fl.rand(3, dtype=fl.complex128, requires_grad=True)
+    options = {"check_forward_ad": True, "check_backward_ad": False}
+    assert fl.autograd.gradcheck(lambda x: (x.sin(), (x * x.conj()).sum()), (x,), **options)
+    with pytest.raises(fl.autograd.GradcheckError, match="output 0 in forward mode"):
+        fl.autograd.gradcheck(lambda x: x * x.detach(), (x,), **options)
+    assert not fl.autograd.gradcheck(lambda x: x * x.detach(), (x,), raise_exception=False, **options)
+    with pytest.raises(AssertionError, match="at least one of check_forward_ad or check_backward_ad"):
+        fl.autograd.gradcheck(fl.sin, (x,), check_backward_ad=False)
+    y = fl.rand(2, dtype=fl.float64, requires_grad=True)
+    assert fl.autograd.gradgradcheck(fl.sin, (y,), check_fwd_over_rev=True)
 
 
 def test_gradcheck():

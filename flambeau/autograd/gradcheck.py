@@ -1,5 +1,7 @@
 """Gradients against finite differences."""
 
+import itertools
+
 from .. import _C
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -87,45 +89,86 @@ def gradcheck(
         inputs: tensors; those that require gradients are checked.
         eps: step of the differences. atol, rtol: tolerances.
         raise_exception: raise GradcheckError instead of returning False.
+        check_backward_ad: check what backward gives.
+        check_forward_ad: check what forward mode (make_dual, unpack_dual) gives, in one direction.
 
     >>> x = flambeau.tensor([0.5, 2.0], dtype=flambeau.float64, requires_grad=True)
-    >>> flambeau.autograd.gradcheck(flambeau.exp, (x,))
+    >>> flambeau.autograd.gradcheck(flambeau.exp, (x,), check_forward_ad=True)
     True
     """
     import numpy as np
 
+    if not (check_forward_ad or check_backward_ad):
+        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    checked = [x for x in _tensors(inputs) if x.requires_grad]
-    if not checked:
+    if not any(x.requires_grad for x in _tensors(inputs)):
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
         )
-    outs = func(*inputs)
-    outs = _tensors(outs) if isinstance(outs, (tuple, list)) else [outs]
-    source = np.random.default_rng(0)
-    weights = []
-    for out in outs:
-        if not out.requires_grad:
-            weights.append(None)
-            continue
-        w = source.uniform(0.5, 1.5, tuple(out.shape))
-        weights.append(w + 1j * source.uniform(0.5, 1.5, w.shape) if out.is_complex() else w)
+    forward = _compared_forward(func, inputs, eps) if check_forward_ad else ()
+    backward = _compared_backward(func, inputs, eps) if check_backward_ad else ()
+    for what, got, expected in itertools.chain(forward, backward):
+        if not np.allclose(got, expected, rtol, atol):
+            if not raise_exception:
+                return False
+            raise GradcheckError(f"Jacobian mismatch for {what}:\nnumerical: {expected}\nanalytical: {got}")
+    return True
+
+
+def _random(source, like):
+    """Numbers for a tensor's shape and kind, as an array."""
+    values = source.uniform(0.5, 1.5, tuple(like.shape))
+    return values + 1j * source.uniform(0.5, 1.5, values.shape) if like.is_complex() else values
+
+
+def _compared_backward(func, inputs, eps):
+    """Of each input that requires a gradient: (what, its gradient, differences)."""
+    import numpy as np
+
     from ..ops import as_tensor
     from . import grad
 
+    checked = [x for x in _tensors(inputs) if x.requires_grad]
+    outs = func(*inputs)
+    outs = _tensors(outs) if isinstance(outs, (tuple, list)) else [outs]
+    source = np.random.default_rng(0)
+    weights = [_random(source, out) if out.requires_grad else None for out in outs]
     wanted = [o for o in outs if o.requires_grad]
     if not wanted:
         raise ValueError("gradcheck expects at least one output to require gradient")
     starts = [as_tensor(w, dtype=o.dtype) for o, w in zip(outs, weights) if w is not None]
-    analytic = grad(wanted, checked, starts, allow_unused=True)
-    for number, (x, got) in enumerate(zip(checked, analytic)):
+    for number, (x, got) in enumerate(zip(checked, grad(wanted, checked, starts, allow_unused=True))):
         expected = _numeric(func, inputs, x, weights, eps)
-        got = np.zeros(expected.shape, expected.dtype) if got is None else got.detach().numpy()
-        if not np.allclose(got, expected, rtol, atol):
-            if not raise_exception:
-                return False
-            raise GradcheckError(f"Jacobian mismatch for input {number}:\nnumerical: {expected}\nanalytical: {got}")
-    return True
+        yield f"input {number}", np.zeros_like(expected) if got is None else got.detach().numpy(), expected
+
+
+def _compared_forward(func, inputs, eps):
+    """Of each output: (what, its derivative in a direction by forward mode, differences)."""
+    import numpy as np
+
+    from ..ops import as_tensor
+    from . import forward_ad
+
+    source = np.random.default_rng(2)
+    tangents = [
+        as_tensor(_random(source, x), dtype=x.dtype) if isinstance(x, _C.Tensor) and x.requires_grad else None
+        for x in inputs
+    ]
+    with forward_ad.dual_level():
+        duals = [x if t is None else forward_ad.make_dual(x, t) for x, t in zip(inputs, tangents)]
+        found = [forward_ad.unpack_dual(out).tangent for out in _outputs(func, duals)]
+
+    def at(step):
+        moved = [x if t is None else (x.detach() + step * t).requires_grad_() for x, t in zip(inputs, tangents)]
+        return [out.detach().numpy() for out in _outputs(func, moved)]
+
+    for number, (got, high, low) in enumerate(zip(found, at(eps), at(-eps))):
+        expected = (high - low) / (2 * eps)
+        yield (
+            f"output {number} in forward mode",
+            np.zeros_like(expected) if got is None else got.detach().numpy(),
+            expected,
+        )
 
 
 def gradgradcheck(
@@ -162,11 +205,7 @@ def gradgradcheck(
     outs = _outputs(func, inputs)
     if grad_outputs is None:
         source = np.random.default_rng(1)
-        grad_outputs = []
-        for out in outs:
-            w = source.uniform(0.5, 1.5, tuple(out.shape))
-            w = w + 1j * source.uniform(0.5, 1.5, w.shape) if out.is_complex() else w
-            grad_outputs.append(as_tensor(w, dtype=out.dtype).requires_grad_())
+        grad_outputs = [as_tensor(_random(source, out), dtype=out.dtype).requires_grad_() for out in outs]
     grad_outputs = tuple(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else (grad_outputs,)
     positions = [i for i, x in enumerate(inputs) if isinstance(x, _C.Tensor) and x.requires_grad]
 
@@ -188,4 +227,13 @@ def gradgradcheck(
                 materialize_grads=True,
             )
 
-    return gradcheck(first, (*inputs, *grad_outputs), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(
+        first,
+        (*inputs, *grad_outputs),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
+    )
