@@ -14,11 +14,13 @@ def nearest(name, names):
     for known in names:
         by_letters.setdefault(known.lower().replace("_", ""), []).append(known)
     found = difflib.get_close_matches(name.lower().replace("_", ""), by_letters, n=1, cutoff=0.6)
-    return (
-        max(by_letters[found[0]], key=lambda known: difflib.SequenceMatcher(None, name, known).ratio())
-        if found
-        else None
-    )
+    if not found:
+        return None
+
+    def likeness(known):  # of dataloader and DataLoader, the class is meant by Dataloader
+        return difflib.SequenceMatcher(None, name, known).ratio(), known[:1] == name[:1]
+
+    return max(by_letters[found[0]], key=likeness)
 
 
 def names_of(module):

@@ -35,6 +35,23 @@ def test_old_types(name):
     assert fl.ones(2, dtype=fl.int16).type(kind).dtype is dtype
 
 
+def test_type_takes_the_class_of_tensors():
+    """Programs say `Tensor = torch.cuda.FloatTensor if cuda else torch.Tensor` and then `x.type(Tensor)`."""
+    x = fl.ones(2, dtype=fl.int16)
+    assert x.type(fl.Tensor).dtype is x.type("torch.Tensor").dtype is fl.float32
+    before = fl.get_default_dtype()
+    try:
+        fl.set_default_dtype(fl.float64)
+        assert x.type(fl.Tensor).dtype is fl.float64
+    finally:
+        fl.set_default_dtype(before)
+    for kind in (float, fl.nn.Parameter, "float"):
+        with pytest.raises(ValueError, match="invalid type: '(float|Parameter)'"):
+            x.type(kind)
+    with pytest.raises(TypeError, match="must be a type, str, or dtype object"):
+        x.type(3)
+
+
 def test_old_types_check_their_data():
     with pytest.raises(TypeError):
         fl.LongTensor(fl.ones(2))

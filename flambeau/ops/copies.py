@@ -100,18 +100,28 @@ def type_as(self, other):
     return _C.to_dtype(self, other.dtype, 1)
 
 
+def _dtype_of_type(kind):
+    """The dtype that torch.FloatTensor, "torch.FloatTensor" and their likes stand for; of Tensor itself, the default."""
+    if kind is _C.Tensor or kind == "torch.Tensor":
+        return _C.get_default_dtype()
+    if isinstance(kind, type):
+        if isinstance(getattr(kind, "dtype", None), _C.dtype):
+            return kind.dtype
+        kind = kind.__name__
+    if not isinstance(kind, str):
+        raise TypeError(f"[type] dtype must be a type, str, or dtype object, not {type(kind).__name__}")
+    name = kind.removeprefix("torch.").removesuffix("Tensor")
+    found = next((dtype for dtype, title in _TITLES.items() if title == name), None)
+    if found is None:
+        raise ValueError(f"[type] invalid type: {kind!r}; pass a dtype such as torch.float32")
+    return found
+
+
 def type_(self, dtype=None, non_blocking=False):
     """The name of the tensor's type ("torch.FloatTensor"), or with a dtype the tensor cast to it."""
     if dtype is None:
         return f"torch.{_TITLES.get(self.dtype, str(self.dtype)[6:])}Tensor"
-    if isinstance(dtype, type):  # FloatTensor and its likes
-        dtype = dtype.dtype
-    if isinstance(dtype, str):
-        name = dtype.removeprefix("torch.").removesuffix("Tensor")
-        dtype = next((t for t, title in _TITLES.items() if title == name), None)
-        if dtype is None:
-            raise ValueError(f"[type] invalid type: {name!r}; pass a dtype such as torch.float32")
-    return _C.to_dtype(self, dtype, 1)
+    return _C.to_dtype(self, dtype if isinstance(dtype, _C.dtype) else _dtype_of_type(dtype), 1)
 
 
 _TITLES = {

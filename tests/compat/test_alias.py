@@ -63,6 +63,7 @@ def test_versions():
     [
         ("torch.matmull", "AttributeError", "torch.matmul"),
         ("torch.nn.Lineer", "AttributeError", "torch.nn.Linear"),
+        ("torch.utils.data.Dataloader", "AttributeError", "torch.utils.data.DataLoader"),
         ("torch.nn.functional.gelo", "AttributeError", "torch.nn.functional.gelu"),
         ("torch.nn.modules.Lineer", "AttributeError", "torch.nn.modules.Linear"),
         ("torch.optim.lr_scheduler.StepL", "AttributeError", "torch.optim.lr_scheduler.StepLR"),
