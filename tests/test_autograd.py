@@ -698,3 +698,35 @@ def test_gradient_that_is_seen_elsewhere_is_copied():
     (a + b).sum().backward()
     a.grad.zero_()
     close(b.grad, [1, 1, 1])
+
+
+@pytest.mark.parametrize("unpack", [lambda t: t, lambda t: t.clone(), lambda t: t.detach()])
+def test_second_derivatives_through_saved_tensors_hooks(unpack):
+    def second(x):
+        y = (x.exp() * x * x).sigmoid()
+        (first,) = fl.autograd.grad(y.sum(), x, create_graph=True)
+        return fl.autograd.grad(first.sum(), x)[0].numpy()
+
+    x = fl.tensor([0.5, -1.0, 0.25], dtype=fl.float64, requires_grad=True)
+    with fl.autograd.graph.saved_tensors_hooks(lambda t: t, unpack):
+        found = second(x)
+    np.testing.assert_allclose(found, second(x), rtol=1e-12)
+
+
+def test_numbers_on_the_left_are_recorded_last():
+    x = fl.tensor([1.0, 2.0], requires_grad=True).sin()
+    for y in (2 * x, 2 + x, x * 2, x + 2):
+        assert [function is not None for function, _ in y.grad_fn.next_functions] == [True, False]
+    assert [function is not None for function, _ in (2 - x).grad_fn.next_functions] == [False, True]
+
+
+def test_a_node_can_be_called():
+    x = fl.tensor([1.0, 2.0], requires_grad=True)
+    product = x * fl.tensor([[3.0], [4.0]], requires_grad=True)
+    left, right = product.grad_fn(fl.ones(2, 2))
+    assert left.tolist() == [7.0, 7.0] and right.tolist() == [[3.0], [3.0]]
+    with pytest.raises(TypeError, match="expected 1 gradients, got 2"):
+        product.grad_fn(fl.ones(2, 2), fl.ones(2, 2))
+    product.sum().backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        product.grad_fn(fl.ones(2, 2))

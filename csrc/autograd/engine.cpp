@@ -25,6 +25,14 @@ struct Wanted {
   size_t index;
 };
 
+// Undoes what broadcasting and promotion did to an input.
+void fit(Tensor& gradient, const InputMeta& input) {
+  if (input.dtype == DType::Undefined) return;
+  if (!is_complex(input.dtype) && is_complex(gradient.dtype())) gradient = ops::real_(gradient);
+  if (gradient.dtype() != input.dtype) gradient = ops::to_dtype(gradient, input.dtype);
+  if (input.shape && !(gradient.shape() == *input.shape)) gradient = ops::sum_to(gradient, *input.shape);
+}
+
 class Pass {
  public:
   Pass(std::span<const Tensor> inputs, const Options& options) : options_(options), collected_(inputs.size()) {
@@ -116,8 +124,12 @@ class Pass {
       return;
     }
     if (selective_ && !leads_on(node)) return;
-    std::vector<Tensor> results(node.edges.size());
-    apply(node, gradients, results);
+    std::vector<Tensor> results = run_node(node, gradients);
+    if (anomaly_ && check_nan_)
+      for (size_t i = 0; i < results.size(); i++)
+        if (results[i].defined() && node.edges[i].node) check_finite(node, results[i], i);
+    if (node.hooks)
+      for (auto& [id, hook] : HookList(node.hooks->post)) hook->call(results, &gradients);
     for (size_t i = 0; i < results.size(); i++) {
       const Edge& edge = node.edges[i];
       if (edge.node && results[i].defined() && is_needed(edge.node.get())) add(edge, results[i]);
@@ -131,36 +143,6 @@ class Pass {
     for (const Edge& e : node.edges)
       if (e.node && is_needed(e.node.get())) return true;
     return false;
-  }
-
-  void apply(Node& node, const std::vector<Tensor>& gradients, std::vector<Tensor>& results) {
-    FL_CHECK(!node.released, Runtime, "backward",
-             "Trying to backward through the graph a second time (or directly access saved tensors after they have "
-             "already been "
-             "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-             "Specify "
-             "retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
-             "tensors "
-             "after calling backward. (",
-             node.op->name, ")");
-    FL_CHECK(node.op->vjp, NotImplemented, "backward", "the derivative for '", node.op->name, "' is not implemented.");
-    Backward backward(node, gradients, results);
-    node.op->vjp(backward);
-    for (size_t i = 0; i < results.size(); i++) {
-      if (!results[i].defined() || !node.edges[i].node) continue;
-      fit(results[i], node.inputs[i]);
-      if (anomaly_ && check_nan_) check_finite(node, results[i], i);
-    }
-    if (node.hooks)
-      for (auto& [id, hook] : HookList(node.hooks->post)) hook->call(results, &gradients);
-  }
-
-  // Undoes what broadcasting and promotion did to an input.
-  static void fit(Tensor& gradient, const InputMeta& input) {
-    if (input.dtype == DType::Undefined) return;
-    if (!is_complex(input.dtype) && is_complex(gradient.dtype())) gradient = ops::real_(gradient);
-    if (gradient.dtype() != input.dtype) gradient = ops::to_dtype(gradient, input.dtype);
-    if (input.shape && !(gradient.shape() == *input.shape)) gradient = ops::sum_to(gradient, *input.shape);
   }
 
   static void check_finite(const Node& node, const Tensor& gradient, size_t index) {
@@ -252,6 +234,22 @@ Tensor start_gradient(const Tensor& root, const Tensor& given, const Options& op
 }
 
 }  // namespace
+
+std::vector<Tensor> run_node(Node& node, const std::vector<Tensor>& gradients) {
+  FL_CHECK(!node.released, Runtime, "backward",
+           "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+           "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+           "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if "
+           "you need to access saved tensors after calling backward. (",
+           node.op->name, ")");
+  FL_CHECK(node.op->vjp, NotImplemented, "backward", "the derivative for '", node.op->name, "' is not implemented.");
+  std::vector<Tensor> results(node.edges.size());
+  Backward backward(node, gradients, results);
+  node.op->vjp(backward);
+  for (size_t i = 0; i < results.size(); i++)
+    if (results[i].defined() && node.edges[i].node) fit(results[i], node.inputs[i]);
+  return results;
+}
 
 bool anomaly_mode() { return anomaly_; }
 void set_anomaly_mode(bool on, bool check_nan) {

@@ -16,6 +16,10 @@ struct Options {
 std::vector<Tensor> run(std::span<const Tensor> roots, std::span<const Tensor> gradients,
                         std::span<const Tensor> inputs, const Options& options);
 
+// What a node makes of the gradients of its outputs: those of its inputs (undefined where nobody asks). Hooks do not
+// run.
+std::vector<Tensor> run_node(Node& node, const std::vector<Tensor>& gradients);
+
 bool anomaly_mode();
 void set_anomaly_mode(bool on, bool check_nan);
 

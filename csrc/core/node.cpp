@@ -28,20 +28,30 @@ void set_inference_mode(bool on) { inference_ = on; }
 
 // ---- saved tensors
 
+struct SavedTensor::Packed {
+  std::shared_ptr<SavedHooks> hooks;
+  std::shared_ptr<void> value;
+  Edge edge;  // the place of an input in the graph, which the tensor that comes back takes
+};
+
 SavedTensor::SavedTensor(const Tensor& t, bool is_output, int output)
     : version_(t.version()), output_(is_output ? output : -1) {
   FL_CHECK(
       !t->inference || !grad_enabled(), Runtime, "autograd",
       "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor");
   t->version->watched = true;
-  Tensor kept = is_output ? alias(t) : t;
-  if (!saved_hooks.empty()) {
-    hooks_ = saved_hooks.back();
-    GradMode no_grad(false);
-    packed_ = hooks_->pack(kept);
-  } else {
-    tensor_ = std::move(kept);
-  }
+  tensor_ = is_output ? alias(t) : t;
+  if (!saved_hooks.empty()) pack(saved_hooks.back());
+}
+
+void SavedTensor::pack(std::shared_ptr<SavedHooks> hooks) {
+  auto packed = std::make_shared<Packed>();
+  if (output_ < 0) packed->edge = gradient_edge(tensor_);
+  packed->hooks = std::move(hooks);
+  GradMode no_grad(false);
+  packed->value = packed->hooks->pack(tensor_);
+  packed_ = std::move(packed);
+  tensor_ = {};
 }
 
 namespace {
@@ -64,20 +74,30 @@ std::string describe(const Location& at) {
 
 }  // namespace
 
+namespace {
+
+// A tensor of its own that shows the same numbers, at this place in the graph.
+Tensor placed(const Tensor& t, Ref<Node> node, int output) {
+  Tensor out = alias(t);
+  AutogradMeta& meta = need_autograd(out);
+  meta.grad_fn = std::move(node);
+  meta.output = output;
+  return out;
+}
+
+}  // namespace
+
 Tensor SavedTensor::unpack(Node* owner) const {
   if (packed_) {
-    Tensor t = hooks_->unpack(packed_);
-    return t;
+    Tensor t = packed_->hooks->unpack(packed_->value);
+    if (!t.defined()) return t;
+    if (output_ >= 0) return owner ? placed(t, Ref<Node>(owner), output_) : t;
+    return packed_->edge.node ? placed(t, packed_->edge.node, packed_->edge.output) : t;
   }
   if (!tensor_.defined()) return tensor_;
   if (tensor_.version() != version_) [[unlikely]]
     changed(tensor_, version_, owner);
-  if (output_ < 0 || !owner) return tensor_;
-  Tensor out = alias(tensor_);
-  AutogradMeta& meta = need_autograd(out);
-  meta.grad_fn = Ref<Node>(owner);
-  meta.output = output_;
-  return out;
+  return output_ < 0 || !owner ? tensor_ : placed(tensor_, Ref<Node>(owner), output_);
 }
 
 // ---- nodes

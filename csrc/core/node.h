@@ -54,13 +54,17 @@ class SavedTensor {
   SavedTensor(const Tensor& t, bool is_output, int output);
   // Checks that nobody has changed it; `owner` gives an output its place in the graph back.
   Tensor unpack(Node* owner) const;
+  // From here on the hooks keep it.
+  void pack(std::shared_ptr<SavedHooks> hooks);
+  bool defined() const { return packed_ || tensor_.defined(); }
+  bool is_packed() const { return static_cast<bool>(packed_); }
 
  private:
+  struct Packed;  // what hooks made of it
   Tensor tensor_;
   uint32_t version_ = 0;
   int32_t output_ = -1;  // >= 0: an output of the node itself (kept without its node: no cycle)
-  std::shared_ptr<SavedHooks> hooks_;
-  std::shared_ptr<void> packed_;
+  std::shared_ptr<Packed> packed_;
 };
 
 // Hooks on a node or tensor; implemented by the bindings.

@@ -121,6 +121,13 @@ struct PythonSavedHooks final : SavedHooks {
   }
 };
 
+std::shared_ptr<SavedHooks> python_saved_hooks(nb::object pack, nb::object unpack) {
+  auto hooks = std::make_shared<PythonSavedHooks>();
+  hooks->pack_function = std::move(pack);
+  hooks->unpack_function = std::move(unpack);
+  return hooks;
+}
+
 // ---- functions written in Python: the node holds the context object, whose _apply gives the gradients
 
 std::shared_ptr<void> hold(nb::object o) {
@@ -165,17 +172,21 @@ struct NodeObject {
   PyObject* dict;
 };
 PyTypeObject* node_type;
+nb::object* node_class_maker;  // (name of the op, name of the node, kind) -> subclass of Node; see autograd/_nodes.py
 
 Ref<Node> node_of(nb::handle o) {
-  if (Py_TYPE(o.ptr()) != node_type) throw nb::type_error("expected a grad_fn");
-  return Ref<Node>(reinterpret_cast<NodeObject*>(o.ptr())->node);
+  if (!PyObject_TypeCheck(o.ptr(), node_type)) throw nb::type_error("expected a grad_fn");
+  Node* node = reinterpret_cast<NodeObject*>(o.ptr())->node;
+  if (!node)
+    throw nb::type_error("this grad_fn belongs to no tensor: nodes are made by ops, not by calling their class");
+  return Ref<Node>(node);
 }
 
 void node_dealloc(PyObject* o) {
   auto* self = reinterpret_cast<NodeObject*>(o);
   PyTypeObject* type = Py_TYPE(o);
   Py_CLEAR(self->dict);
-  self->node->dispose();
+  if (self->node) self->node->dispose();
   type->tp_free(o);
   Py_DECREF(type);
 }
@@ -202,6 +213,19 @@ std::string node_name(const Node& node) {
   return out + "Backward0";
 }
 
+// The class of a node's Python object, one for each op.
+PyTypeObject* node_class(const Node& node) {
+  static auto* known = new std::unordered_map<const Op*, PyTypeObject*>;
+  if (!node_class_maker) return node_type;
+  PyTypeObject*& type = (*known)[node.op];
+  if (!type) {
+    const char* kind = node.variable.defined() ? "accumulate" : node.op->vjp == python_vjp ? "function" : "op";
+    nb::object made = (*node_class_maker)(node.op->name, node_name(node), kind);
+    type = reinterpret_cast<PyTypeObject*>(made.release().ptr());  // kept for ever, as the op is
+  }
+  return type;
+}
+
 nb::object next_functions(nb::handle self) {
   nb::list out;
   for (const Edge& e : node_of(self)->edges) out.append(nb::make_tuple(nb::steal(wrap_node(e.node)), e.output));
@@ -214,7 +238,7 @@ nb::object node_metadata(nb::handle self) {
   return *static_cast<nb::object*>(node->metadata.get());
 }
 
-nb::object saved_of(nb::handle self) {
+Ref<Node> with_saved(nb::handle self) {
   Ref<Node> node = node_of(self);
   FL_CHECK(!node->released, Runtime, "saved_tensors",
            "Trying to backward through the graph a second time (or directly access saved tensors after they have "
@@ -222,6 +246,76 @@ nb::object saved_of(nb::handle self) {
            "intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
            "retain_graph=True if you need to "
            "backward through the graph a second time or if you need to access saved tensors after calling backward.");
+  return node;
+}
+
+template <class T>
+T& entry(std::vector<T>& list, size_t i, const char* what) {
+  if (i >= list.size()) throw nb::index_error(what);
+  return list[i];
+}
+
+nb::object saved_at(nb::handle self, size_t i) {
+  Ref<Node> node = with_saved(self);
+  return to_python(entry(node->saved, i, "saved tensor").unpack(node.get()));
+}
+
+void set_saved_hooks(nb::handle self, size_t i, nb::object pack, nb::object unpack) {
+  Ref<Node> node = with_saved(self);
+  SavedTensor& saved = entry(node->saved, i, "saved tensor");
+  FL_CHECK(saved.defined(), Runtime, "register_hooks",
+           "Calling register_hooks on a saved tensor with value None is forbidden");
+  FL_CHECK(
+      !saved.is_packed(), Runtime, "register_hooks",
+      "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks is "
+      "allowed at a time.");
+  saved.pack(python_saved_hooks(std::move(pack), std::move(unpack)));
+}
+
+// An attribute of the recorded call: a number, text, dtype or list of numbers; None for what only kernels understand.
+nb::object attr_at(nb::handle self, size_t i) {
+  Ref<Node> node = node_of(self);
+  return std::visit(
+      [](const auto& value) -> nb::object {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, Dims>) {
+          nb::list out;
+          for (int64_t v : value) out.append(v);
+          return nb::tuple(out);
+        } else if constexpr (std::is_same_v<T, std::monostate> || std::is_same_v<T, std::shared_ptr<void>>) {
+          return nb::none();
+        } else {
+          return nb::cast(value);
+        }
+      },
+      entry(node->attrs, i, "attribute"));
+}
+
+// (dtype, shape or None, device) of the outputs: what gradients must look like that come in.
+nb::object output_metas(nb::handle self) {
+  nb::list out;
+  for (const InputMeta& meta : node_of(self)->output_metas) {
+    nb::object shape = meta.shape ? nb::cast(*meta.shape) : nb::none();
+    out.append(nb::make_tuple(meta.dtype, shape, meta.device));
+  }
+  return nb::tuple(out);
+}
+
+// grad_fn(*gradients): the derivative of this op alone.
+nb::object call_node(nb::handle self, nb::args given) {
+  Ref<Node> node = node_of(self);
+  FL_CHECK(!node->variable.defined(), Runtime, "AccumulateGrad",
+           "this node adds to .grad of a leaf when a backward pass reaches it and cannot be called");
+  FL_CHECK(given.size() == static_cast<size_t>(node->outputs), Type, "grad_fn", node_name(*node), " expected ",
+           node->outputs, " gradients, got ", given.size());
+  std::vector<Tensor> gradients;
+  for (nb::handle g : given) gradients.push_back(to_tensor(g, "grad_fn"));
+  std::vector<Tensor> results = autograd::run_node(*node, gradients);
+  return results.size() == 1 ? to_python(results[0]) : nb::object(to_tuple(results));
+}
+
+nb::object saved_of(nb::handle self) {
+  Ref<Node> node = with_saved(self);
   nb::list out;
   for (const SavedTensor& s : node->saved) out.append(to_python(s.unpack(node.get())));
   return nb::tuple(out);
@@ -257,7 +351,7 @@ void define_node(nb::module_& m) {
                          {Py_tp_members, members},
                          {0, nullptr}};
   PyType_Spec spec = {"flambeau.autograd.graph.Node", sizeof(NodeObject), 0,
-                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   node_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   nb::object type = nb::borrow(reinterpret_cast<PyObject*>(node_type));
   m.attr("Node") = type;
@@ -294,6 +388,18 @@ void define_node(nb::module_& m) {
            }));
   property("_sequence_nr", nb::cpp_function([](nb::handle self) { return node_of(self)->sequence; }));
   property("saved_tensors", nb::cpp_function(saved_of));
+  method("__call__", call_node);
+  method("_saved_at", saved_at);
+  method("_attr_at", attr_at);
+  method("_set_saved_hooks", set_saved_hooks);
+  property("_output_metas", nb::cpp_function(output_metas));
+  property("_op", nb::cpp_function([](nb::handle self) { return node_of(self)->op->name; }));
+  property("_context", nb::cpp_function([](nb::handle self) -> nb::object {  // the ctx of a Python function
+             Ref<Node> node = node_of(self);
+             if (node->op->vjp != python_vjp) return nb::none();
+             return *static_cast<nb::object*>(std::get<std::shared_ptr<void>>(node->attrs[0]).get());
+           }));
+  m.def("set_node_class", [](nb::object maker) { node_class_maker = new nb::object(std::move(maker)); });
 }
 
 // ---- where in the user's program (for error texts)
@@ -385,10 +491,7 @@ True
 >>> flambeau.set_anomaly_enabled(False)
 )");
   m.def("push_saved_hooks", [](nb::object pack, nb::object unpack) {
-    auto hooks = std::make_shared<PythonSavedHooks>();
-    hooks->pack_function = pack;
-    hooks->unpack_function = unpack;
-    saved_hooks.push_back(hooks);
+    saved_hooks.push_back(python_saved_hooks(std::move(pack), std::move(unpack)));
   });
   m.def("pop_saved_hooks", [] { saved_hooks.pop_back(); });
 }
@@ -401,7 +504,8 @@ PyObject* wrap_node(const Ref<Node>& node) {
     Py_INCREF(static_cast<PyObject*>(o));
     return static_cast<PyObject*>(o);
   }
-  PyObject* o = node_type->tp_alloc(node_type, 0);
+  PyTypeObject* type = node_class(*node);
+  PyObject* o = type->tp_alloc(type, 0);
   if (!o) return nullptr;
   reinterpret_cast<NodeObject*>(o)->node = node.get();
   node->bind_python(o);

@@ -88,6 +88,8 @@ PyObject* binary_slot(PyObject* a, PyObject* b) {
     bool quotient_of_array = &N == &kDiv && is_numpy_array(a);  // NumPy leaves these to us
     if (quotient_of_array) x = from_array(a);
     if ((!quotient_of_array && !operand(a, x)) || !operand(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    constexpr bool commutes = &N == &kAdd || &N == &kMul;
+    if (commutes && !is_tensor(a)) std::swap(x, y);  // 2 * x is recorded as x * 2, as torch does
     return wrap(F(x, y, {}));
   });
 }
