@@ -83,6 +83,7 @@ PYTHON = [
 ]
 # Methods that hand over to a higher room when they are called.
 LATE = {
+    ("autograd", "func"),
     ("ops", "_default_device"),
     ("nn", "distributed"),
     ("storage", "ops"),

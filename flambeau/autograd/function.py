@@ -203,6 +203,8 @@ class Function:
         ctx._tensor_positions = positions
         ctx._input_shapes = [t.shape for t in tensors] if recording else ()
         node = _C.function_node(ctx, cls.__name__ + "Backward", tensors) if recording else None
+        if recording:
+            node._context = ctx
         with no_grad():
             output = cls._run_forward(ctx, args, kwargs)
         if not recording:
@@ -246,6 +248,25 @@ def _attach(ctx, node, inputs, output):
     _C.save_for_backward(node, ctx._to_save, outputs)
     ctx._to_save = ()
     return results[0] if single else tuple(results)
+
+
+def undefined_gradients(nodes):
+    """What the functions behind some nodes give where gradients of their outputs are missing: all of them, or one, with zeros for
+    the others."""
+    waiting, seen = [n for n in nodes if n is not None], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        waiting += [n for n, _ in node.next_functions if n is not None]
+        ctx = getattr(node, "_context", None)
+        if ctx is None:
+            continue
+        count = len(ctx._output_metas)
+        for missing in ([*range(count)], *([i] for i in range(count if count > 1 else 0))):
+            grads = [None if i in missing else _C.zeros(tuple(s), d) for i, (s, d) in enumerate(ctx._output_metas)]
+            yield ctx._apply_backward(node, tuple(grads))
 
 
 def once_differentiable(function):
