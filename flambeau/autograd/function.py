@@ -203,8 +203,6 @@ class Function:
         ctx._tensor_positions = positions
         ctx._input_shapes = [t.shape for t in tensors] if recording else ()
         node = _C.function_node(ctx, cls.__name__ + "Backward", tensors) if recording else None
-        if recording:
-            node._context = ctx
         with no_grad():
             output = cls._run_forward(ctx, args, kwargs)
         if not recording:
@@ -260,7 +258,7 @@ def undefined_gradients(nodes):
             continue
         seen.add(id(node))
         waiting += [n for n, _ in node.next_functions if n is not None]
-        ctx = getattr(node, "_context", None)
+        ctx = node._context
         if ctx is None:
             continue
         count = len(ctx._output_metas)
