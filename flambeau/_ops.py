@@ -96,6 +96,8 @@ class OpNamespace:
         made = self._defined.get(name)
         if made is None and self.name in ("aten", "prim", "prims"):
             made = OpOverloadPacket(self.name, name, core_function(name) or _absent(name))
+        if made is None and self.name == "profiler":
+            made = _of_profiler(name)
         if made is None:
             raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute '{name}'")
         setattr(self, name, made)
@@ -121,6 +123,19 @@ class OpNamespace:
 def _to_copy(input, *, dtype=None, layout=None, device=None, pin_memory=None, non_blocking=False, memory_format=None):
     """A copy of a tensor, of another dtype."""
     return input.to(dtype=dtype or input.dtype, copy=True)
+
+
+def _of_profiler(name):
+    """The operators that begin and end a named range of a profile."""
+    from .autograd import profiler
+
+    functions = {
+        "_record_function_enter": lambda name, args=None: profiler.record_function(name, args).__enter__(),
+        "_record_function_exit": lambda handle: handle.__exit__() or None,
+    }
+    functions["_record_function_enter_new"] = functions["_record_function_enter"]
+    overloads = ("default", "_RecordFunction") if name == "_record_function_exit" else ("default",)
+    return OpOverloadPacket("profiler", name, functions[name], overloads) if name in functions else None
 
 
 def _absent(name):

@@ -36,6 +36,18 @@ def test_events_nest():
     assert "test_profiler.py" in matmul.stack[0] and "autograd::engine::run_backward" in names
 
 
+def test_ranges_by_operator():
+    """As torch.fx programs put them into graphs."""
+    operators = fl.ops.profiler
+    with fl.profiler.profile() as profile:
+        handle = operators._record_function_enter("first")
+        assert operators._record_function_exit(handle) is None
+        operators._record_function_exit._RecordFunction(operators._record_function_enter_new("second", None))
+    assert [event.key for event in profile.key_averages()] == ["first", "second"]
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = operators.nothing
+
+
 def test_averages_and_tables():
     big = fl.ones(1 << 20)
     with profiler.profile(profile_memory=True) as p:

@@ -32,7 +32,7 @@ def nested_tensor(tensor_list, *, dtype=None, layout=None, device=None, requires
     """A nested tensor with copies of tensors (or lists of numbers), outside of their graph.
 
     Args:
-        tensor_list: a list of tensors of one number of dimensions, or of nested lists of numbers.
+        tensor_list: a list of tensors of one number of dimensions, or of nested lists of numbers; if jagged, also a tuple.
         dtype: of the result; that of the first by default.
         layout: strided (any sizes; the default) or jagged (sizes that differ in one dimension).
         requires_grad: whether gradients are recorded for it.
@@ -49,7 +49,7 @@ def nested_tensor(tensor_list, *, dtype=None, layout=None, device=None, requires
     tensor([[1., 1., 0.],
             [1., 1., 1.]])
     """
-    if not isinstance(tensor_list, list):
+    if not isinstance(tensor_list, (list, tuple) if layout is flambeau.jagged else list):
         raise TypeError("Only lists (List[Tensor] and List[List...[Scalar]]) are accepted in nested_tensor")
     components = [c if is_dense(c) else flambeau.tensor(c, dtype=dtype) for c in tensor_list]
     made = _make([c.detach() for c in components], dtype, layout, device, copy=True)

@@ -90,6 +90,19 @@ def flatten(self, start_dim=0, end_dim=-1):
     return self._on_values(self._elements.flatten(start - 1, end - 1), ragged)
 
 
+def unflatten(self, dim, sizes):
+    """A dimension of the components as several."""
+    if not is_jagged(self):
+        dim = wrap_dim(dim, self.dim())
+        if dim == 0:
+            raise RuntimeError("unflatten(): not supported for NestedTensor on dim=0")
+        return _on_components(self, lambda c: c.unflatten(dim - 1, sizes))
+    inner = inner_dim(self, dim, "unflatten")
+    made = self._elements.unflatten(inner, sizes)
+    added = made.dim() - self._elements.dim()
+    return self._on_values(made, self._ragged + (added if inner + 1 < self._ragged else 0))
+
+
 def view(self, *shape):
     """Other sizes of the components; -1 or the symbol stands for the ragged dimension."""
     shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
@@ -316,7 +329,7 @@ def _filled(component, size, padding):
 
 SHAPE = {
     "transpose": transpose, "swapaxes": transpose, "swapdims": transpose, "permute": permute, "unsqueeze": unsqueeze,
-    "squeeze": squeeze, "flatten": flatten, "view": view, "reshape": view, "expand": expand, "select": select, "narrow": narrow, "chunk": chunk,
+    "squeeze": squeeze, "flatten": flatten, "unflatten": unflatten, "view": view, "reshape": view, "expand": expand, "select": select, "narrow": narrow, "chunk": chunk,
     "split": split, "split_with_sizes": split, "__getitem__": getitem, "to_padded_tensor": to_padded_tensor,
     "expand_as": lambda self, other: expand(self, tuple(other.shape)),
     "mT": property(lambda self: transpose(self, -2, -1)),

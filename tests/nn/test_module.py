@@ -161,6 +161,23 @@ def test_classes_with_their_own_getattr_and_setattr():
         plain.frist
 
 
+def test_classes_that_ask_for_their_parts_by_name(monkeypatch):
+    monkeypatch.delattr(nn.Module, "__getattr__", raising=False)
+
+    class Tree(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.level_0 = nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.__getattr__(f"level_{0}")(x)
+
+    tree = Tree()
+    assert tree(fl.ones(1, 3)).shape == (1, 2) and tree.level_0.__getattr__("weight") is tree.level_0.weight
+    with pytest.raises(AttributeError, match="'Tree' object has no attribute 'level_1'"):
+        tree.__getattr__("level_1")
+
+
 def test_walking():
     net = Net()
     assert names(net.named_modules()) == ["", "first", "second", "second.0", "second.1"]

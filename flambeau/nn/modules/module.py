@@ -88,8 +88,8 @@ class Module(Callable_, Stateful, Movable, Walkable):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         # A class with `__getattr__` makes every attribute slower, so Module gets one only when a subclass has its own,
-        # which may call this one through super().
-        if not hasattr(Module, "__getattr__") and hasattr(cls, "__getattr__"):
+        # which may call this one through super(), or says `self.__getattr__(name)`.
+        if not hasattr(Module, "__getattr__") and (hasattr(cls, "__getattr__") or _names_getattr(cls)):
             Module.__getattr__ = _missing_attribute
 
     def __setattr__(self, name, value):
@@ -266,6 +266,11 @@ class MissingAttributeError(AttributeError):
         text = f"'{type(self.obj).__name__}' object has no attribute '{self.name}'"
         near = difflib.get_close_matches(self.name, dir(self.obj), n=1)
         return f"{text}. Did you mean: '{near[0]}'?" if near else text
+
+
+def _names_getattr(cls):
+    codes = (getattr(value, "__code__", None) for value in vars(cls).values())
+    return any(code is not None and "__getattr__" in code.co_names for code in codes)
 
 
 def _missing_attribute(self, name):
