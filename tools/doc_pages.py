@@ -34,7 +34,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-LIMIT = 120  # seconds for a page
+LIMIT = 300  # seconds for a page
 _BLOCK = re.compile(
     r"^(?:<!-- (?P<mark>file|needs|not run): (?P<value>.+?) -->\n+)?```(?P<kind>\w*)\n(?P<code>.*?)^```$", re.M | re.S
 )

@@ -281,6 +281,9 @@ def adaptive_max_pool3d(input, output_size, return_indices=False):
 
 
 def _lp_pool(op, dims, input, norm_type, kernel_size, stride, ceil_mode):
+    if math.isinf(norm_type):
+        sign = 1 if norm_type > 0 else -1
+        return sign * _max_pool(op, dims, sign * input.abs(), kernel_size, stride, 0, 1, ceil_mode, False)
     kernel = (kernel_size,) * dims if isinstance(kernel_size, int) else tuple(kernel_size)
     mean = _avg_pool(op, dims, input.pow(norm_type), kernel, stride, 0, ceil_mode, True)
     return (mean.sign() * mean.abs().relu()).mul(math.prod(kernel)).pow(1.0 / norm_type)
@@ -291,7 +294,7 @@ def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 
     Args:
         input: (N, C, L) or (C, L), floating.
-        norm_type: p.
+        norm_type: p; of infinity the largest |x|, of minus infinity the smallest.
         kernel_size, stride: an int or a 1-tuple; the stride is the kernel size if left out.
         ceil_mode: let the last window reach over the edge.
     Returns: (N, C, L') or (C, L'), sizes as in `max_pool1d`.
@@ -308,7 +311,7 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 
     Args:
         input: (N, C, H, W) or (C, H, W), floating.
-        norm_type: p.
+        norm_type: p; of infinity the largest |x|, of minus infinity the smallest.
         kernel_size, stride: an int or a pair; the stride is the kernel size if left out.
         ceil_mode: let the last window reach over the edge.
     Returns: (N, C, H', W') or (C, H', W'), sizes as in `max_pool1d`.
@@ -325,7 +328,7 @@ def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 
     Args:
         input: (N, C, D, H, W) or (C, D, H, W), floating.
-        norm_type: p.
+        norm_type: p; of infinity the largest |x|, of minus infinity the smallest.
         kernel_size, stride: an int or a triple; the stride is the kernel size if left out.
         ceil_mode: let the last window reach over the edge.
     Returns: (N, C, D', H', W') or (C, D', H', W'), sizes as in `max_pool1d`.

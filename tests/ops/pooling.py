@@ -92,6 +92,8 @@ def np_lp_pool(dims):
     def run(x, p, kernel, stride=None, ceil_mode=False):
         axes = sliding(x, dims, kernel, stride, 0, 1, ceil_mode)
         full = np.prod(spread(kernel, dims))
+        if np.isinf(p):
+            return pool(x, axes, lambda v, flat, padded: (np.abs(v).max if p > 0 else np.abs(v).min)(-1))
         return pool(x, axes, lambda v, flat, padded: ((v**p).sum(-1) / np.prod(padded) * full) ** (1 / p))
 
     return run
@@ -168,7 +170,11 @@ for dims in (1, 2, 3):
         ),
         Row(
             f"nn.functional.lp_pool{dims}d", np_lp_pool(dims),
-            [Sample(tensor(2, 3, *x, low=0.5), 2, 2), Sample(tensor(3, *x, low=0.5), 3, 2, 1)], dtypes=SECOND, **NO_METHOD,
+            [
+                Sample(tensor(2, 3, *x, low=0.5), 2, 2), Sample(tensor(3, *x, low=0.5), 3, 2, 1),
+                Sample(tensor(2, 3, *x, low=0.5, distinct=True), float("inf"), 2), Sample(tensor(3, *x, low=0.5, distinct=True), float("-inf"), 2, 1, True),
+            ],
+            dtypes=SECOND, **NO_METHOD,
         ),
         Row(
             f"nn.functional.max_unpool{dims}d", np_max_unpool(dims),

@@ -512,7 +512,7 @@ class LPPool1d(_LPPoolNd):
     """(sum x^p)^(1/p) of each window over 1 dimension.
 
     Args:
-        norm_type: p.
+        norm_type: p; of infinity the largest |x|, of minus infinity the smallest.
         kernel_size, stride: an int or a 1-tuple; the stride is the kernel size if left out.
         ceil_mode: let the last window reach over the edge.
 
@@ -533,7 +533,7 @@ class LPPool2d(_LPPoolNd):
     """(sum x^p)^(1/p) of each window over 2 dimensions.
 
     Args:
-        norm_type: p.
+        norm_type: p; of infinity the largest |x|, of minus infinity the smallest.
         kernel_size, stride: an int or a 2-tuple; the stride is the kernel size if left out.
         ceil_mode: let the last window reach over the edge.
 
@@ -554,7 +554,7 @@ class LPPool3d(_LPPoolNd):
     """(sum x^p)^(1/p) of each window over 3 dimensions.
 
     Args:
-        norm_type: p.
+        norm_type: p; of infinity the largest |x|, of minus infinity the smallest.
         kernel_size, stride: an int or a 3-tuple; the stride is the kernel size if left out.
         ceil_mode: let the last window reach over the edge.
 
