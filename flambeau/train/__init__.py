@@ -4,6 +4,7 @@ from flambeau.train.callbacks import Callback, Checkpoint, EarlyStopping, Progre
 from flambeau.train.history import History
 from flambeau.train.loggers import CSVLogger, TensorBoard
 from flambeau.train.metrics import (
+    AUC,
     F1,
     R2,
     Accuracy,
@@ -13,6 +14,7 @@ from flambeau.train.metrics import (
     Metric,
     Precision,
     Recall,
+    RootMeanSquaredError,
     TopKAccuracy,
     metric,
 )
@@ -21,6 +23,7 @@ from flambeau.train.summary import Summary, summary
 from flambeau.train.trainer import Interrupted, Trainer
 
 __all__ = [
+    "AUC",
     "F1",
     "R2",
     "Accuracy",
@@ -38,6 +41,7 @@ __all__ = [
     "Precision",
     "Progress",
     "Recall",
+    "RootMeanSquaredError",
     "Summary",
     "TensorBoard",
     "TopKAccuracy",

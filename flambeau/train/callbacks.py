@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import shutil
 import sys
 import time
 
@@ -81,7 +82,14 @@ class EarlyStopping(Callback):
     def __init__(self, monitor="val_loss", patience=5, *, min_delta=0.0, mode="min", restore_best=False):
         self.monitor, self.patience, self.restore_best = monitor, patience, restore_best
         self._is_better = _better(mode, min_delta)
-        self.best, self.waited, self.weights = math.inf if mode == "min" else -math.inf, 0, None
+        self._begin(mode)
+
+    def _begin(self, mode):
+        self.mode, self.best, self.waited, self.weights = mode, math.inf if mode == "min" else -math.inf, 0, None
+
+    def on_fit_start(self, trainer):
+        if trainer.epoch == trainer.batch == 0:  # another training with the same object
+            self._begin(self.mode)
 
     def on_epoch_end(self, trainer):
         value = _monitored(trainer, self.monitor, "EarlyStopping")
@@ -126,7 +134,11 @@ class Checkpoint(Callback):
             raise ValueError(f"[Checkpoint] keep must be at least 1, got {keep}")
         self.folder, self.every_epochs, self.every_steps, self.keep = os.fspath(folder), every_epochs, every_steps, keep
         self.monitor, self._is_better = monitor, _better(mode)
-        self.best, self._saved = math.inf if mode == "min" else -math.inf, None
+        self.mode, self.best = mode, math.inf if mode == "min" else -math.inf
+
+    def on_fit_start(self, trainer):
+        if trainer.epoch == trainer.batch == 0:  # another training with the same object
+            self.best = math.inf if self.mode == "min" else -math.inf
 
     def on_step_end(self, trainer):
         if self.every_steps and trainer.step % self.every_steps == 0 and trainer.batch % trainer.accumulate == 0:
@@ -174,23 +186,24 @@ class Checkpoint(Callback):
 
 
 class Progress(Callback):
-    """A progress bar by tqdm on a terminal; elsewhere, or without tqdm, a line for each epoch.
+    """A progress bar on a terminal, by tqdm where that is installed, and a line for each epoch.
 
     Args:
         file: where to; by default the standard error stream.
         interval: seconds between two changes of the bar.
+        bar: whether there is a bar at all; it is only on terminals.
 
     >>> import io
     >>> flambeau.train.Progress(io.StringIO()).interval
     0.1
     """
 
-    def __init__(self, file=None, interval=0.1):
-        self.file, self.interval, self._bar = file, interval, None
+    def __init__(self, file=None, interval=0.1, bar=True):
+        self.file, self.interval, self.bar, self._bar = file, interval, bar, None
 
     def on_fit_start(self, trainer):
         self._out = self.file or sys.stderr
-        self._tqdm = _tqdm() if getattr(self._out, "isatty", lambda: False)() else None
+        self._tqdm = _tqdm() if self.bar and getattr(self._out, "isatty", lambda: False)() else None
         self._last = 0.0
 
     def on_epoch_start(self, trainer):
@@ -213,7 +226,7 @@ class Progress(Callback):
         if now - self._last < self.interval:
             return
         self._last = now
-        self._bar.set_postfix_str(_shown(trainer._numbers()), refresh=False)
+        self._bar.set_postfix_str(_shown(trainer._numbers(quick=True)), refresh=False)
         self._bar.update(trainer.batch - self._bar.n)
 
     def on_epoch_end(self, trainer):
@@ -243,5 +256,35 @@ def _tqdm():
     try:
         from tqdm import tqdm
     except ImportError:
-        return None
+        return _Bar
     return tqdm
+
+
+class _Bar:
+    """What `Progress` needs of tqdm, for where that is not installed."""
+
+    def __init__(self, total, initial, desc, file, leave, mininterval):
+        self.total, self.n, self.desc, self.file = total, initial, desc, file
+        self.began, self.first, self.text, self.shown = time.perf_counter(), initial, "", 0
+
+    def set_postfix_str(self, text, refresh):
+        self.text = text
+
+    def update(self, count):
+        self.n += count
+        rate = (self.n - self.first) / max(time.perf_counter() - self.began, 1e-9)
+        of, left = "", ""
+        if self.total:
+            done = min(self.n / self.total, 1.0)
+            of = f"/{self.total} [{'#' * int(20 * done):20}]"
+            left = f", {(self.total - self.n) / max(rate, 1e-9):.0f} s left"
+        self._write(f"{self.desc}: {self.n}{of} {rate:.1f} batches/s{left}  {self.text}")
+
+    def close(self):
+        self._write("")
+
+    def _write(self, line):
+        line = line[: shutil.get_terminal_size().columns - 1]
+        self.file.write("\r" + line.ljust(self.shown) + ("" if line else "\r"))
+        self.file.flush()
+        self.shown = len(line)

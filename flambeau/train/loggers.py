@@ -56,7 +56,7 @@ class TensorBoard(Callback):
 
     def on_step_end(self, trainer):
         if self.every_steps and trainer.batch % trainer.accumulate == 0 and trainer.step % self.every_steps == 0:
-            for name, value in trainer._numbers().items():
+            for name, value in trainer._numbers(quick=True).items():
                 self._writer.add_scalar(f"step/{name}", value, trainer.step)
 
     def on_epoch_end(self, trainer):

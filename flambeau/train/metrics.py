@@ -1,8 +1,12 @@
 """Numbers that say how good a model is, gathered over the batches of an epoch."""
 
+import math
+
 import flambeau
+from flambeau.train._losses import checked_shapes, part
 
 __all__ = [
+    "AUC",
     "F1",
     "R2",
     "Accuracy",
@@ -12,6 +16,7 @@ __all__ = [
     "Metric",
     "Precision",
     "Recall",
+    "RootMeanSquaredError",
     "TopKAccuracy",
     "metric",
 ]
@@ -24,6 +29,7 @@ class Metric:
 
     Attributes:
         name: under which it stands in logs and histories.
+        quick: whether `compute` is cheap enough for a progress bar.
 
     >>> class Share(flambeau.train.Metric):
     ...     name = "share"
@@ -35,7 +41,7 @@ class Metric:
     0.5
     """
 
-    name = "metric"
+    name, quick = "metric", True
 
     def __init__(self):
         self.reset()
@@ -93,17 +99,23 @@ class _Function(Metric):
         return {"total": self.total, "count": self.count}
 
 
-def _classes(output, target):
+def _classes(metric, output, target):
     """Predicted and wanted classes: of scores (N, C, ...), or of one logit each (N) or (N, 1)."""
-    if output.dim() > target.dim():
+    scores, wanted = output.shape, target.shape
+    if len(scores) == len(wanted) + 1 and len(scores) > 1 and scores[1] > 1:
         return output.argmax(1), target
-    if output.shape == target.shape and target.dim() > 1 and output.shape[1] > 1:
+    if scores != wanted:
+        checked_shapes(metric.name, output, target)
+    if len(wanted) > 1 and scores[1] > 1:
         return output.argmax(1), target.argmax(1)
-    return (output > 0).long(), target.long()
+    return output > metric.threshold, target > 0.5
 
 
 class Accuracy(Metric):
-    """The share of samples whose highest score (or sign of the one logit) is the wanted class.
+    """The share of samples whose highest score is that of the wanted class.
+
+    Args:
+        threshold: of a single output, above which it stands for class 1: 0 for logits, 0.5 for probabilities.
 
     >>> accuracy = flambeau.train.Accuracy()
     >>> accuracy.update(flambeau.tensor([[0.1, 0.9], [0.8, 0.2]]), flambeau.tensor([1, 1]))
@@ -113,9 +125,13 @@ class Accuracy(Metric):
 
     name = "accuracy"
 
+    def __init__(self, threshold=0.0):
+        self.threshold = threshold
+        super().__init__()
+
     def update(self, output, target):
-        found, wanted = _classes(output, target)
-        self.add(int((found == wanted).sum()), wanted.numel())
+        found, wanted = _classes(self, output, target)
+        self.add((found == wanted).sum().item(), wanted.numel())
 
 
 class TopKAccuracy(Metric):
@@ -148,7 +164,7 @@ class MeanAbsoluteError(Metric):
     name = "mae"
 
     def update(self, output, target):
-        _same_shape(self, output, target)
+        checked_shapes(self.name, output, target)
         self.add(float((output - target).abs().sum()), target.numel())
 
 
@@ -164,12 +180,29 @@ class MeanSquaredError(Metric):
     name = "mse"
 
     def update(self, output, target):
-        _same_shape(self, output, target)
+        checked_shapes(self.name, output, target)
         self.add(float(((output - target) ** 2).sum()), target.numel())
 
 
+class RootMeanSquaredError(MeanSquaredError):
+    """The root of the mean of (output - target)^2.
+
+    >>> error = flambeau.train.RootMeanSquaredError()
+    >>> error.update(flambeau.tensor([1.0, 3.0]), flambeau.tensor([1.0, 1.0]))
+    >>> round(error.compute(), 4)
+    1.4142
+    """
+
+    name = "rmse"
+
+    def compute(self):
+        return math.sqrt(super().compute())
+
+
 class R2(Metric):
-    r"""The coefficient of determination :math:`1 - \sum (t - y)^2 / \sum (t - \bar t)^2` over all samples.
+    r"""The coefficient of determination :math:`1 - \sum (t - y)^2 / \sum (t - \bar t)^2`; of several outputs the mean.
+
+    Targets that are all equal give 1 if they are met, else 0, as in scikit-learn.
 
     >>> r2 = flambeau.train.R2()
     >>> r2.update(flambeau.tensor([1.0, 2.0]), flambeau.tensor([1.0, 2.0]))
@@ -184,27 +217,33 @@ class R2(Metric):
         self.count, self.mean, self.spread, self.error = 0, 0.0, 0.0, 0.0
 
     def update(self, output, target):
-        _same_shape(self, output, target)
-        t, n = target.double(), target.numel()
-        mean = float(t.mean()) if n else 0.0
+        checked_shapes(self.name, output, target)
+        n = len(target)
+        if not n:
+            return
+        t, y = target.double().reshape(n, -1), output.double().reshape(n, -1)
+        mean, both = t.mean(0), self.count + n
         # Chan, Golub, LeVeque: the spread of two sets from the spread of each and the distance of their means.
-        both = self.count + n
-        self.spread += float(((t - mean) ** 2).sum()) + (mean - self.mean) ** 2 * self.count * n / max(both, 1)
-        self.mean += (mean - self.mean) * n / max(both, 1)
+        self.spread = self.spread + ((t - mean) ** 2).sum(0) + (mean - self.mean) ** 2 * (self.count * n / both)
+        self.mean = self.mean + (mean - self.mean) * (n / both)
         self.count = both
-        self.error += float(((t - output.double()) ** 2).sum())
+        self.error = self.error + ((t - y) ** 2).sum(0)
 
     def compute(self):
-        return 1 - self.error / self.spread if self.spread else float("nan")
+        if self.count < 2:
+            return math.nan
+        flat = self.spread == 0
+        kept = 1 - self.error / flambeau.where(flat, 1.0, self.spread)
+        return flambeau.where(flat, (self.error == 0).double(), kept).mean().item()
 
 
 class _Counts(Metric):
-    """Per class: hits, and how often it was found and wanted. Two classes from one logit count class 1 only."""
+    """Per class: hits, and how often it was found and wanted. Two classes from one output count class 1 only."""
 
-    def __init__(self, average="macro"):
+    def __init__(self, average="macro", threshold=0.0):
         if average not in ("macro", "micro"):
             raise ValueError(f"[{type(self).__name__}] average must be 'macro' or 'micro', got {average!r}")
-        self.average = average
+        self.average, self.threshold = average, threshold
         super().__init__()
 
     def reset(self):
@@ -212,7 +251,7 @@ class _Counts(Metric):
         self.hits, self.found, self.wanted = [], [], []
 
     def update(self, output, target):
-        found, wanted = (c.reshape(-1) for c in _classes(output, target))
+        found, wanted = (c.reshape(-1).long() for c in _classes(self, output, target))
         classes = output.shape[1] if output.dim() > 1 and output.shape[1] > 1 else 2
         hits = wanted[found == wanted]
         for name, values in (("hits", hits), ("found", found), ("wanted", wanted)):
@@ -234,7 +273,12 @@ class _Counts(Metric):
 
 
 class Precision(_Counts):
-    """Of the samples that were found to be of a class, the share that is; the mean over classes, or of class 1 of two.
+    """Of the samples that were found to be of a class, the share that is.
+
+    Args:
+        average: of several scores per sample: "macro", the mean over the classes, or "micro", all samples together. Of one
+            output per sample it is the number of class 1.
+        threshold: of one output per sample, above which it stands for class 1: 0 for logits, 0.5 for probabilities.
 
     >>> precision = flambeau.train.Precision()
     >>> precision.update(flambeau.tensor([1.0, 1.0, -1.0]), flambeau.tensor([1, 0, 1]))
@@ -249,7 +293,12 @@ class Precision(_Counts):
 
 
 class Recall(_Counts):
-    """Of the samples of a class, the share that was found; the mean over classes, or of class 1 of two.
+    """Of the samples of a class, the share that was found.
+
+    Args:
+        average: of several scores per sample: "macro", the mean over the classes, or "micro", all samples together. Of one
+            output per sample it is the number of class 1.
+        threshold: of one output per sample, above which it stands for class 1: 0 for logits, 0.5 for probabilities.
 
     >>> recall = flambeau.train.Recall()
     >>> recall.update(flambeau.tensor([1.0, 1.0, -1.0]), flambeau.tensor([1, 0, 1]))
@@ -264,7 +313,12 @@ class Recall(_Counts):
 
 
 class F1(_Counts):
-    """The harmonic mean of precision and recall; the mean over classes, or of class 1 of two.
+    """The harmonic mean of precision and recall.
+
+    Args:
+        average: of several scores per sample: "macro", the mean over the classes, or "micro", all samples together. Of one
+            output per sample it is the number of class 1.
+        threshold: of one output per sample, above which it stands for class 1: 0 for logits, 0.5 for probabilities.
 
     >>> f1 = flambeau.train.F1()
     >>> f1.update(flambeau.tensor([1.0, 1.0, -1.0]), flambeau.tensor([1, 0, 1]))
@@ -278,22 +332,107 @@ class F1(_Counts):
         return 2 * hits / (found + wanted) if found + wanted else 0.0
 
 
-def _same_shape(metric, output, target):
-    if output.shape != target.shape:
-        raise ValueError(
-            f"[{metric.name}] output {tuple(output.shape)} and target {tuple(target.shape)} must have the same shape: "
-            "use target.unsqueeze(1) or output.squeeze(1)"
-        )
+class AUC(Metric):
+    """The area under the ROC curve: how often a sample of class 1 has a higher score than one of class 0, ties by half.
+
+    Of one score per sample, or of two; of more classes the mean of those that occur, each against the others. All scores are
+    kept till the end of the epoch.
+
+    >>> auc = flambeau.train.AUC()
+    >>> auc.update(flambeau.tensor([0.1, 0.4, 0.35, 0.8]), flambeau.tensor([0, 0, 1, 1]))
+    >>> auc.compute()
+    0.75
+    """
+
+    name, quick = "auc", False
+
+    def reset(self):
+        """Forget all batches."""
+        self.scores, self.wanted = [], []
+
+    def update(self, output, target):
+        if output.dim() == target.dim() + 1 and output.shape[1] > 2:
+            output = output.softmax(1)
+        elif output.dim() == target.dim() + 1 and output.shape[1] == 2:
+            output = output[:, 1] - output[:, 0]
+        else:
+            checked_shapes(self.name, output, target)
+        self.scores.append(output)
+        self.wanted.append(target)
+
+    def compute(self):
+        if not self.scores:
+            return math.nan
+        scores, wanted = flambeau.cat(self.scores), flambeau.cat(self.wanted)
+        if scores.dim() == wanted.dim():
+            return _area(scores.reshape(-1), wanted.reshape(-1) > 0.5)
+        areas = [_area(scores[:, c], wanted == c) for c in range(scores.shape[1])]
+        areas = [area for area in areas if not math.isnan(area)]
+        return sum(areas) / len(areas) if areas else math.nan
+
+
+def _area(scores, wanted):
+    """Mann and Whitney: from the sum of the ranks of the wanted ones."""
+    positive = int(wanted.sum())
+    negative = len(wanted) - positive
+    if not positive or not negative:
+        return math.nan
+    _, place, counts = flambeau.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum(0).double() - (counts.double() - 1) / 2)[place]
+    return (ranks[wanted].sum().item() - positive * (positive + 1) / 2) / (positive * negative)
+
+
+class _Part(Metric):
+    """A metric of one of several outputs."""
+
+    def __init__(self, key, inner):
+        self.key, self.inner = key, inner
+        self.name, self.quick = f"{key}_{name_of(inner)}", getattr(inner, "quick", True)
+
+    def reset(self):
+        self.inner.reset()
+
+    def update(self, output, target):
+        self.inner.update(part(output, self.key, "the module gives"), part(target, self.key, "the targets are"))
+
+    def compute(self):
+        return self.inner.compute()
+
+    def state_dict(self):
+        return state_of(self.inner)
+
+    def load_state_dict(self, state):
+        if state:
+            self.inner.load_state_dict(state)
+
+
+class PartLoss(Loss):
+    """The mean of the loss of one of several outputs."""
+
+    def __init__(self, key, loss):
+        super().__init__()
+        self.key, self.loss, self.name = key, loss, f"{key}_loss"
+
+    def update(self, output, target):
+        samples = len(part(target, self.key, "the targets are"))
+        self.add(float(self.loss.last[self.key]) * samples, samples)
+
+    def state_dict(self):
+        return {"total": self.total, "count": self.count}
 
 
 _BY_NAME = {
-    "accuracy": Accuracy, "acc": Accuracy, "f1": F1, "mae": MeanAbsoluteError, "mse": MeanSquaredError, "precision": Precision,
-    "r2": R2, "recall": Recall, "top5_accuracy": TopKAccuracy,
+    "accuracy": Accuracy, "acc": Accuracy, "auc": AUC, "f1": F1, "mae": MeanAbsoluteError, "mse": MeanSquaredError,
+    "precision": Precision, "r2": R2, "recall": Recall, "rmse": RootMeanSquaredError, "top5_accuracy": TopKAccuracy,
 }  # fmt: skip
 
 
-def metric(what):
+def metric(what, probabilities=False):
     """A metric from its name, a function of (output, target), a class, or itself.
+
+    Args:
+        what: see above.
+        probabilities: whether a single output is a probability, not a logit; for metrics by name.
 
     >>> flambeau.train.metric("acc").name
     'accuracy'
@@ -301,7 +440,10 @@ def metric(what):
     if isinstance(what, str):
         if what not in _BY_NAME:
             raise ValueError(f"[metric] no metric named {what!r}: the names are {', '.join(sorted(_BY_NAME))}")
-        return _BY_NAME[what]()
+        made = _BY_NAME[what]()
+        if probabilities and hasattr(made, "threshold"):
+            made.threshold = 0.5
+        return made
     if isinstance(what, type):
         return what()
     if hasattr(what, "update") and hasattr(what, "compute"):
@@ -309,3 +451,24 @@ def metric(what):
     if callable(what):
         return _Function(what)
     raise TypeError(f"[metric] expected a name, a function or a metric, got {type(what).__name__}")
+
+
+def metrics(what, several=False, probabilities=False):
+    """A list of metrics from one, a list of them, or a dict with one or a list for each of several outputs."""
+    if isinstance(what, dict):
+        return [_Part(key, one) for key, some in what.items() for one in metrics(some, False, probabilities)]
+    if isinstance(what, (str, type)) or callable(what) or hasattr(what, "update"):
+        what = [what]
+    if several and any(isinstance(one, str) for one in what):
+        raise ValueError("[metric] with a loss per output, metrics are too: a dict such as {'head': ['accuracy']}")
+    return [metric(one, probabilities) for one in what]
+
+
+def name_of(m):
+    """Under which name a metric, or anything with its methods, stands in logs."""
+    return getattr(m, "name", None) or type(m).__name__.lower()
+
+
+def state_of(m):
+    """What a metric has to remember in the middle of an epoch."""
+    return m.state_dict() if hasattr(m, "state_dict") else {}

@@ -1,14 +1,11 @@
 """compile, fit, evaluate, predict: training without writing a loop or a loader."""
 
 import flambeau
+from flambeau.train import _data as data
+from flambeau.train._losses import per_sample
 from flambeau.train.trainer import Trainer
 
 __all__ = ["Model"]
-
-_LOSSES = {
-    "bce": "binary_cross_entropy_with_logits", "binary_crossentropy": "binary_cross_entropy_with_logits", "cross_entropy": "cross_entropy",
-    "sparse_categorical_crossentropy": "cross_entropy", "huber": "huber_loss", "mae": "l1_loss", "mse": "mse_loss", "nll": "nll_loss",
-}  # fmt: skip
 
 
 class Model:
@@ -30,32 +27,26 @@ class Model:
     """
 
     def __init__(self, module):
-        self.module, self._trainer = module, None
+        if not isinstance(module, flambeau.nn.Module):
+            raise TypeError(f"[Model] expected a module, got {type(module).__name__}")
+        self.module, self.trainer = module, None
 
     def compile(self, optimizer="adam", loss="mse", metrics=(), *, lr=None, **options):
         """Say how to train.
 
         Args:
             optimizer: a name of `flambeau.optim` in any case ("adam", "sgd"), or an optimizer of the module's parameters.
-            loss: "mse", "mae", "huber", "cross_entropy", "bce" (of logits), "nll", or a function of (output, target).
+            loss: a name such as "cross_entropy", a function of (output, target), or several, as of `Trainer`.
             metrics: as of `Trainer`.
             lr: the learning rate of a named optimizer; its default otherwise.
-            options: further arguments of `Trainer`.
+            options: further arguments of `Trainer`, such as scheduler, clip, accumulate, autocast.
         """
         if isinstance(optimizer, str):
-            kinds = {name.lower(): kind for name, kind in vars(flambeau.optim).items() if isinstance(kind, type)}
-            if optimizer.lower() not in kinds:
-                raise ValueError(f"[compile] no optimizer named {optimizer!r}: see flambeau.optim")
             given = {} if lr is None else {"lr": lr}
-            optimizer = kinds[optimizer.lower()](self.module.parameters(), **given)
+            optimizer = _optimizer(optimizer)(self.module.parameters(), **given)
         elif lr is not None:
             raise ValueError("[compile] lr is for an optimizer given by name")
-        if isinstance(loss, str):
-            if loss not in _LOSSES:
-                raise ValueError(f"[compile] no loss named {loss!r}: the names are {', '.join(_LOSSES)}")
-            loss = getattr(flambeau.nn.functional, _LOSSES[loss])
-        self._options = {"optimizer": optimizer, "loss": loss, "metrics": metrics, **options}
-        self._trainer = None
+        self.trainer = Trainer(self.module, optimizer, loss, metrics=metrics, progress=False, **options)
 
     def fit(
         self,
@@ -67,47 +58,62 @@ class Model:
         validation_split=0.0,
         validation_data=None,
         shuffle=True,
+        class_weight=None,
+        sample_weight=None,
         callbacks=(),
         progress=True,
+        verbose=None,
         resume=None,
     ):
         """Train on x and y.
 
         Args:
-            x: a tensor, an array or a tuple of them (several inputs); or a data set or loader of (inputs..., target), without y.
-            y: targets.
+            x: a tensor or an array, or a tuple or list (several inputs) or dict (inputs by name) of them; or a data set or loader
+                of (inputs..., target), without y.
+            y: targets, a tuple or dict of them for several outputs.
             batch_size, shuffle: how x and y become batches.
-            epochs: how many, each time `fit` is called.
+            epochs: how many, each time `fit` is called; with `resume` how many in all.
             validation_split: the last part of x and y that is kept for validation, between 0 and 1.
             validation_data: (x, y), a data set or a loader, instead.
+            class_weight: the weight of each class in the loss, a dict by number or a list.
+            sample_weight: a weight per sample, which its loss is multiplied by; the loss is the mean of these products.
             callbacks: callbacks of this run.
-            progress, resume: as of `Trainer`.
+            progress: whether to show a bar, or lines where there is no terminal or with "lines".
+            verbose: 0, 1 or 2, the same by Keras's numbers: nothing, a bar, lines.
+            resume: as of `Trainer.fit`.
 
         Returns:
             History: a row of numbers per epoch; `history.history["loss"]` is a list, `history.plot(path)` a picture.
         """
-        if not hasattr(self, "_options"):
-            raise RuntimeError("[fit] call compile(optimizer, loss) first")
+        trainer = self._compiled("fit")
         if not 0 <= validation_split < 1:
             raise ValueError(f"[fit] validation_split must be in [0, 1), got {validation_split}")
-        before = self._trainer
-        trainer = self._trainer = Trainer(self.module, callbacks=callbacks, progress=progress, **self._options)
-        if before is not None:
-            trainer.epoch, trainer.step, trainer.history = before.epoch, before.step, before.history
+        weight = data.weights_of(y, class_weight, sample_weight)
         if validation_split:
-            x, y, validation_data = _split(x, y, validation_split)
-        validation = None if validation_data is None else _loader(*_pair(validation_data), batch_size, False)
-        return trainer.fit(_loader(x, y, batch_size, shuffle), validation, epochs=trainer.epoch + epochs, resume=resume)
+            (x, y, weight), (*validation_data, _) = data.split(x, y, weight, validation_split)
+        validation = None
+        if validation_data is not None:
+            validation = data.loader(*_pair(validation_data), batch_size, False, who="validation_data")
+        train = data.loader(x, y, batch_size, shuffle, weight)
+        trainer._watch(callbacks, progress if verbose is None else (False, True, "lines")[verbose])
+        trainer._step = trainer._default_step if weight is None else _weighted(trainer)
+        return trainer.fit(train, validation, epochs=epochs if resume else trainer.epoch + epochs, resume=resume)
 
     def evaluate(self, x, y=None, *, batch_size=256):
         """The loss and the metrics on x and y (or a data set, or a loader), as a dict."""
-        trainer = self._trainer or Trainer(self.module, progress=False, **self._options)
-        return trainer.evaluate(_loader(x, y, batch_size, False))
+        return self._compiled("evaluate").evaluate(data.loader(x, y, batch_size, False, who="evaluate"))
 
     def predict(self, x, *, batch_size=256):
-        """The module's outputs for x."""
-        trainer = self._trainer or Trainer(self.module, None, lambda output, target: output, progress=False)
-        return trainer.predict(_loader(x, None, batch_size, False))
+        """The module's outputs for x: an array, a tuple or dict of them, or a data set or loader, whose targets are left out."""
+        trainer = self.trainer or Trainer(self.module, None, lambda output, target: output, progress=False)
+        parts = data.inputs_in(x)
+        loader = data.loader(x, None, batch_size, False, who="predict", targets=False)
+        return trainer.predict(loader, None if parts is None else len(parts))
+
+    def _compiled(self, who):
+        if self.trainer is None:
+            raise RuntimeError(f"[{who}] call compile(optimizer, loss) first")
+        return self.trainer
 
     def __call__(self, *args, **kwargs):
         return self.module(*args, **kwargs)
@@ -125,39 +131,34 @@ class Model:
         self.module.load_state_dict(flambeau.load(path))
 
 
-def _pair(data):
-    return data if isinstance(data, (tuple, list)) and len(data) == 2 else (data, None)
+def _pair(given):
+    return given if isinstance(given, (tuple, list)) and len(given) == 2 else (given, None)
 
 
-def _tensors(x, y):
-    """The tensors of x and y, which must be equally long; None if x is a data set or loader."""
-    parts = list(x) if isinstance(x, tuple) else [x]
-    if not all(isinstance(p, flambeau.Tensor) or hasattr(p, "__array__") for p in parts):
-        return None
-    parts = [flambeau.as_tensor(p) for p in (*parts, *([] if y is None else [y]))]
-    default = flambeau.get_default_dtype()
-    parts = [p.to(default) if p.dtype is flambeau.float64 and default is flambeau.float32 else p for p in parts]
-    lengths = {len(p) for p in parts}
-    if len(lengths) > 1:
-        raise ValueError(
-            f"[fit] x and y must have as many samples, got {', '.join(str(tuple(p.shape)) for p in parts)}"
-        )
-    return parts
+def _optimizer(name):
+    """An optimizer's class from its name in any case."""
+    kinds = {
+        key.lower(): kind
+        for key, kind in vars(flambeau.optim).items()
+        if isinstance(kind, type)
+        and issubclass(kind, flambeau.optim.Optimizer)
+        and kind is not flambeau.optim.Optimizer
+    }
+    if name.lower() not in kinds:
+        raise ValueError(f"[compile] no optimizer named {name!r}: the names are {', '.join(sorted(kinds))}")
+    return kinds[name.lower()]
 
 
-def _split(x, y, share):
-    parts = _tensors(x, y)
-    if parts is None or y is None:
-        raise ValueError("[fit] validation_split is for tensors x and y: pass validation_data")
-    cut = len(parts[0]) - int(len(parts[0]) * share)
-    first, last = ([p[:cut] for p in parts], [p[cut:] for p in parts])
-    return tuple(first[:-1]), first[-1], (tuple(last[:-1]), last[-1])
+def _weighted(trainer):
+    """A step on batches (inputs..., target, weights); those of the validation have no weights."""
+    loss = per_sample(trainer.loss)
 
+    def step(module, batch):
+        if not module.training:
+            return trainer._default_step(module, batch)
+        *inputs, target, weights = batch
+        trainer._inputs = len(inputs)
+        output = trainer._apply(module, inputs)
+        return loss(output, target, weights), output, target
 
-def _loader(x, y, batch_size, shuffle):
-    data = flambeau.utils.data
-    if y is None and (isinstance(x, data.DataLoader) or not hasattr(x, "__getitem__") and hasattr(x, "__iter__")):
-        return x
-    parts = _tensors(x, y)
-    dataset = x if parts is None else data.TensorDataset(*parts)
-    return data.DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
+    return step

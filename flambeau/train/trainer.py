@@ -1,11 +1,17 @@
 """The training loop: epochs, validation, callbacks, checkpoints and going on from them."""
 
+import contextlib
+import inspect
 import os
 
 import flambeau
-from flambeau.train.callbacks import Checkpoint, Progress
+from flambeau.train._interrupt import Deferred
+from flambeau.train._losses import Several, loss_function, of_probabilities, warn_of_twice
+from flambeau.train.callbacks import Callback, Checkpoint, Progress
 from flambeau.train.history import History
-from flambeau.train.metrics import Loss, metric
+from flambeau.train.metrics import Loss, PartLoss, name_of, state_of
+from flambeau.train.metrics import metrics as listed
+from flambeau.utils import _pytree
 from flambeau.utils.data._utils.streams import Streams, plain
 
 __all__ = ["Interrupted", "Trainer"]
@@ -25,21 +31,26 @@ class Trainer:
     """Trains, evaluates and applies a module.
 
     One step takes the loss of a batch, its gradients, and steps the optimizer. What a batch is, is up to the loader: by default its
-    last part is the target and the others are the module's arguments. Another kind of step is a function.
+    last part is the target and the others are the module's arguments; a single dict goes to the arguments with its names, if
+    forward has them. Another kind of step is a function.
 
     Args:
         module: the model.
         optimizer: over its parameters.
-        loss: a function of (output, target).
-        metrics: names ("accuracy", "f1", "mae", ...), functions of (output, target), or `Metric` objects.
-        scheduler: a learning rate scheduler; one with a plateau gets the validation loss, or the training loss without one.
+        loss: a name ("mse", "mae", "huber", "cross_entropy", "bce" of logits, "nll"), a function of (output, target), a module;
+            or a list or dict of them for a module that gives a tuple or dict of outputs, whose losses are added.
+        metrics: names ("accuracy", "auc", "f1", "mae", "mse", "precision", "r2", "recall", "rmse", "top5_accuracy"), functions of
+            (output, target), or `Metric` objects; of several outputs a dict by name or place.
+        scheduler: a learning rate scheduler, or a function that makes one of the optimizer. One with a plateau gets the validation
+            loss, or the training loss without one.
         scheduler_every: "epoch" or "step".
         callbacks: `Callback` objects, asked in this order.
         step: instead of `loss`: a function of (module, batch) that returns the loss, or (loss, output, target).
+        loss_weights: factors of several losses, in a list or dict like theirs.
         accumulate: batches whose mean gradient makes one optimizer step.
         clip: the largest norm of all gradients together.
         autocast: a dtype such as `flambeau.bfloat16` that forward passes run in.
-        progress: show a progress bar, or lines where there is no terminal.
+        progress: show a progress bar, or lines where there is no terminal or with "lines".
 
     Attributes:
         epoch, step, batch: how many epochs and optimizer steps are done, and batches of the current epoch.
@@ -68,6 +79,7 @@ class Trainer:
         scheduler_every="epoch",
         callbacks=(),
         step=None,
+        loss_weights=None,
         accumulate=1,
         clip=None,
         autocast=None,
@@ -81,15 +93,31 @@ class Trainer:
             raise ValueError(f"[Trainer] scheduler_every must be 'epoch' or 'step', got {scheduler_every!r}")
         if accumulate < 1:
             raise ValueError(f"[Trainer] accumulate must be at least 1, got {accumulate}")
-        self.module, self.optimizer, self.loss, self.scheduler = module, optimizer, loss, scheduler
+        if autocast is not None and not isinstance(autocast, flambeau.dtype):
+            raise TypeError(f"[Trainer] autocast must be a dtype such as flambeau.bfloat16, got {autocast!r}")
+        self.module, self.optimizer = module, optimizer
+        self.loss = None if loss is None else loss_function(loss, loss_weights)
+        warn_of_twice(module, self.loss)
+        self.scheduler = scheduler if scheduler is None or hasattr(scheduler, "step") else scheduler(optimizer)
         self.scheduler_every, self.accumulate, self.clip, self.autocast = scheduler_every, accumulate, clip, autocast
         self._step = step or self._default_step
-        self._metrics = [Loss(), *map(metric, metrics)]
-        self._callbacks = [*([Progress()] if progress else []), *callbacks]
-        self._plateau = isinstance(scheduler, flambeau.optim.lr_scheduler.ReduceLROnPlateau)
+        parts = self.loss.losses if isinstance(self.loss, Several) else ()
+        self._metrics = [Loss(), *(PartLoss(key, self.loss) for key in parts)]
+        self._metrics += listed(metrics, bool(parts), of_probabilities(self.loss))
+        self._watch(callbacks, progress)
+        self._plateau = isinstance(self.scheduler, flambeau.optim.lr_scheduler.ReduceLROnPlateau)
         self.epoch = self.step = self.batch = 0
         self.history, self.stop, self.epochs, self.batches = History(), False, 0, None
-        self._train, self._in_epoch = None, False
+        self._train, self._trained, self._going_on, self._named = None, False, None, None
+        self._interrupt, self._inputs = None, 1
+
+    def _watch(self, callbacks, progress):
+        """Take these callbacks, and one for the progress."""
+        callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+        for c in callbacks:
+            _check_callback(c)
+        shown = [] if not progress else [Progress(bar=progress not in ("lines", 2) or progress is True)]
+        self._callbacks = [*shown, *callbacks]
 
     # ------------------------------------------------------------------------------------------------------- public
 
@@ -113,45 +141,70 @@ class Trainer:
         self.batches = _length(train)
         if resume:
             self.resume(resume)
+        if self._going_on is None:  # an epoch that was broken off begins anew
+            self.batch, self._trained = 0, False
+        elif not self._trained:
+            self._take_up(train)
         self._call = {event: [getattr(c, f"on_{event}") for c in self._callbacks if c.has(event)] for event in _EVENTS}
-        self._tell("fit_start")
-        try:
-            while self.epoch < epochs and not self.stop:
-                self._run_epoch(train, validation)
-        except KeyboardInterrupt:
-            raise Interrupted(self._interrupted()) from None
-        finally:
-            self._in_epoch = False
-            self._tell("fit_end")
+        self._between = False  # whether training could go on from the present state to the bit
+        with Deferred(self._stop) as interrupt:
+            self._interrupt = interrupt
+            try:
+                self._tell("fit_start")
+                while self.epoch < epochs and not self.stop:
+                    self._run_epoch(train, validation)
+                if interrupt.asked:
+                    self._between = True
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                raise Interrupted(self._interrupted()) from None
+            finally:
+                self._tell("fit_end")
+                self._interrupt = None
         return self.history
+
+    def _stop(self):
+        self.stop = True
 
     def evaluate(self, loader):
         """The loss and the metrics over all batches of a loader, as a dict by name; the module is in eval mode."""
-        metrics = [type(m)() if type(m) is Loss else m for m in self._metrics]
-        saved = [m.state_dict() if self._in_epoch and hasattr(m, "state_dict") else None for m in metrics]
-        for m in metrics:
+        saved = [state_of(m) for m in self._metrics]
+        for m in self._metrics:
             m.reset()
-        with _evaluating(self.module), flambeau.no_grad():
-            for batch in loader:
-                self._measure(metrics, *self._results(batch))
-        found = {_name(m): _number(m.compute()) for m in metrics}
-        for m, state in zip(metrics, saved, strict=True):
-            if state is not None:
-                m.load_state_dict(state)
-        return found
+        try:
+            with _evaluating(self.module), flambeau.no_grad():
+                for batch in loader:
+                    loss, output, target = self._results(batch)
+                    self._measure(loss.item(), output, target)
+                    if self._interrupt is not None and self._interrupt.asked:
+                        raise KeyboardInterrupt
+            if not self._metrics[0].count:
+                raise ValueError(_no_batches("evaluate"))
+            return self._numbers()
+        finally:
+            for m, state in zip(self._metrics, saved, strict=True):
+                if state:
+                    m.load_state_dict(state)
 
-    def predict(self, loader):
-        """The module's outputs for all batches, one behind the other. Of batches that are tuples the first part is the input.
+    def predict(self, loader, inputs=None):
+        """The module's outputs for all batches, one behind the other.
+
+        Args:
+            loader: an iterable of batches.
+            inputs: how many parts of a batch are the module's arguments, the first ones; by default those before the target in
+                training, else the first.
 
         Returns:
-            Tensor, or a tuple of tensors where the module returns several.
+            Tensor, or a tuple or dict of tensors where the module returns several.
         """
-        made = []
+        made, inputs = [], inputs or self._inputs
         with _evaluating(self.module), flambeau.no_grad(), self._casting():
             for batch in loader:
-                made.append(self.module(batch[0] if isinstance(batch, (tuple, list)) else batch))
+                made.append(self._apply(self.module, batch[:inputs] if isinstance(batch, (tuple, list)) else [batch]))
         if not made:
-            raise ValueError("[predict] the loader has no batches")
+            raise ValueError(_no_batches("predict"))
+        if isinstance(made[0], dict):
+            return {name: flambeau.cat([one[name] for one in made]) for name in made[0]}
         if isinstance(made[0], (tuple, list)):
             return tuple(flambeau.cat(parts) for parts in zip(*made, strict=True))
         return flambeau.cat(made)
@@ -162,7 +215,7 @@ class Trainer:
             "format": 1,
             "module": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "progress": {"epoch": self.epoch, "step": self.step, "batch": self.batch},
+            "progress": {"epoch": self.epoch, "step": self.step, "batch": self.batch, "trained": self._trained},
             "history": list(self.history),
             "random": _random_state(),
             "callbacks": [[type(c).__name__, c.state_dict()] for c in self._callbacks],
@@ -170,9 +223,11 @@ class Trainer:
         if self.scheduler is not None:
             state["scheduler"] = self.scheduler.state_dict()
         if self.batch:
-            state["metrics"] = [m.state_dict() if hasattr(m, "state_dict") else {} for m in self._metrics]
+            state["metrics"] = [state_of(m) for m in self._metrics]
             state["gradients"] = {} if self.batch % self.accumulate == 0 else self._gradients()
-        if hasattr(self._train, "state_dict"):
+        if self._going_on is not None:
+            state["loader"] = self._going_on
+        elif hasattr(self._train, "state_dict"):
             state["loader"] = self._train.state_dict()
         return state
 
@@ -183,6 +238,7 @@ class Trainer:
         if self.scheduler is not None and "scheduler" in state:
             self.scheduler.load_state_dict(state["scheduler"])
         self.epoch, self.step, self.batch = (state["progress"][name] for name in ("epoch", "step", "batch"))
+        self._trained = state["progress"].get("trained", False)
         self.history[:] = state["history"]
         for m, saved in zip(self._metrics, state.get("metrics", ()), strict=False):
             if saved:
@@ -196,8 +252,7 @@ class Trainer:
             if found is not None:
                 left.remove(found)
                 found.load_state_dict(saved)
-        if hasattr(self._train, "load_state_dict") and "loader" in state:
-            self._train.load_state_dict(state["loader"])
+        self._going_on = state.get("loader", {})
         _set_random_state(state["random"])
 
     def resume(self, what):
@@ -221,38 +276,68 @@ class Trainer:
 
     def _run_epoch(self, train, validation):
         self.module.train()
+        self._tell("epoch_start")
+        if not self._trained and not self._train_epoch(train):
+            return  # in the middle: a resumed run finishes the epoch
+        self._trained = True
+        row = {"epoch": self.epoch + 1, "step": self.step, **self._numbers()}
+        if validation is not None:
+            row.update({f"val_{name}": value for name, value in self._validate(validation).items()})
+        self._take_up(train)
+        row["lr"] = self.optimizer.param_groups[0]["lr"]
+        if self.scheduler is not None and self.scheduler_every == "epoch":
+            self._schedule(row.get("val_loss", row["loss"]))
+        self.history.append(row)
+        self.epoch, self.batch, self._trained = self.epoch + 1, 0, False
+        self._tell("epoch_end")
+
+    def _train_epoch(self, train):
+        """Train on the batches that are left of the epoch; whether it is done."""
         if not self.batch:
             for m in self._metrics:
                 m.reset()
             self.optimizer.zero_grad()
-        self._in_epoch = True
-        self._tell("epoch_start")
         for batch in self._remaining(train):
             self._train_on(batch)
             if self.stop and self.batch != self.batches:  # after the last batch the loader is to notice that it is done
                 break
         if self.stop and (self.batches is None or self.batch < self.batches):
-            return  # in the middle: a resumed run finishes the epoch
+            return False
+        if not self.batch:
+            raise ValueError(_no_batches("fit"))
         if self.batch % self.accumulate:
             self._optimize()
-        self._in_epoch = False
-        row = {"epoch": self.epoch + 1, "step": self.step, **self._numbers()}
-        if validation is not None:
-            row.update({f"val_{name}": value for name, value in self.evaluate(validation).items()})
-        row["lr"] = self.optimizer.param_groups[0]["lr"]
-        if self.scheduler is not None and self.scheduler_every == "epoch":
-            self._schedule(row.get("val_loss", row["loss"]))
-        self.history.append(row)
-        self.epoch, self.batch = self.epoch + 1, 0
-        self._tell("epoch_end")
+        return True
+
+    def _validate(self, validation):
+        random = _random_state()
+        try:
+            return self.evaluate(validation)
+        except KeyboardInterrupt:
+            _set_random_state(random)
+            self._between = True
+            raise
+
+    def _take_up(self, train):
+        """Give the loader the state of a checkpoint; random numbers go on from here."""
+        state, self._going_on = self._going_on, None
+        if state and hasattr(train, "load_state_dict"):
+            random = _random_state()
+            if self._trained and "random" in state:
+                state["random"] = {**state["random"], **random}
+            train.load_state_dict(state)
+            _set_random_state(random)
 
     def _train_on(self, batch):
         loss, output, target = self._results(batch)
+        value = loss.item()
+        if value - value != 0:
+            raise RuntimeError(self._not_finite(value, batch))
         (loss if self.accumulate == 1 else loss / self.accumulate).backward()
         self.batch += 1
         if self.batch % self.accumulate == 0:
             self._optimize()
-        self._measure(self._metrics, loss, output, target)
+        self._measure(value, output, target)
         for call in self._call["step_end"]:
             call(self)
 
@@ -270,9 +355,12 @@ class Trainer:
 
     def _results(self, batch):
         """(loss, output, target) of a batch."""
-        with self._casting():
+        if self.autocast is None:
             made = self._step(self.module, batch)
-        if not isinstance(made, tuple):
+        else:
+            with self._casting():
+                made = self._step(self.module, batch)
+        if type(made) is not tuple:
             made = made, None, None
         if made[0].numel() != 1:
             raise RuntimeError(
@@ -283,28 +371,44 @@ class Trainer:
     def _default_step(self, module, batch):
         if not isinstance(batch, (tuple, list)) or len(batch) < 2:
             raise TypeError(
-                f"[Trainer] a batch must be (inputs..., target), got {type(batch).__name__}: pass step=, a function of (module, batch)"
+                f"[Trainer] a batch must be (inputs..., target), got {_described(batch)}: pass step=, a function of (module, batch)"
             )
-        *inputs, target = batch
-        output = module(*inputs)
+        self._inputs = len(batch) - 1
+        target = batch[-1]
+        output = self._apply(module, batch[:-1])
         return self.loss(output, target), output, target
 
-    def _measure(self, metrics, loss, output, target):
-        value = float(loss)
-        if value - value != 0:
-            raise RuntimeError(
-                f"[Trainer] the loss is {value} at step {self.step}, batch {self.batch}: try a smaller learning rate or clip=1.0, "
-                "and look for its cause under flambeau.autograd.detect_anomaly()"
-            )
-        count = len(target) if target is not None and target.dim() else 1
+    def _apply(self, module, inputs):
+        """The module's output; a single dict goes to the arguments that have its names."""
+        if len(inputs) != 1 or not isinstance(inputs[0], dict):
+            return module(*inputs)
+        names = tuple(inputs[0])
+        if self._named is None or self._named[0] != names:
+            self._named = names, _takes(module, names)
+        return module(**inputs[0]) if self._named[1] else module(inputs[0])
+
+    def _measure(self, value, output, target):
+        metrics = self._metrics
+        count = len(target) if type(target) is flambeau.Tensor and target.dim() else _samples(target)
         metrics[0].add(value * count, count)
         if len(metrics) > 1:
-            output, target = output.detach(), target
+            output = output.detach() if isinstance(output, flambeau.Tensor) else _pytree.tree_map(_detached, output)
             for m in metrics[1:]:
                 m.update(output, target)
 
-    def _numbers(self):
-        return {_name(m): _number(m.compute()) for m in self._metrics}
+    def _not_finite(self, value, batch):
+        """What to say about a loss that is not finite; weights and optimizer are as they were before the batch."""
+        bad = [t for t in _pytree.tree_leaves(batch) if isinstance(t, flambeau.Tensor) and not t.isfinite().all()]
+        why = (
+            f"the batch itself has values that are not finite, in a tensor of shape {tuple(bad[0].shape)}: clean the data"
+            if bad
+            else "try a smaller learning rate or clip=1.0, and look for its cause under flambeau.autograd.detect_anomaly()"
+        )
+        return f"[Trainer] the loss is {value} at step {self.step}, batch {self.batch} of epoch {self.epoch + 1}: {why}"
+
+    def _numbers(self, quick=False):
+        """The metrics' numbers by name; only those that are cheap to compute, if `quick`."""
+        return {name_of(m): _number(m.compute()) for m in self._metrics if not quick or getattr(m, "quick", True)}
 
     def _remaining(self, train):
         """The batches of the epoch that are left: loaders with a state go on by themselves, others repeat what was done."""
@@ -319,7 +423,7 @@ class Trainer:
 
     def _casting(self):
         if self.autocast is None:
-            return _NOTHING
+            return contextlib.nullcontext()
         return flambeau.autocast("cpu", dtype=self.autocast)
 
     def _tell(self, event):
@@ -332,11 +436,11 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------- interruptions
 
     def _interrupted(self):
-        where = f"stopped in epoch {self.epoch + 1} of {self.epochs} after step {self.step}"
+        where = f"stopped in epoch {min(self.epoch + 1, self.epochs)} of {self.epochs} after step {self.step}"
         saver = next((c for c in self._callbacks if isinstance(c, Checkpoint)), None)
         if saver is None:
             return f"{where}; nothing was saved: give the trainer callbacks=[flambeau.train.Checkpoint(folder)] to be able to go on"
-        path = saver.newest()
+        path = saver.save(self) if self._between else saver.newest()
         if path is None:
             return f"{where}; there is no checkpoint in {saver.folder} yet"
         return f"{where}; the newest checkpoint is {path}. Go on with fit(..., resume=True) or resume={str(path)!r}"
@@ -351,19 +455,6 @@ class Trainer:
             return saver.newest()
         what = os.fspath(what)
         return Checkpoint(what).newest() if os.path.isdir(what) else what
-
-
-class _Nothing:
-    """A context that does nothing, cheaper than contextlib.nullcontext."""
-
-    def __enter__(self):
-        return None
-
-    def __exit__(self, *exception):
-        return False
-
-
-_NOTHING = _Nothing()
 
 
 class _evaluating:
@@ -388,8 +479,43 @@ def _length(loader):
         return None
 
 
-def _name(m):
-    return getattr(m, "name", None) or type(m).__name__.lower()
+def _check_callback(c):
+    if not isinstance(c, Callback):
+        raise TypeError(
+            f"[Trainer] callbacks must be a list of flambeau.train.Callback objects, got {_described(c)}: derive a class from it"
+        )
+    wrong = [name for name in dir(c) if name.startswith("on_") and name[3:] not in _EVENTS]
+    if wrong:
+        raise ValueError(
+            f"[Trainer] {type(c).__name__}.{wrong[0]} would never be called: the events are {', '.join(f'on_{e}' for e in _EVENTS)}"
+        )
+
+
+def _takes(module, names):
+    """Whether forward has arguments of these names."""
+    known = inspect.signature(module.forward).parameters
+    return set(names) <= set(known) or any(p.kind is p.VAR_KEYWORD for p in known.values())
+
+
+def _samples(target):
+    leaf = next((t for t in _pytree.tree_leaves(target) if isinstance(t, flambeau.Tensor) and t.dim()), None)
+    return 1 if leaf is None else len(leaf)
+
+
+def _detached(value):
+    return value.detach() if isinstance(value, flambeau.Tensor) else value
+
+
+def _described(value):
+    size = f" of {len(value)}" if isinstance(value, (tuple, list)) else ""
+    return type(value).__name__ + size
+
+
+def _no_batches(who):
+    return (
+        f"[{who}] the loader has no batches: the data is empty, drop_last dropped all of it, or an iterator has come to its "
+        "end; what is gone through more than once must be a list or a DataLoader"
+    )
 
 
 def _number(value):

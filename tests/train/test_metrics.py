@@ -60,14 +60,47 @@ def test_regression():
     away = VALUES.astype("float64") - WANTED
     assert math.isclose(gathered(train.MeanAbsoluteError(), VALUES, WANTED), np.abs(away).mean(), rel_tol=1e-6)
     assert math.isclose(gathered(train.MeanSquaredError(), VALUES, WANTED), (away**2).mean(), rel_tol=1e-6)
-    total = ((WANTED.astype("float64") - WANTED.mean(dtype="float64")) ** 2).sum()
-    assert math.isclose(gathered(train.R2(), VALUES, WANTED), 1 - (away**2).sum() / total, rel_tol=1e-6)
+    assert math.isclose(gathered(train.RootMeanSquaredError(), VALUES, WANTED), (away**2).mean() ** 0.5, rel_tol=1e-6)
+    totals = ((WANTED.astype("float64") - WANTED.mean(0, dtype="float64")) ** 2).sum(0)
+    each = 1 - (away**2).sum(0) / totals
+    assert math.isclose(gathered(train.R2(), VALUES, WANTED), each.mean(), rel_tol=1e-6)
+    assert math.isclose(gathered(train.R2(), VALUES[:, 0], WANTED[:, 0]), each[0], rel_tol=1e-6)
+    same = np.ones(10, "float32")
+    assert gathered(train.R2(), same, same) == 1.0 and gathered(train.R2(), LOGITS, same) == 0.0
     with pytest.raises(ValueError, match="unsqueeze"):
         train.MeanSquaredError().update(fl.ones(3, 1), fl.ones(3))
 
 
+def area(scores, wanted):
+    """By the definition: all pairs."""
+    pairs = scores[wanted == 1][:, None] - scores[wanted == 0][None]
+    return np.mean((pairs > 0) + 0.5 * (pairs == 0))
+
+
+def test_area_under_the_curve():
+    coarse = LOGITS.round()  # with ties
+    for scores in (LOGITS, coarse):
+        assert math.isclose(gathered(train.AUC(), scores, TRUTH), area(scores, TRUTH))
+        assert math.isclose(gathered(train.AUC(), scores[:, None], TRUTH[:, None]), area(scores, TRUTH))
+    two = np.stack([LOGITS, -LOGITS], 1)
+    assert math.isclose(gathered(train.AUC(), two, TRUTH), area(-LOGITS, TRUTH))
+    shares = np.exp(SCORES) / np.exp(SCORES).sum(1, keepdims=True)
+    each = [area(shares[:, c], (CLASSES == c).astype(int)) for c in np.unique(CLASSES)]
+    assert math.isclose(gathered(train.AUC(), SCORES, CLASSES), np.mean(each))
+    assert math.isnan(gathered(train.AUC(), LOGITS, np.ones(10)))
+
+
+def test_one_output():
+    for make in (train.Accuracy, train.F1, train.AUC):
+        with pytest.raises(ValueError, match=r"\(3, 1\) and target \(3,\).*unsqueeze"):
+            make().update(fl.ones(3, 1), fl.ones(3))
+    shares = 1 / (1 + np.exp(-LOGITS))
+    assert gathered(train.metric("accuracy", probabilities=True), shares, TRUTH) == np.mean((LOGITS > 0) == TRUTH)
+    assert gathered(train.F1(threshold=0.5), shares, TRUTH) == gathered(train.F1(), LOGITS, TRUTH)
+
+
 def test_nothing_and_reset():
-    for make in (train.Accuracy, train.F1, train.MeanSquaredError, train.R2):
+    for make in (train.Accuracy, train.AUC, train.F1, train.MeanSquaredError, train.R2):
         metric = make()
         assert math.isnan(metric.compute())
         metric.update(

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 
 import pytest
 
@@ -188,27 +187,6 @@ def test_evaluate_leaves_modes_alone():
     assert t.predict(loader(False)).shape == (96, 2)
 
 
-def test_model():
-    fl.manual_seed(0)
-    net = train.Model(model())
-    with pytest.raises(RuntimeError, match="compile"):
-        net.fit(X, Y)
-    net.compile("AdamW", "cross_entropy", ["accuracy"], lr=0.02)
-    history = net.fit(X.numpy(), Y.numpy(), epochs=10, validation_split=0.25, progress=False)
-    assert len(history) == 10 and history.history["val_accuracy"][-1] > 0.7
-    assert net.fit(X, Y, epochs=1, progress=False)[-1]["epoch"] == 11
-    assert net.evaluate(X, Y)["accuracy"] > 0.9 and net.predict(X).shape == (96, 2)
-    for wrong in (
-        {"optimizer": "adamm"},
-        {"loss": "msee"},
-        {"optimizer": fl.optim.SGD(net.module.parameters(), 0.1), "lr": 0.1},
-    ):
-        with pytest.raises(ValueError):
-            net.compile(**wrong)
-    with pytest.raises(ValueError, match="as many samples"):
-        net.fit(X, Y[:5], progress=False)
-
-
 def test_errors():
     with pytest.raises(ValueError, match="either loss="):
         train.Trainer(model(), None)
@@ -231,28 +209,165 @@ def test_plot(tmp_path):
     assert (tmp_path / "curves.png").stat().st_size > 1000
 
 
+def test_a_loss_that_is_not_finite_changes_nothing():
+    x = X.clone()
+    x[20, 1] = math.nan
+    t = trainer()
+    with pytest.raises(RuntimeError, match=r"loss is nan at step 1, .*values that are not finite, .*\(16, 5\)"):
+        t.fit([(x[i : i + 16], Y[i : i + 16]) for i in (0, 16)], epochs=1)
+    assert all(p.isfinite().all() for p in t.module.parameters()) and t.step == 1
+    assert math.isnan(t.evaluate([(x, Y)])["loss"])
+
+
+def test_no_batches_and_wrong_callbacks():
+    with pytest.raises(ValueError, match="has no batches"):
+        trainer().fit([], epochs=1)
+    with pytest.raises(ValueError, match="has no batches"):
+        trainer().fit(iter([(X, Y)]), epochs=2)
+    for call in (lambda: trainer().evaluate([]), lambda: trainer().predict([])):
+        with pytest.raises(ValueError, match="has no batches"):
+            call()
+    with pytest.raises(TypeError, match="derive a class"):
+        trainer(callbacks=[print])
+
+    class Misspelt(train.Callback):
+        def on_batch_end(self, trainer):
+            pass
+
+    with pytest.raises(ValueError, match="on_batch_end would never be called: the events are .*on_step_end"):
+        trainer(callbacks=[Misspelt()])
+    with pytest.raises(TypeError, match="flambeau.bfloat16"):
+        trainer(autocast="bfloat16")
+
+
+def test_softmax_before_cross_entropy_warns():
+    for last, loss in ((fl.nn.Softmax(1), F.cross_entropy), (fl.nn.Sigmoid(), "bce")):
+        module = fl.nn.Sequential(fl.nn.Linear(5, 2), last)
+        with pytest.warns(UserWarning, match="does itself: leave it out"):
+            train.Trainer(module, fl.optim.SGD(module.parameters(), 0.1), loss, progress=False)
+
+
+def test_a_new_fit_begins_the_epoch_anew():
+    t = trainer(callbacks=[StopAt(3)])
+    t.fit(loader(), epochs=2)
+    assert (t.epoch, t.step, t.batch) == (0, 3, 3)
+    t._watch((), False)
+    t.fit(loader(), epochs=1)
+    assert (t.epoch, t.step) == (1, 9)
+
+
+def test_state_given_by_hand(tmp_path):
+    def run(*callbacks):
+        fl.manual_seed(6)
+        return trainer(callbacks=callbacks)
+
+    whole, first, rest = run(), run(StopAt(8)), trainer()
+    fl.manual_seed(6)
+    whole.fit(loader(), epochs=2)
+    fl.manual_seed(6)
+    first.fit(loader(), epochs=2)
+    fl.save(first.state_dict(), tmp_path / "state.pt")
+    rest.load_state_dict(fl.load(tmp_path / "state.pt"))
+    rest.fit(loader(), epochs=2)
+    assert same(whole.module, rest.module) and rest.step == 12
+
+
+def test_the_same_callback_in_another_training(tmp_path):
+    stop, saver = train.EarlyStopping("loss", patience=1, restore_best=True), train.Checkpoint(tmp_path, monitor="loss")
+    trainer(callbacks=[stop, saver]).fit(loader(), epochs=3)
+    stop.best = saver.best = -1.0
+    t = trainer(callbacks=[stop, saver])
+    t.fit(loader(), epochs=2)
+    assert stop.best == saver.best == min(row["loss"] for row in t.history)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("tqdm", [True, False])
+def test_bar(monkeypatch, tqdm):
+    if tqdm:
+        pytest.importorskip("tqdm")
+    else:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    out = Terminal()
+    trainer(callbacks=[train.Progress(out, interval=0.0)]).fit(loader(), epochs=1)
+    shown = out.getvalue()
+    assert "epoch 1/1" in shown and "3/6" in shown and "loss" in shown and shown.rstrip().count("\n") == 0
+    lines = Terminal()
+    trainer(callbacks=[train.Progress(lines, interval=0.0, bar=False)]).fit(loader(), epochs=2)
+    assert len(lines.getvalue().splitlines()) == 2 and "\r" not in lines.getvalue()
+
+
+INTERRUPTED = """
+import sys, time
+sys.path.insert(0, {package!r})
+import flambeau as fl
+WHEN, FOLDER, CHECKED = sys.argv[1:]
+
+
+def tell(where):
+    if WHEN == where:
+        print("now", flush=True)
+        while not t.stop:
+            time.sleep(0.01)
+
+
+class Tell(fl.train.Callback):
+    def on_step_end(self, trainer):
+        if trainer.step == 9:
+            tell("training")
+
+
+class Validation:
+    def __iter__(self):
+        for batch in loader(48):
+            if t.epoch == 1:
+                tell("validation")
+            yield batch
+
+
+def loader(size):
+    return fl.utils.data.DataLoader(data, batch_size=size, shuffle=True)
+
+
+fl.manual_seed(1)
+x = fl.randn(96, 5)
+data = fl.utils.data.TensorDataset(x, (x.sum(1) > 0).long())
+module = fl.nn.Sequential(fl.nn.Linear(5, 16), fl.nn.Dropout(0.3), fl.nn.Linear(16, 2))
+keep = [fl.train.Checkpoint(FOLDER), Tell()]
+t = fl.train.Trainer(module, fl.optim.Adam(module.parameters()), "cross_entropy", metrics=["auc"], accumulate=2, callbacks=keep)
+t.fit(loader(8), Validation(), epochs=3, resume=True)
+fl.save([module.state_dict(), list(t.history)], CHECKED)
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_interrupt_keeps_a_whole_checkpoint(tmp_path):
+def test_interrupt_and_going_on(tmp_path):
+    """Ctrl-C during training and during validation; both go on to what a run without it gives."""
     program = tmp_path / "program.py"
-    package = os.path.dirname(
-        os.path.dirname(os.path.abspath(fl.__file__))
-    )  # before the sources, which have no extension
-    program.write_text(
-        textwrap.dedent(f"""
-        import sys
-        sys.path[:0] = [{package!r}, {os.getcwd()!r}]
-        from tests.train.test_trainer import *
-        class Tell(train.Callback):
-            def on_step_end(self, trainer):
-                if trainer.step == 20: print("now", flush=True)
-        t = trainer(callbacks=[train.Checkpoint({str(tmp_path / "run")!r}, every_steps=5), Tell()])
-        t.fit(loader(), epochs=100000)
-        """)
-    )
-    child = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    child.stdout.readline()
-    child.send_signal(signal.SIGINT)
-    _, error = child.communicate(timeout=60)
-    assert child.returncode != 0 and "stopped in epoch" in error and "resume=True" in error
-    state = fl.load(train.Checkpoint(tmp_path / "run").newest())
-    assert state["progress"]["step"] >= 20 and state["progress"]["step"] % 5 == 0 or state["progress"]["batch"] == 0
+    package = os.path.dirname(os.path.dirname(os.path.abspath(fl.__file__)))
+    program.write_text(INTERRUPTED.format(package=package))
+
+    def start(when, name):
+        words = [sys.executable, str(program), when, str(tmp_path / name), str(tmp_path / f"{name}.pt")]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    steps = {"training": 9, "validation": 12}
+    children = {name: start(name, name) for name in ("never", *steps)}
+    for name, step in steps.items():
+        children[name].stdout.readline()
+        children[name].send_signal(signal.SIGINT)
+        _, error = children[name].communicate(timeout=60)
+        assert children[name].returncode != 0 and f"stopped in epoch 2 of 3 after step {step}; the newest" in error
+        assert "resume=True" in error and not (tmp_path / f"{name}.pt").exists()
+        assert train.Checkpoint(tmp_path / name).newest().endswith(f"step-{step:08}.pt")
+    rest = [start("never", name) for name in steps]
+    for child in (children["never"], *rest):
+        assert child.communicate(timeout=60) and child.returncode == 0
+    wanted, rows = fl.load(tmp_path / "never.pt")
+    for name in steps:
+        weights, found = fl.load(tmp_path / f"{name}.pt")
+        assert found == rows and all(fl.equal(weights[key], t) for key, t in wanted.items())
