@@ -44,6 +44,21 @@ def test_what_looks_like_a_file_of_the_repository():
     assert is_there("core/{node,tensor}.h") and not is_there("core/{node,nothing}.h")
 
 
+def test_names_of_the_code_exist():
+    """Words between backticks on the page about the code are words of it."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / "docs/how-it-works.md").read_text(), flags=re.M | re.S)
+    sources = [
+        p
+        for folder in ("csrc", "flambeau")
+        for p in (ROOT / folder).rglob("*")
+        if p.suffix in (".py", ".cpp", ".h", ".def")
+    ]
+    known = set(re.findall(r"\w+", "\n".join(f"{p} {p.read_text()}" for p in sources)))
+    words = {word for quoted in re.findall(r"`([^`]+)`", text) for word in re.findall(r"[A-Za-z_]\w{3,}", quoted)}
+    assert len(words) > 60
+    assert not words - known
+
+
 def test_what_is_said_to_be_missing_is_missing():
     """`tools/missing_names.py` writes the table, beside torch; a name that has come since must leave it."""
     text = (ROOT / "docs/coming-from-pytorch.md").read_text()
