@@ -137,6 +137,32 @@ struct Job {
 
 thread_local bool in_region = false;
 
+// Where a worker went to sleep. A thread wakes on the core where it slept; if that is the caller's by now, it would stand
+// in line behind the caller instead of helping it.
+struct Seat {
+  std::atomic<int> core{-1};
+  pthread_t thread{};
+
+  // Before it is woken: away from `core`, if the caller may run on others.
+  void leave(int busy_core) {
+#if defined(__linux__)
+    cpu_set_t cores;  // the kernel refuses this size where there are more than 1,024 cores: then nothing is done
+    if (sched_getaffinity(0, sizeof cores, &cores) != 0 || CPU_COUNT(&cores) < 2) return;
+    CPU_CLR(busy_core, &cores);
+    pthread_setaffinity_np(thread, sizeof cores, &cores);
+#endif
+    core.store(-1, std::memory_order_relaxed);
+  }
+};
+
+int this_core() {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
 // One job at a time. `state` holds the helper places still free (high half) and the helpers at work (low half):
 // a helper enters by taking a place, so one that wakes late finds none and the caller never waits for it.
 // All members are plain words and workers are detached: after a fork a fresh Pool simply takes this one's place,
@@ -151,6 +177,8 @@ struct Pool {
   std::atomic<bool> caller_sleeps{false};
   Job* job = nullptr;
   int workers = 0;
+  std::atomic<int> seated{0};
+  Seat seats[kMaxThreads];
 
   bool enter() {
     int now = state.load(std::memory_order_relaxed);
@@ -165,15 +193,19 @@ struct Pool {
 
   void serve() {
     in_region = true;
+    Seat& seat = seats[seated.fetch_add(1)];
+    seat.thread = pthread_self();
     for (;;) {
       const int seen = wakes.load();
       if (enter()) {
         job->work();
         leave();
       } else if (!spin_until([&] { return state.load(std::memory_order_relaxed) >= kPlace; }, kSpin)) {
+        seat.core.store(this_core(), std::memory_order_release);
         sleepers.fetch_add(1);
         wakes.wait(seen);
         sleepers.fetch_sub(1);
+        seat.core.store(-1, std::memory_order_relaxed);
       }
     }
   }
@@ -198,11 +230,19 @@ struct Pool {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
+  void wake(int count) {
+    if (count == 0) return;
+    if (const int here = this_core(); here >= 0)
+      for (int i = 0, n = std::min(seated.load(), kMaxThreads); i < n; ++i)
+        if (seats[i].core.load(std::memory_order_acquire) == here) seats[i].leave(here);
+    for (; count > 0; --count) wakes.notify_one();
+  }
+
   void run(Job& work, int helpers) {
     job = &work;
     state.store(helpers * kPlace);
     wakes.fetch_add(1);
-    for (int asleep = std::min(helpers, sleepers.load()); asleep > 0; --asleep) wakes.notify_one();
+    wake(std::min(helpers, sleepers.load()));
     in_region = true;
     work.work();
     in_region = false;
