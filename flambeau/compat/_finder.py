@@ -1,4 +1,4 @@
-"""Finds `torch` and `torchvision`: a module of theirs is the very module of flambeau that it stands for.
+"""Finds `torch`, `torchvision` and `functorch`: a module of theirs is the very module of flambeau that it stands for.
 
 This file imports nothing of flambeau before it is needed: child processes load it by its path (see _site/sitecustomize.py).
 """
@@ -14,7 +14,7 @@ import types
 
 VERSIONS = {"torch": "2.13.0", "torchvision": "0.28.0"}
 _EVERYTHING = importlib.metadata.DistributionFinder.Context()
-PACKAGES = {"torch": "flambeau", "torchvision": "flambeau.vision"}
+PACKAGES = {"torch": "flambeau", "torchvision": "flambeau.vision", "functorch": "flambeau.compat.functorch"}
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -48,10 +48,15 @@ def replace_all_batch_norm_modules_(root):
     True
     """
     for module in root.modules():
-        if isinstance(module, _BatchNorm):
-            module.running_mean = module.running_var = module.num_batches_tracked = None
-            module.track_running_stats = False
+        without_running_statistics(module)
     return root
+
+
+def without_running_statistics(module):
+    """Make one module, if it is a batch norm, use the statistics of the batch only."""
+    if isinstance(module, _BatchNorm):
+        module.running_mean = module.running_var = module.num_batches_tracked = None
+        module.track_running_stats = False
 
 
 def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False):

@@ -1,0 +1,5 @@
+"""functorch.experimental.control_flow."""
+
+from ...._control import cond
+
+__all__ = ["cond"]
