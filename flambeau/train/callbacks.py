@@ -175,8 +175,8 @@ class Checkpoint(Callback):
             names = os.listdir(self.folder)
         except FileNotFoundError:
             return []
-        found = [(int(m[1]), name) for name in names if (m := re.fullmatch(r"step-(\d+)\.pt", name))]
-        return [os.path.join(self.folder, name) for _, name in sorted(found)]
+        found = [os.path.join(self.folder, name) for name in names if re.fullmatch(r"step-\d+\.pt", name)]
+        return sorted(found, key=lambda path: (os.stat(path).st_mtime_ns, path))  # a new run may be in an old folder
 
     def state_dict(self):
         return {"best": self.best}

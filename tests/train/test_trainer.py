@@ -202,6 +202,18 @@ def test_errors():
         trainer().fit([X], epochs=1)
 
 
+def test_checkpoints_of_a_new_run_in_an_old_folder(tmp_path):
+    """The newest file is that of the new run, though the old one came further."""
+    for epochs in (4, 1):
+        saver = train.Checkpoint(tmp_path)
+        fl.manual_seed(0)
+        trainer(callbacks=[saver]).fit(loader(), epochs=epochs)
+    assert saver.newest().endswith("step-00000006.pt") and len(os.listdir(tmp_path)) == 2
+    again = trainer(callbacks=[train.Checkpoint(tmp_path)])
+    again.fit(loader(), epochs=2, resume=True)
+    assert again.step == 12
+
+
 def test_plot(tmp_path):
     pytest.importorskip("matplotlib")
     history = train.History([{"epoch": 1, "loss": 2.0, "val_loss": 3.0}, {"epoch": 2, "loss": 1.0, "val_loss": 2.0}])
