@@ -15,7 +15,7 @@ _NOT_PRIMITIVES = {
     "hook_primitive", "is_contiguous", "is_numpy_array", "make_batched", "make_gate", "make_subclass", "memory_stats", "op_names",
     "pop_saved_hooks", "promote_types", "push_saved_hooks", "queue_callback", "register_post_accumulate_grad_hook",
     "register_tensor_hook", "remove_tensor_hook", "reset_peak_memory_stats", "result_type", "retain_grad", "save_for_backward",
-    "saved_of", "set_constructor", "set_function_modes", "set_interpreters", "set_memory_limit", "set_operator",
+    "saved_of", "set_constructor", "set_node_class", "set_function_modes", "set_interpreters", "set_memory_limit", "set_operator",
     "set_storage_of", "set_types_disabled", "size", "storage_bytes", "storage_id", "storage_nbytes", "use_hooks", "watch_classes",
 }  # fmt: skip
 RANDOM = (

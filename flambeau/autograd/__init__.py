@@ -37,6 +37,14 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _node_class(op, name, kind):
+    from ._nodes import node_class
+
+    return node_class(op, name, kind)
+
+
+_C.set_node_class(_node_class)
+
 _UNUSED = (
     "[grad] One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the "
     "desired behavior."

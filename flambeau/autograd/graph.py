@@ -16,43 +16,6 @@ __all__ = [
 
 Node = _C.Node
 
-# What a node has saved, in order, under torch's names; of other ops: the input or inputs, then the result.
-_SAVED = {
-    "BatchNorm": ("input", "weight", "result1", "result2"),
-    "Convolution": ("input", "weight"),
-    "Embedding": ("indices",),
-    "Gather": ("index",),
-    "LayerNorm": ("input", "weight", "result1", "result2"),
-    "Linear": ("input", "weight"),
-    "LogSoftmax": ("result",),
-    "Matmul": ("self", "mat2"),
-    "Pow": ("self", "exponent", "result"),
-    "Prelu": ("self", "weight"),
-    "Softmax": ("result",),
-    "Where": ("condition", "self", "other"),
-}
-_SAVED_OF_OTHERS = {1: ("self", "result"), 2: ("self", "other", "result")}
-
-
-def _saved_names(node):
-    """Names for the head of node.saved_tensors; nodes of Function subclasses have none, as in torch."""
-    op, backward, _ = node.name().partition("Backward0")
-    return _SAVED.get(op, _SAVED_OF_OTHERS.get(len(node.next_functions), ())) if backward else ()
-
-
-def _saved_attribute(node, name):
-    names = [f"_saved_{each}" for each in _saved_names(node)] if name.startswith("_saved_") else ()
-    if name not in names:
-        raise AttributeError(f"'{type(node).__module__}.Node' object {node.name()} has no attribute {name!r}")
-    return dict(zip(names, node.saved_tensors, strict=False)).get(name)
-
-
-def _with_saved(node):
-    return [*object.__dir__(node), *(f"_saved_{name}" for name in _saved_names(node))]
-
-
-Node.__getattr__, Node.__dir__ = _saved_attribute, _with_saved
-
 
 class _Handle:
     """Removes a hook; usable in a with statement."""

@@ -50,3 +50,26 @@ def test_misuse():
         checkpoint(fl.sin, fl.ones(1, requires_grad=True))
     with pytest.raises(ValueError, match="Unexpected keyword arguments: more"):
         checkpoint(fl.sin, fl.ones(1, requires_grad=True), use_reentrant=True, more=1)
+
+
+def test_second_derivatives():
+    """What is computed again takes its place in the graph, so derivatives go through it, also where checkpoints are nested."""
+
+    def plain(x):
+        return ((x * w).exp() * x).sin()
+
+    def once(x):
+        return checkpoint(plain, x, use_reentrant=False)
+
+    def nested(x):
+        return checkpoint(once, x, use_reentrant=False)
+
+    w = fl.rand(3, dtype=fl.float64, requires_grad=True)
+    x = fl.rand(3, dtype=fl.float64, requires_grad=True)
+
+    def second(function):
+        (first,) = fl.autograd.grad(function(x).sum(), x, create_graph=True)
+        return [g.tolist() for g in fl.autograd.grad(first.sum(), (x, w))]
+
+    assert second(once) == second(plain) == second(nested)
+    assert fl.autograd.gradgradcheck(once, (x,))
