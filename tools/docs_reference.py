@@ -1,12 +1,15 @@
-"""A hook of mkdocs: one reference page per public module, made from the docstrings of the names in its `__all__`, and a list of them."""
+"""A hook of mkdocs: one reference page per public module, made from the docstrings of the names in its `__all__`, and a list of them;
+the examples as pages."""
 
 import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 
 from mkdocs.structure.files import File
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 SECTIONS = ("Args:", "Returns:", "Raises:", "Yields:", "Note:", "Source:", "Example:", "Examples:", "Shape:")
 
 
@@ -100,10 +103,20 @@ def contents(modules):
     return "\n".join(lines)
 
 
+def example_pages():
+    """(name, text): the list of examples, and each program."""
+    listed = (EXAMPLES / "README.md").read_text()
+    yield "index.md", re.sub(r"\((\w+)\.py\)", r"(\1.md)", listed).replace("(../docs/", "(../")
+    for path in sorted(EXAMPLES.glob("*.py")):
+        yield f"{path.stem}.md", f"# {path.name}\n\n```python\n{path.read_text()}```\n"
+
+
 def on_files(files, config):
     """Add the generated pages to what mkdocs found in docs/."""
     modules = list(public_modules())
     files.append(File.generated(config, "reference/index.md", content=contents(modules)))
     for module in modules:
         files.append(File.generated(config, f"reference/{module.__name__}.md", content=page(module)))
+    for name, text in example_pages():
+        files.append(File.generated(config, f"examples/{name}", content=text))
     return files
