@@ -44,12 +44,13 @@ def test_what_looks_like_a_file_of_the_repository():
     assert is_there("core/{node,tensor}.h") and not is_there("core/{node,nothing}.h")
 
 
-def test_names_of_the_code_exist():
-    """Words between backticks on the page about the code are words of it."""
-    text = re.sub(r"^```.*?^```$", "", (ROOT / "docs/how-it-works.md").read_text(), flags=re.M | re.S)
+@pytest.mark.parametrize(("page", "folders"), [("how-it-works", []), ("engine", ["examples"])])
+def test_names_of_the_code_exist(page, folders):
+    """Words between backticks on the pages about the code are words of it."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / f"docs/{page}.md").read_text(), flags=re.M | re.S)
     sources = [
         p
-        for folder in ("csrc", "flambeau")
+        for folder in ("csrc", "flambeau", *folders)
         for p in (ROOT / folder).rglob("*")
         if p.suffix in (".py", ".cpp", ".h", ".def")
     ]
@@ -57,6 +58,17 @@ def test_names_of_the_code_exist():
     words = {word for quoted in re.findall(r"`([^`]+)`", text) for word in re.findall(r"[A-Za-z_]\w{3,}", quoted)}
     assert len(words) > 60
     assert not words - known
+
+
+def test_the_engine_of_the_page_is_that_of_the_examples():
+    """docs/engine.md shows all of examples/engine.py but its command line, in the file's order."""
+    shown = "\n".join(b.code for b in doc_pages.blocks((ROOT / "docs/engine.md").read_text()) if b.kind == "python")
+    source = (ROOT / "examples/engine.py").read_text()
+    source = source[source.index("# ---- the graph") : source.index("# ---- command line")]
+    parts = [re.sub(r"^# ----.*", "", part, flags=re.M).strip() for part in source.split("\n\n\n")]
+    places = [shown.find(f"{part}\n") for part in parts if part]
+    assert len(places) > 12 and -1 not in places
+    assert places == sorted(places)
 
 
 def test_what_is_said_to_be_missing_is_missing():

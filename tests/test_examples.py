@@ -30,6 +30,7 @@ QUICK = [
     ("vae", "mlxtend", ["--quick"], ["reconstructions.png", "samples.png", "walk.png"]),
     ("lstm_series", "autots", ["--quick"], ["forecast.png"]),
     ("reinforce", None, ["--quick"], ["returns.png"]),
+    ("engine", "mlxtend", ["--quick"], ["losses.csv"]),
 ]
 
 
