@@ -311,7 +311,7 @@ _NAMESPACES = ("", "autograd", "nn.functional", "nn.init", "linalg", "special", 
 # Of Python itself, or asked too early (a constructor's result has no class yet).
 _NOT_METHODS = {
     "__new__", "__init__", "__class__", "__dict__", "__doc__", "__module__", "__weakref__", "__hash__", "__torch_function__",
-    "__init_subclass__", "__subclasshook__", "_make_subclass", "__array_priority__", "__slots__", "__dlpack_device__", "as_subclass",
+    "__init_subclass__", "__subclasshook__", "_make_subclass", "_make_wrapper_subclass", "__array_priority__", "__slots__", "__dlpack_device__", "as_subclass",
 }  # fmt: skip
 
 

@@ -220,6 +220,12 @@ def _reduce(self, protocol):
     return reduce_tensor(self)
 
 
+def _make_wrapper_subclass(cls, size, **options):
+    from ._wrappers import make_wrapper_subclass
+
+    return make_wrapper_subclass(cls, size, **options)
+
+
 _PROTOCOLS = {
     "__iter__": _iterate,
     "__contains__": _contains,
@@ -231,6 +237,7 @@ _PROTOCOLS = {
     "__array_priority__": 1000,
     "__init_subclass__": classmethod(_notice_subclass),
     "__torch_function__": classmethod(_torch_function),
+    "_make_wrapper_subclass": staticmethod(_make_wrapper_subclass),
     "_make_subclass": staticmethod(lambda cls, data, require_grad=False: _C.make_subclass(cls, data, require_grad)),
 }
 _OF_GENERATORS = {"__reduce__": lambda self: (_generator, (self.get_state(),))}

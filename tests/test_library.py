@@ -120,6 +120,14 @@ def test_checks(cube):
     assert isinstance(found["test_faketensor"], RuntimeError)
 
 
+def test_checks_of_operators_that_return_nothing():
+    @library.custom_op("examples::sine_into", mutates_args={"output"})
+    def sine_into(input: Tensor, output: Tensor) -> None:
+        output.copy_(input.sin())
+
+    assert set(library.opcheck(sine_into, (fl.ones(2), fl.empty(2))).values()) == {"SUCCESS"}
+
+
 def test_what_is_not_there():
     with pytest.raises(ValueError, match="namespace::name"):
         library.define("name", "() -> Tensor")

@@ -31,6 +31,7 @@ PYTHON = [
     {"_composed", "_default_device", "_interpreters", "_legacy", "autograd", "overrides", "tensor", "_printing"},
     {"fft", "linalg", "nested", "random", "signal", "sparse", "special"},
     {
+        "__future__",
         "_control",
         "_elsewhere",
         "accelerator",
@@ -51,7 +52,7 @@ PYTHON = [
         "utils",
         "xpu",
     },
-    {"__future__", "data", "distributions", "func", "hub", "masked", "testing", "types"},
+    {"data", "distributions", "func", "hub", "masked", "testing", "types"},
     {
         "__config__",
         "_VF",
@@ -68,6 +69,7 @@ PYTHON = [
         "_tensor",
         "_tensor_str",
         "_utils",
+        "_wrappers",
         "ao",
         "distributed",
         "export",
@@ -94,6 +96,7 @@ LATE = {
     ("ops", "linalg"),
     ("ops", "sparse"),
     ("tensor", "serialization"),
+    ("tensor", "_wrappers"),
 }
 # `import flambeau` stands for the ops, the tensor and the modes: open to every room above these.
 FACADE = 4

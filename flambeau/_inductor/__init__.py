@@ -1,6 +1,7 @@
 """torch._inductor: torch's code generator. Nothing is generated."""
 
 from .._settings import define
+from . import utils
 
 config = define(
     __name__, triton=define("flambeau._inductor.config", "triton"), cpp=define("flambeau._inductor.config", "cpp")

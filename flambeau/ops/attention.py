@@ -46,7 +46,7 @@ def scaled_dot_product_attention(
             raise _C.ShapeError(
                 f"[scaled_dot_product_attention] attn_mask {tuple(attn_mask.shape)} does not broadcast to the scores"
             )
-        return _C.attention(query, key, value, attn_mask, is_causal, scale)
+        return _laid_out_as(query, _C.attention(query, key, value, attn_mask, is_causal, scale))
     if enable_gqa and query.ndim >= 3:
         key, value = _share_heads(query, key, value)
     if stored:
@@ -77,6 +77,19 @@ def _plain(query, key, value, enable_gqa):
     batch, heads, groups = query.shape[0], query.shape[1], key.shape[1]
     same = key.shape[0] == batch == value.shape[0] and value.shape[1] == groups
     return same and (heads == groups or (enable_gqa and groups > 0 and heads % groups == 0))
+
+
+def _laid_out_as(query, result):
+    """The result with its dimensions in memory in the order of the query's, as torch leaves it.
+
+    Of a query of shape (batch, l, heads, e) transposed, programs view the result, transposed back, as (batch, l, heads x v).
+    """
+    strides = query.stride()
+    order = sorted(range(3), key=lambda dim: -strides[dim])
+    if order == [0, 1, 2] or strides[3] != 1 or 0 in strides:
+        return result
+    back = sorted(range(3), key=order.__getitem__)
+    return result.permute(*order, 3).contiguous().permute(*back, 3)
 
 
 def _share_heads(query, key, value):

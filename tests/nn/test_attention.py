@@ -37,6 +37,24 @@ def test_a_query_that_sees_nothing_has_a_gradient():
         assert bool(g.isfinite().all())
 
 
+@pytest.mark.parametrize("order", [(0, 2, 1, 3), (2, 0, 1, 3), (0, 1, 2, 3), (0, 1, 3, 2)])
+def test_attention_lies_in_memory_as_the_query(order):
+    """Programs transpose and view the result, as torch lets them: (batch, l, heads, e) is one block."""
+    sizes = (2, 3, 5, 4)  # batch, heads, l, e
+    back = sorted(range(4), key=order.__getitem__)
+    query = fl.rand([sizes[d] for d in order]).permute(back).requires_grad_()
+    key = fl.rand(sizes)
+    for options in ({}, {"is_causal": True}, {"attn_mask": fl.zeros(5, 5)}):
+        result = nn.functional.scaled_dot_product_attention(query, key, key, **options)
+        assert result.stride() == (query.stride() if order[3] == 3 else key.stride())
+        plain = nn.functional.scaled_dot_product_attention(query.contiguous(), key, key, **options)
+        assert fl.equal(result, plain)
+        ours, theirs = (fl.autograd.grad((y * key).sum(), query)[0] for y in (result, plain))
+        assert fl.allclose(ours, theirs, atol=1e-6)
+    if order == (0, 2, 1, 3):
+        assert result.transpose(1, 2).view(2, 5, 12).shape == (2, 5, 12)
+
+
 def test_is_causal_in_inference_needs_no_mask():
     attention, x = nn.MultiheadAttention(8, 2, batch_first=True), fl.randn(2, 3, 8)
     with pytest.raises(RuntimeError, match="Need attn_mask"):

@@ -2,6 +2,7 @@
 
 import flambeau
 from flambeau import Tensor
+from flambeau.__future__ import get_overwrite_module_params_on_conversion, get_swap_module_params_on_conversion
 from flambeau.nn.parameter import Parameter, is_lazy
 
 
@@ -106,12 +107,14 @@ class Movable:
 def _convert_parameter(parameter, fn):
     """Changes the parameter and its gradient in place, so that an optimizer keeps seeing the same objects.
 
-    Only a change of device makes a new parameter.
+    Only a change of device makes a new parameter, or a setting of flambeau.__future__.
     """
     with flambeau.no_grad():
         grad = parameter.grad
         converted = fn(parameter)
-        if converted.device.type != parameter.device.type:
+        if get_swap_module_params_on_conversion():
+            return _swapped(parameter, converted, grad, fn)
+        if converted.device.type != parameter.device.type or get_overwrite_module_params_on_conversion():
             parameter = Parameter(converted, parameter.requires_grad)
         elif converted is not parameter:
             if parameter.requires_grad and not (converted.is_floating_point() or converted.is_complex()):
@@ -122,11 +125,26 @@ def _convert_parameter(parameter, fn):
             parameter.data = converted
         if grad is not None:
             new_grad = fn(grad)
-            if new_grad.device.type != grad.device.type:
+            if new_grad.device.type != grad.device.type or get_overwrite_module_params_on_conversion():
                 parameter.grad = new_grad.requires_grad_(grad.requires_grad)
             elif new_grad is not grad:
                 grad.data = new_grad
         return parameter
+
+
+def _swapped(parameter, converted, grad, fn):
+    """The parameter, having exchanged everything with its converted form, and its gradient likewise."""
+    from flambeau.utils._swap import swap_tensors
+
+    if converted is not parameter:
+        parameter.grad = None
+        swap_tensors(parameter, Parameter(converted, parameter.requires_grad))
+    if grad is not None:
+        new_grad = fn(grad)
+        if new_grad is not grad:
+            swap_tensors(grad, new_grad.requires_grad_(grad.requires_grad))
+        parameter.grad = grad
+    return parameter
 
 
 def parse_to(

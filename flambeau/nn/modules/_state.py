@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import flambeau
 from flambeau import Tensor
+from flambeau.__future__ import get_swap_module_params_on_conversion
 from flambeau.nn.parameter import Parameter, is_lazy
 
 from ._hooks import hook_dictionary, register
@@ -317,7 +318,12 @@ def _take(module, name, value, key, assign):
         )
     try:
         with flambeau.no_grad():
-            _assign(module, name, value, target) if assign else target.copy_(value)
+            if get_swap_module_params_on_conversion():
+                _swap_in(target, value, assign)
+            elif assign:
+                _assign(module, name, value, target)
+            else:
+                target.copy_(value)
     except Exception as error:
         return (
             f'While copying the parameter named "{key}", whose dimensions in the model are {target.shape} and whose '
@@ -326,9 +332,26 @@ def _take(module, name, value, key, assign):
 
 
 def _assign(module, name, value, target):
-    if isinstance(target, Parameter):
-        if not isinstance(value, Parameter):
-            value = Parameter(value, requires_grad=target.requires_grad)
-        else:
-            value.requires_grad_(target.requires_grad)
-    setattr(module, name, value)
+    setattr(module, name, _as_kind(value, target))
+
+
+def _swap_in(target, value, assign):
+    """Exchange a tensor of the module with what its class makes of a value."""
+    from flambeau.utils._swap import swap_tensors
+
+    loaded = target.module_load(value, assign=assign)
+    if loaded is value or loaded is target:
+        raise RuntimeError(
+            "module_load returned one of self or other, please .detach() the result if returning one of the inputs in "
+            "module_load"
+        )
+    swap_tensors(target, _as_kind(loaded, target))
+
+
+def _as_kind(value, target):
+    """A value as a parameter if the target is one, which requires a gradient as it does."""
+    if not isinstance(target, Parameter):
+        return value
+    if not isinstance(value, Parameter):
+        return Parameter(value, requires_grad=target.requires_grad)
+    return value.requires_grad_(target.requires_grad)
