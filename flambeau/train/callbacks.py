@@ -217,6 +217,7 @@ class Progress(Callback):
                 file=self._out,
                 leave=False,
                 mininterval=self.interval,
+                **_size(),
             )
 
     def on_step_end(self, trainer):
@@ -252,6 +253,12 @@ def _shown(numbers):
     return "  ".join(f"{name} {value:.4g}" for name, value in numbers.items())
 
 
+def _size():
+    """The terminal's; tqdm by itself shows nothing where that is not known."""
+    columns, lines = shutil.get_terminal_size()
+    return {"ncols": columns - 1, "nrows": lines}
+
+
 def _tqdm():
     try:
         from tqdm import tqdm
@@ -263,9 +270,9 @@ def _tqdm():
 class _Bar:
     """What `Progress` needs of tqdm, for where that is not installed."""
 
-    def __init__(self, total, initial, desc, file, leave, mininterval):
+    def __init__(self, total, initial, desc, file, leave, mininterval, ncols, nrows):
         self.total, self.n, self.desc, self.file = total, initial, desc, file
-        self.began, self.first, self.text, self.shown = time.perf_counter(), initial, "", 0
+        self.began, self.first, self.text, self.ncols, self.shown = time.perf_counter(), initial, "", ncols, 0
 
     def set_postfix_str(self, text, refresh):
         self.text = text
@@ -284,7 +291,7 @@ class _Bar:
         self._write("")
 
     def _write(self, line):
-        line = line[: shutil.get_terminal_size().columns - 1]
+        line = line[: self.ncols]
         self.file.write("\r" + line.ljust(self.shown) + ("" if line else "\r"))
         self.file.flush()
         self.shown = len(line)

@@ -101,12 +101,11 @@ class _Function(Metric):
 
 def _classes(metric, output, target):
     """Predicted and wanted classes: of scores (N, C, ...), or of one logit each (N) or (N, 1)."""
-    scores, wanted = output.shape, target.shape
-    if len(scores) == len(wanted) + 1 and len(scores) > 1 and scores[1] > 1:
+    several = output.dim() > 1 and output.size(1) > 1
+    if several and output.dim() == target.dim() + 1:
         return output.argmax(1), target
-    if scores != wanted:
-        checked_shapes(metric.name, output, target)
-    if len(wanted) > 1 and scores[1] > 1:
+    checked_shapes(metric.name, output, target)
+    if several:
         return output.argmax(1), target.argmax(1)
     return output > metric.threshold, target > 0.5
 

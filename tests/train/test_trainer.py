@@ -219,6 +219,12 @@ def test_plot(tmp_path):
     history = train.History([{"epoch": 1, "loss": 2.0, "val_loss": 3.0}, {"epoch": 2, "loss": 1.0, "val_loss": 2.0}])
     history.plot(tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 1000
+    history.append({"epoch": 3, "loss": 0.5, "val_loss": math.nan, "accuracy": 0.5})
+    panels = history.plot().axes
+    assert [panel.get_title() for panel in panels] == ["loss", "accuracy"]
+    assert panels[0].get_legend_handles_labels()[1] == ["training", "validation", "epoch 2: 2"]
+    with pytest.raises(ValueError, match="first epoch"):
+        train.History().plot()
 
 
 def test_a_loss_that_is_not_finite_changes_nothing():
