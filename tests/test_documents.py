@@ -150,6 +150,7 @@ def test_a_page_is_run(tmp_path):
         ("```python\nimport warnings\nwarnings.warn('careful')\n```\n", "careful"),
         ("```bash\nfalse\n```\n", "status 1"),
         ("text\n\n    indented\n", "page.md:3: code that is only indented"),
+        ("```py\nx = 1\n```\n", "page.md:1: a block of py"),
     ],
 )
 def test_what_a_page_must_not_have(tmp_path, text, said):

@@ -12,7 +12,7 @@ A comment before a block says what else may be done with it:
 - `<!-- needs: PACKAGE -->`: run where the package is installed, and listed where it is not.
 - `<!-- not run: REASON -->`: only listed.
 
-Blocks of other languages are text to read. Code that is only indented would be overlooked, so it is an error.
+`cpp` is to be read. Code that is only indented, or whose fence says something else, would be overlooked, so it is an error.
 """
 
 import contextlib
@@ -129,9 +129,11 @@ def run_page(path):
     name, began, ran = title(path), time.monotonic(), 0
     skipped, failed = [], [f"{line}: code that is only indented: put it between fences" for line in indented(text)]
     for block in blocks(text):
-        if block.mark == "file":
+        if block.kind not in ("python", "bash", "text", "cpp"):
+            failed.append(f"{block.line}: a block of {block.kind or 'no language'}: say python, bash, text or cpp")
+        elif block.mark == "file":
             Path(block.value).write_text(block.code)
-        elif block.kind not in ("python", "bash"):
+        elif block.kind in ("text", "cpp"):
             continue
         elif why := reason(block):
             skipped.append(f"{block.line}: {why}")
