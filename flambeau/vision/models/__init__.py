@@ -17,6 +17,6 @@ from .squeezenet import *
 from .swin_transformer import *
 from .vgg import *
 from .vision_transformer import *
-from . import segmentation
+from . import detection, segmentation
 
 __all__ = [name for name in dir() if not name.startswith("__") and callable(globals()[name])]

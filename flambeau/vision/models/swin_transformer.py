@@ -5,6 +5,7 @@ from functools import partial
 
 import flambeau
 from flambeau import nn
+from flambeau.fx import wrap
 from flambeau.nn import functional as F
 
 from ..ops.misc import MLP, Permute
@@ -53,29 +54,104 @@ class PatchMergingV2(nn.Module):
 
 
 def _windows(x, size):
-    """(B, H, W, C) -> (B x windows, places, C)."""
-    batch, height, width, channels = x.shape
-    x = x.reshape(batch, height // size[0], size[0], width // size[1], size[1], channels)
-    return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, size[0] * size[1], channels)
+    """(B, *places, C) -> (B x windows, places of a window, C)."""
+    dims, grid = len(size), []
+    for side, window in zip(x.shape[1:-1], size):
+        grid += [side // window, window]
+    order = [0, *range(1, 2 * dims, 2), *range(2, 2 * dims + 1, 2), 2 * dims + 1]
+    return x.reshape(x.shape[0], *grid, x.shape[-1]).permute(order).reshape(-1, math.prod(size), x.shape[-1])
 
 
 def _picture(x, size, shape):
     """_windows undone."""
-    batch, height, width, channels = shape
-    x = x.reshape(batch, height // size[0], width // size[1], size[0], size[1], channels)
-    return x.permute(0, 1, 3, 2, 4, 5).reshape(shape)
+    dims = len(size)
+    counts = [side // window for side, window in zip(shape[1:-1], size)]
+    order = [0, *(place for i in range(dims) for place in (1 + i, 1 + dims + i)), 2 * dims + 1]
+    return x.reshape(shape[0], *counts, *size, shape[-1]).permute(order).reshape(shape)
 
 
-def _hidden(height, width, size, shift, like):
+def _hidden(sides, size, shift, like):
     """(windows, 1, places, places): -100 where two places were not neighbours before the shift."""
-    regions = like.new_zeros(1, height, width, 1)
-    for number, (row, column) in enumerate((r, c) for r in range(3) for c in range(3)):
-        cuts = [(0, -s, -k, None) for s, k in zip(size, shift)]
-        (top, bottom), (left, right) = cuts[0][row : row + 2], cuts[1][column : column + 2]
-        regions[:, slice(top, bottom), slice(left, right)] = number
-    parts = _windows(regions, size).squeeze(-1)
+    regions = like.new_zeros(())
+    for side, window, moved in zip(sides, size, shift):
+        place = flambeau.arange(side)
+        part = (place >= side - window).to(like.dtype) + (place >= side - moved).to(like.dtype)
+        regions = regions.unsqueeze(-1) * 3 + (part if moved else part * 0)
+    parts = _windows(regions[None, ..., None], size).squeeze(-1)
     apart = parts.unsqueeze(1) - parts.unsqueeze(2)
     return apart.masked_fill(apart != 0, -100.0).unsqueeze(1)
+
+
+def _likeness(q, k, logit_scale):
+    """Products of queries and keys: scaled by their length, or of angles with a learned scale (v2)."""
+    if logit_scale is None:
+        return (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    scale = logit_scale.clamp(max=math.log(100.0)).exp()
+    return F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1) * scale
+
+
+def _attend(x, hidden, bias, layers, num_heads, dropouts, logit_scale, training):
+    """Attention within windows (count, places, channels)."""
+    count, places, channels = x.shape
+    qkv_weight, qkv_bias, proj_weight, proj_bias = layers
+    if logit_scale is not None and qkv_bias is not None:
+        q, k, v = qkv_bias.chunk(3)
+        qkv_bias = flambeau.cat([q, flambeau.zeros_like(k), v])
+    qkv = F.linear(x, qkv_weight, qkv_bias)
+    qkv = qkv.reshape(count, places, 3, num_heads, channels // num_heads).permute(2, 0, 3, 1, 4)
+    weights = _likeness(qkv[0], qkv[1], logit_scale) + bias
+    if hidden is not None:
+        weights = weights.reshape(-1, hidden.shape[0], num_heads, places, places) + hidden
+        weights = weights.reshape(-1, num_heads, places, places)
+    weights = F.dropout(weights.softmax(-1), dropouts[0], training)
+    out = F.linear((weights @ qkv[2]).transpose(1, 2).reshape(count, places, channels), proj_weight, proj_bias)
+    return F.dropout(out, dropouts[1], training)
+
+
+def shifted_window_attention(
+    input,
+    qkv_weight,
+    proj_weight,
+    relative_position_bias,
+    window_size,
+    num_heads,
+    shift_size,
+    attention_dropout=0.0,
+    dropout=0.0,
+    qkv_bias=None,
+    proj_bias=None,
+    logit_scale=None,
+    training=True,
+):
+    """Attention within windows of pictures (B, H, W, C) or videos (B, T, H, W, C), which may be shifted."""
+    sides, dims = input.shape[1:-1], tuple(range(1, input.ndim - 1))
+    ends = [-side % window for side, window in zip(sides, window_size)]
+    x = F.pad(input, (0, 0, *(n for end in reversed(ends) for n in (0, end))))
+    whole = x.shape[1:-1]
+    shift = [0 if window >= side else moved for window, side, moved in zip(window_size, whole, shift_size)]
+    if sum(shift):
+        x = x.roll(shifts=tuple(-moved for moved in shift), dims=dims)
+    hidden = _hidden(whole, window_size, shift, x) if sum(shift) else None
+    layers, dropouts = (qkv_weight, qkv_bias, proj_weight, proj_bias), (attention_dropout, dropout)
+    parts = (relative_position_bias, layers, num_heads, dropouts, logit_scale, training)
+    out = _picture(_attend(_windows(x, window_size), hidden, *parts), window_size, x.shape)
+    if sum(shift):
+        out = out.roll(shifts=tuple(shift), dims=dims)
+    return out[(slice(None), *(slice(side) for side in sides))].contiguous()
+
+
+wrap("_quarters")  # they stay whole in graphs
+wrap("shifted_window_attention")
+
+
+def relative_places(window_size):
+    """The row of a table of relative places for each pair of places in a window, flat."""
+    sides = [flambeau.arange(size) for size in window_size]
+    places = flambeau.stack(flambeau.meshgrid(*sides, indexing="ij")).flatten(1)
+    rows = flambeau.zeros((), dtype=flambeau.int64)
+    for size, apart in zip(window_size, places[:, :, None] - places[:, None, :]):
+        rows = rows * (2 * size - 1) + apart + size - 1
+    return rows.flatten()
 
 
 class ShiftedWindowAttention(nn.Module):
@@ -100,20 +176,12 @@ class ShiftedWindowAttention(nn.Module):
         self.qkv = nn.Linear(dim, dim * 3, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim, bias=proj_bias)
         self._make_table()
-        self.register_buffer("relative_position_index", self._index())
+        self.register_buffer("relative_position_index", relative_places(window_size))
 
     def _make_table(self):
         rows = (2 * self.window_size[0] - 1) * (2 * self.window_size[1] - 1)
         self.relative_position_bias_table = nn.Parameter(flambeau.zeros(rows, self.num_heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
-
-    def _index(self):
-        """The row of the table for each pair of places."""
-        sides = [flambeau.arange(size) for size in self.window_size]
-        places = flambeau.stack(flambeau.meshgrid(*sides, indexing="ij")).flatten(1)
-        y, x = places[:, :, None] - places[:, None, :]
-        height, width = self.window_size
-        return ((y + height - 1) * (2 * width - 1) + x + width - 1).flatten()
 
     def _ordered(self, table):
         """(1, heads, places, places) of the rows of a table."""
@@ -125,37 +193,22 @@ class ShiftedWindowAttention(nn.Module):
         """(1, heads, places, places)."""
         return self._ordered(self.relative_position_bias_table)
 
-    def _qkv_bias(self):
-        return self.qkv.bias
-
-    def _alike(self, q, k):
-        return (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
-
-    def _attend(self, x, hidden):
-        count, places, channels = x.shape
-        qkv = F.linear(x, self.qkv.weight, self._qkv_bias())
-        qkv = qkv.reshape(count, places, 3, self.num_heads, channels // self.num_heads).permute(2, 0, 3, 1, 4)
-        weights = self._alike(qkv[0], qkv[1]) + self.get_relative_position_bias()
-        if hidden is not None:
-            weights = weights.reshape(-1, hidden.shape[0], self.num_heads, places, places) + hidden
-            weights = weights.reshape(-1, self.num_heads, places, places)
-        weights = F.dropout(weights.softmax(-1), self.attention_dropout, self.training)
-        out = self.proj((weights @ qkv[2]).transpose(1, 2).reshape(count, places, channels))
-        return F.dropout(out, self.dropout, self.training)
-
     def forward(self, x):
-        size, (height, width) = self.window_size, x.shape[1:3]
-        x = F.pad(x, (0, 0, 0, -width % size[1], 0, -height % size[0]))
-        whole = x.shape[1:3]
-        shift = [0 if w >= s else k for w, s, k in zip(size, whole, self.shift_size)]
-        moved = sum(shift) > 0
-        if moved:
-            x = x.roll(shifts=(-shift[0], -shift[1]), dims=(1, 2))
-        hidden = _hidden(*whole, size, shift, x) if moved else None
-        out = _picture(self._attend(_windows(x, size), hidden), size, x.shape)
-        if moved:
-            out = out.roll(shifts=(shift[0], shift[1]), dims=(1, 2))
-        return out[:, :height, :width, :].contiguous()
+        return shifted_window_attention(
+            x,
+            self.qkv.weight,
+            self.proj.weight,
+            self.get_relative_position_bias(),
+            self.window_size,
+            self.num_heads,
+            shift_size=self.shift_size,
+            attention_dropout=self.attention_dropout,
+            dropout=self.dropout,
+            qkv_bias=self.qkv.bias,
+            proj_bias=self.proj.bias,
+            logit_scale=getattr(self, "logit_scale", None),
+            training=self.training,
+        )
 
 
 class ShiftedWindowAttentionV2(ShiftedWindowAttention):
@@ -189,16 +242,6 @@ class ShiftedWindowAttentionV2(ShiftedWindowAttention):
         """(1, heads, places, places)."""
         table = self.cpb_mlp(self.relative_coords_table).reshape(-1, self.num_heads)
         return 16 * self._ordered(table).sigmoid()
-
-    def _qkv_bias(self):
-        if self.qkv.bias is None:
-            return None
-        q, k, v = self.qkv.bias.chunk(3)
-        return flambeau.cat([q, flambeau.zeros_like(k), v])
-
-    def _alike(self, q, k):
-        scale = self.logit_scale.clamp(max=math.log(100.0)).exp()
-        return F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1) * scale
 
 
 class SwinTransformerBlock(nn.Module):

@@ -73,8 +73,7 @@ class EncoderBlock(nn.Module):
         self.mlp = MLPBlock(hidden_dim, mlp_dim, dropout)
 
     def forward(self, input):
-        if input.dim() != 3:
-            raise AssertionError(f"Expected (batch_size, seq_length, hidden_dim) got {tuple(input.shape)}")
+        flambeau._assert(input.dim() == 3, f"Expected (batch_size, seq_length, hidden_dim) got {input.shape}")
         x = self.ln_1(input)
         x = self.dropout(self.self_attention(x, x, x, need_weights=False)[0]) + input
         return x + self.mlp(self.ln_2(x))
@@ -102,8 +101,7 @@ class Encoder(nn.Module):
         self.ln = norm_layer(hidden_dim)
 
     def forward(self, input):
-        if input.dim() != 3:
-            raise AssertionError(f"Expected (batch_size, seq_length, hidden_dim) got {tuple(input.shape)}")
+        flambeau._assert(input.dim() == 3, f"Expected (batch_size, seq_length, hidden_dim) got {input.shape}")
         return self.ln(self.layers(self.dropout(input + self.pos_embedding)))
 
 
@@ -198,11 +196,9 @@ class VisionTransformer(nn.Module):
         nn.init.zeros_(self.heads.head.bias)
 
     def _process_input(self, x):
-        height, width = x.shape[2:]
-        if height != self.image_size or width != self.image_size:
-            wrong = "height" if height != self.image_size else "width"
-            found = height if height != self.image_size else width
-            raise AssertionError(f"Wrong image {wrong}! Expected {self.image_size} but got {found}!")
+        for side, found in (("height", x.shape[2]), ("width", x.shape[3])):
+            text = f"Wrong image {side}! Expected {self.image_size} but got {found}!"
+            flambeau._assert(found == self.image_size, text)
         return self.conv_proj(x).flatten(2).permute(0, 2, 1)
 
     def forward(self, x):

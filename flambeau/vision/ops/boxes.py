@@ -40,21 +40,60 @@ def nms(boxes, scores, iou_threshold):
     import numpy as np
 
     order = scores.detach().argsort(descending=True, stable=True).numpy()
-    x1, y1, x2, y2 = boxes.detach().float().numpy().T[:, order]
-    areas = (x2 - x1) * (y2 - y1)
-    alive = np.ones(len(order), bool)
-    kept = []
-    for i in range(len(order)):
-        if not alive[i]:
-            continue
-        kept.append(order[i])
-        rest = np.flatnonzero(alive[i + 1 :]) + i + 1
-        width = np.minimum(x2[i], x2[rest]) - np.maximum(x1[i], x1[rest])
-        height = np.minimum(y2[i], y2[rest]) - np.maximum(y1[i], y1[rest])
-        shared = np.maximum(width, 0) * np.maximum(height, 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            alive[rest[shared / (areas[i] + areas[rest] - shared) > iou_threshold]] = False
-    return flambeau.tensor(np.array(kept, np.int64))
+    exact = boxes.detach() if boxes.dtype == flambeau.float64 else boxes.detach().float()
+    rows = exact.numpy()[order]
+    return flambeau.from_numpy(order[_greedy(rows, _at_most(iou_threshold, rows.dtype))].astype(np.int64))
+
+
+_BLOCK = 128  # boxes whose overlaps with all later ones are computed at once
+
+
+def _at_most(limit, dtype):
+    """The largest number of the dtype that is not above the limit: comparing with either is the same."""
+    import numpy as np
+
+    near = dtype.type(limit)
+    return np.nextafter(near, dtype.type(-np.inf)) if float(near) > limit else near
+
+
+def _greedy(rows, limit):
+    """Places of the rows that overlap with no row kept before them, block by block."""
+    import numpy as np
+
+    kept, left = [], np.arange(len(rows))
+    while len(left):
+        block = left[:_BLOCK]
+        over = _overlapping(rows[block], rows[left], limit)
+        chosen = _first_ones(over[:, : len(block)])
+        kept.append(block[chosen])
+        left = left[len(block) :][~over[chosen, len(block) :].any(0)]
+    return np.concatenate(kept) if kept else np.arange(0)
+
+
+def _overlapping(first, second, limit):
+    """Whether the intersection over union is above the limit, for each pair."""
+    import numpy as np
+
+    (ax, ay, bx, by), (cx, cy, dx, dy) = first.T[:, :, None], second.T
+    width = np.minimum(bx, dx) - np.maximum(ax, cx)
+    height = np.minimum(by, dy) - np.maximum(ay, cy)
+    shared = np.maximum(width, 0, out=width) * np.maximum(height, 0, out=height)
+    with np.errstate(all="ignore"):
+        union = (bx - ax) * (by - ay) + (dx - cx) * (dy - cy) - shared
+        return shared / union > limit
+
+
+def _first_ones(over):
+    """Rows in order, without those that an earlier remaining row overlaps: each row is one number of bits."""
+    import numpy as np
+
+    packed = np.packbits(over, axis=1, bitorder="little")
+    dropped, chosen = 0, []
+    for i, row in enumerate(packed):
+        if not dropped >> i & 1:
+            chosen.append(i)
+            dropped |= int.from_bytes(row.tobytes(), "little")
+    return chosen
 
 
 def batched_nms(boxes, scores, idxs, iou_threshold):
