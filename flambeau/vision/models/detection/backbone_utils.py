@@ -5,14 +5,11 @@ import warnings
 from flambeau import nn
 
 from ...ops import FrozenBatchNorm2d
-from ...ops.feature_pyramid_network import ExtraFPNBlock, FeaturePyramidNetwork, LastLevelMaxPool
+from ...ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
 from .. import mobilenet, resnet
 from .._utils import IntermediateLayerGetter
 
-__all__ = [
-    "BackboneWithFPN", "ExtraFPNBlock", "FeaturePyramidNetwork", "LastLevelMaxPool", "mobilenet_backbone",
-    "resnet_fpn_backbone",
-]  # fmt: skip
+__all__ = ["BackboneWithFPN", "mobilenet_backbone", "resnet_fpn_backbone"]
 
 
 class BackboneWithFPN(nn.Module):

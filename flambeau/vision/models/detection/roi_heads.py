@@ -28,7 +28,7 @@ def fastrcnn_loss(class_logits, box_regression, labels, regression_targets):
 
     >>> zeros = flambeau.zeros
     >>> [x.item() for x in fastrcnn_loss(zeros(1, 1), zeros(1, 4), [zeros(1, dtype=flambeau.int64)], [zeros(1, 4)])]
-    [-0.0, 0.0]
+    [0.0, 0.0]
     """
     labels, targets = flambeau.cat(labels), flambeau.cat(regression_targets)
     things = flambeau.where(labels > 0)[0]
