@@ -31,6 +31,11 @@ def signature(value):
         return "(...)"
 
 
+def plain(line):
+    """Formulas and roles as code: `$x_i$` and `:math:`x_i`` are read as they stand."""
+    return re.sub(r"\$([^$]+)\$|:\w+:`([^`]+)`", lambda m: f"`{m[1] or m[2]}`", line)
+
+
 def markdown(text):
     """A docstring as Markdown: sections in bold, arguments as a list, examples as code."""
     lines, in_code, in_list, in_section = [], False, False, False
@@ -45,7 +50,12 @@ def markdown(text):
         if in_code:
             lines.append(stripped)
             continue
-        if stripped in SECTIONS:
+        line, stripped = plain(line), plain(stripped).replace("::", ":")
+        head, _, rest = stripped.partition(" ")
+        if rest and head in SECTIONS and not line.startswith(" "):
+            lines += ["", f"**{head[:-1]}** {rest}"]
+            in_list, in_section = False, True
+        elif stripped in SECTIONS:
             lines += ["", f"**{stripped[:-1]}**", ""]
             in_list, in_section = stripped in ("Args:", "Raises:"), True
         elif in_list and re.match(r"\s+[*\w., ]+(\(.*?\))?:\s", line):
