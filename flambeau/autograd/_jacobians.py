@@ -177,8 +177,9 @@ class Jacobians:
         for index in itertools.product(*map(range, y.shape)):
             cotangent = _C.zeros_like(y)
             cotangent[index] = axis
+            column = (slice(None), *index)
             for matrix, gradient in zip(found, self.point.pull(i, cotangent), strict=True):
-                matrix[(slice(None), *index)] = gradient.reshape(-1)
+                matrix[column] = gradient.reshape(-1)
         return [m.reshape(m.shape[0], y.numel()) for m in found]
 
     def forward(self, k, axis):

@@ -137,7 +137,8 @@ def shifted_window_attention(
     out = _picture(_attend(_windows(x, window_size), hidden, *parts), window_size, x.shape)
     if sum(shift):
         out = out.roll(shifts=tuple(shift), dims=dims)
-    return out[(slice(None), *(slice(side) for side in sides))].contiguous()
+    inside = (slice(None), *(slice(side) for side in sides))
+    return out[inside].contiguous()
 
 
 wrap("_quarters")  # they stay whole in graphs
