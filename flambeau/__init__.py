@@ -127,6 +127,7 @@ _LAZY = {
             "_check_is_size",
             "_check_not_implemented",
             "_check_tensor_all",
+            "_check_tensor_all_with",
             "_check_type",
             "_check_value",
             "_check_with",

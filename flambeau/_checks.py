@@ -1,5 +1,7 @@
 """torch's private checks, which libraries use: an error of one class each, with a text or a function that makes it."""
 
+from . import _C
+
 
 def _assert(condition, message):
     """`assert condition, message` as a call, which a trace can record."""
@@ -47,5 +49,13 @@ def _check_is_size(i, message=None, *, max=None):
         _check(i <= max, message)
 
 
+def _check_tensor_all_with(error_type, cond, message=None):
+    if not isinstance(cond, _C.Tensor):
+        raise TypeError(f"cond must be a tensor, but got {type(cond)}")
+    if cond.dtype is not _C.bool:
+        raise TypeError(f"cond tensor must have dtype torch.bool, but got {cond.dtype}")
+    _check_with(error_type, bool(cond.all()), message)
+
+
 def _check_tensor_all(cond, message=None):
-    _check(bool(cond.all()), message)
+    _check_tensor_all_with(RuntimeError, cond, message)

@@ -52,6 +52,34 @@ def test_type_takes_the_class_of_tensors():
         x.type(3)
 
 
+@pytest.mark.parametrize(
+    "name, options, values",
+    [
+        ("add", {}, (1, 2, 3)), ("add", {"alpha": 2}, (1.5, 2, 5.5)), ("sub", {}, (2, 3, -1)), ("mul", {}, (True, 2, 2)), ("div", {}, (5, 2, 2.5)),
+        ("div", {"rounding_mode": "trunc"}, (-5, 2, -2)), ("div", {"rounding_mode": "floor"}, (-5, 2, -3)), ("floor_divide", {}, (5, 2, 2)),
+        ("true_divide", {}, (5, 2, 2.5)), ("mul", {}, (1j, 2, 2j)),
+    ],
+)  # fmt: skip
+def test_arithmetic_of_two_numbers(name, options, values):
+    """Programs compute sizes with torch.div(a, b, rounding_mode="trunc")."""
+    a, b, wanted = values
+    found = getattr(fl, name)(a, b, **options)
+    kinds = {int: fl.int64, float: fl.float32, complex: fl.complex64}
+    assert found.shape == () and found.item() == wanted and found.dtype is kinds[type(wanted)]
+
+
+def test_checks_of_tensors():
+    fl._check_tensor_all(fl.tensor([True, True]))
+    fl._check_tensor_all_with(ValueError, fl.tensor([True]), lambda: "unused")
+    with pytest.raises(ValueError, match="these numbers"):
+        fl._check_tensor_all_with(ValueError, fl.tensor([True, False]), lambda: "these numbers")
+    with pytest.raises(RuntimeError, match="Expected cond to be True"):
+        fl._check_tensor_all(fl.tensor([False]))
+    for bad, text in ((True, "must be a tensor"), (fl.ones(2), "must have dtype torch.bool")):
+        with pytest.raises(TypeError, match=text):
+            fl._check_tensor_all(bad)
+
+
 def test_old_types_check_their_data():
     with pytest.raises(TypeError):
         fl.LongTensor(fl.ones(2))

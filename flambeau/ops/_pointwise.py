@@ -33,6 +33,14 @@ def check_alpha(op, input, other, alpha):
     return _C.full((), alpha, dtype).item() if dtype in (_C.float16, _C.bfloat16) else alpha
 
 
+NUMBERS = frozenset((bool, int, float, complex))
+
+
+def tensor_of_two_numbers(input, other):
+    """The first of two operands, a number: as a tensor if the second is a number too."""
+    return _C.tensor(input, None, False) if type(other) in NUMBERS else input
+
+
 def add_scaled(op, input, other, alpha, into=None):
     """input + alpha * other (op "add") or input - alpha * other ("sub")."""
     alpha = check_alpha(op, input, other, alpha)
@@ -99,6 +107,8 @@ def divided(input, other, rounding_mode, into=None):
     if rounding_mode not in names:
         raise RuntimeError(f"[div] rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
     name = names[rounding_mode]
+    if type(input) in NUMBERS:
+        input = tensor_of_two_numbers(input, other)
     return getattr(_C, name)(input, other) if into is None else getattr(_C, name + "_")(into, other)
 
 

@@ -3,6 +3,7 @@
 from .. import _C
 from ._common import write_out
 from ._pointwise import (
+    NUMBERS,
     add_scaled,
     any_complex,
     check_addcdiv,
@@ -11,6 +12,7 @@ from ._pointwise import (
     check_tensors,
     divided,
     power,
+    tensor_of_two_numbers,
 )
 
 __all__ = [
@@ -65,6 +67,8 @@ def add(input, other, *, alpha=1, out=None):
         >>> flambeau.add(flambeau.tensor([1.0, 2.0]), flambeau.tensor([10.0]), alpha=2)
         tensor([21., 22.])
     """
+    if type(input) in NUMBERS:
+        input = tensor_of_two_numbers(input, other)
     result = _C.add(input, other) if alpha == 1 else add_scaled("add", input, other, alpha)
     return result if out is None else write_out(out, result)
 
@@ -263,6 +267,8 @@ def floor_divide(input, other, *, out=None):
         >>> flambeau.floor_divide(flambeau.tensor([7.0, -7.0]), flambeau.tensor([2.0, 2.0]))
         tensor([ 3., -4.])
     """
+    if type(input) in NUMBERS:
+        input = tensor_of_two_numbers(input, other)
     result = _C.floor_divide(input, other)
     return result if out is None else write_out(out, result)
 
@@ -466,6 +472,8 @@ def mul(input, other, *, out=None):
         >>> flambeau.mul(flambeau.tensor([1.0, 2.0]), 3)
         tensor([3., 6.])
     """
+    if type(input) in NUMBERS:
+        input = tensor_of_two_numbers(input, other)
     result = _C.mul(input, other)
     return result if out is None else write_out(out, result)
 
@@ -606,6 +614,8 @@ def sub(input, other, *, alpha=1, out=None):
         >>> flambeau.sub(flambeau.tensor([1.0, 2.0]), 1)
         tensor([0., 1.])
     """
+    if type(input) in NUMBERS:
+        input = tensor_of_two_numbers(input, other)
     result = _C.sub(input, other) if alpha == 1 else add_scaled("sub", input, other, alpha)
     return result if out is None else write_out(out, result)
 
