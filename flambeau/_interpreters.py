@@ -79,13 +79,6 @@ class Interpreter:
         if not active():
             _C.use_hooks(False)
 
-    def stay(self):
-        """Be active in this thread from now on, outside of all others."""
-        _enable()
-        if not active():
-            _C.use_hooks(True)
-        _activate([self, *active()])
-
 
 def active():
     """The interpreters of this thread, the innermost last."""

@@ -121,8 +121,39 @@ class OpNamespace:
 
 
 def _to_copy(input, *, dtype=None, layout=None, device=None, pin_memory=None, non_blocking=False, memory_format=None):
-    """A copy of a tensor, of another dtype."""
-    return input.to(dtype=dtype or input.dtype, copy=True)
+    """A copy of a tensor, of another dtype or on another device."""
+    return input.to(dtype=dtype or input.dtype, device=device or input.device, copy=True)
+
+
+def _slice(input, dim=0, start=None, end=None, step=1):
+    """Every step-th element of a dimension, from start to end."""
+    return input[(slice(None),) * (dim % input.dim()) + (slice(start, end, step),)]
+
+
+def _index(input, indices):
+    """Elements by tensors of indices, one for each of the first dimensions or None."""
+    return input[tuple(slice(None) if index is None else index for index in indices)]
+
+
+def _softmax(input, dim, half_to_float, log=False):
+    """softmax, or its logarithm; half_to_float: of 16-bit numbers in float32."""
+    import flambeau
+
+    function = flambeau.log_softmax if log else flambeau.softmax
+    return function(input, dim, dtype=flambeau.float32 if half_to_float else None)
+
+
+# Operators of torch's core that have no public function.
+_PRIVATE = {
+    "_local_scalar_dense": lambda input: input.item(),
+    "_log_softmax": lambda input, dim, half_to_float: _softmax(input, dim, half_to_float, log=True),
+    "_softmax": _softmax,
+    "_to_copy": _to_copy,
+    "_unsafe_view": lambda input, size: input.view(size),
+    "alias": lambda input: input.view(input.shape),
+    "index": _index,
+    "slice": _slice,
+}
 
 
 def _of_profiler(name):
@@ -140,8 +171,8 @@ def _of_profiler(name):
 
 def _absent(name):
     """What an operator of torch's core that there is no function for does: an error, when it is called."""
-    if name == "_to_copy":
-        return _to_copy
+    if name in _PRIVATE:
+        return _PRIVATE[name]
 
     def refuse(*args, **kwargs):
         raise NotImplementedError(f"[torch.ops.aten.{name}] there is no operator aten::{name}")

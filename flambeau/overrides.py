@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 _modes = threading.local()
+# Once there are classes with `__torch_dispatch__`: makes the context in which they are asked (_wrappers.py).
+below = None
 
 
 def _stack():
@@ -134,8 +136,13 @@ class DisableTorchFunctionSubclass:
 
     def __enter__(self):
         self._before = _C.set_types_disabled(True)
+        self._dispatch = below and below()
+        if self._dispatch:
+            self._dispatch.__enter__()
 
     def __exit__(self, *exception):
+        if self._dispatch:
+            self._dispatch.__exit__(*exception)
         _C.set_types_disabled(self._before)
 
 
@@ -158,7 +165,8 @@ def compute_as(cls, func, types, args, kwargs):
         return NotImplemented
     with DisableTorchFunctionSubclass():
         result = func(*args, **kwargs)
-    return result if func in get_default_nowrap_functions() else _converted(result, cls)
+    answered = cls.__torch_dispatch__ is not _C.Tensor.__torch_dispatch__  # by the class itself
+    return result if answered or func in get_default_nowrap_functions() else _converted(result, cls)
 
 
 def _converted(result, cls):
@@ -311,7 +319,8 @@ _NAMESPACES = ("", "autograd", "nn.functional", "nn.init", "linalg", "special", 
 # Of Python itself, or asked too early (a constructor's result has no class yet).
 _NOT_METHODS = {
     "__new__", "__init__", "__class__", "__dict__", "__doc__", "__module__", "__weakref__", "__hash__", "__torch_function__",
-    "__init_subclass__", "__subclasshook__", "_make_subclass", "_make_wrapper_subclass", "__array_priority__", "__slots__", "__dlpack_device__", "as_subclass",
+    "__init_subclass__", "__subclasshook__", "__torch_dispatch__", "_make_subclass", "_make_wrapper_subclass", "__array_priority__",
+    "__slots__", "__dlpack_device__", "as_subclass",
 }  # fmt: skip
 
 

@@ -146,10 +146,31 @@ def _class_noticed():
 def _notice_subclass(cls, **keywords):
     """Subclasses that are made without a class statement are noticed here."""
     super(Tensor, cls).__init_subclass__(**keywords)
+    if cls.__torch_dispatch__ is not Tensor.__torch_dispatch__:
+        from ._wrappers import notice
+
+        notice(cls)
     if cls.__torch_function__ is not _disabled_torch_function_impl:
         _class_noticed()
 
 
+def _disabled_torch_dispatch_impl(function, types, args=(), kwargs=None):
+    """The `__torch_dispatch__` of all tensors: the function itself, as if they were plain ones."""
+    from ._interpreters import below
+    from .overrides import DisableTorchFunction
+
+    with DisableTorchFunction(), below():
+        return function(*args, **(kwargs or {}))
+
+
+def _make_wrapper_subclass(cls, size, **options):
+    """A tensor of a class with `__torch_dispatch__` that has no numbers of its own; see _wrappers.make."""
+    from ._wrappers import make
+
+    return make(cls, size, **options)
+
+
+_C._disabled_torch_dispatch_impl = _disabled_torch_dispatch_impl
 _C._disabled_torch_function_impl = _disabled_torch_function_impl
 _C.watch_classes(_class_noticed, _disabled_torch_function_impl)
 
@@ -191,6 +212,11 @@ def _deepcopy(self, memo):
         )
     if id(self) in memo:
         return memo[id(self)]
+    if type(self).__torch_dispatch__ is not Tensor.__torch_dispatch__:
+        from ._wrappers import deep_copy, is_wrapper
+
+        if is_wrapper(self):
+            return deep_copy(self, memo)
     import copy
 
     with _no_grad():
@@ -220,12 +246,6 @@ def _reduce(self, protocol):
     return reduce_tensor(self)
 
 
-def _make_wrapper_subclass(cls, size, **options):
-    from ._wrappers import make_wrapper_subclass
-
-    return make_wrapper_subclass(cls, size, **options)
-
-
 _PROTOCOLS = {
     "__iter__": _iterate,
     "__contains__": _contains,
@@ -237,6 +257,7 @@ _PROTOCOLS = {
     "__array_priority__": 1000,
     "__init_subclass__": classmethod(_notice_subclass),
     "__torch_function__": classmethod(_torch_function),
+    "__torch_dispatch__": _disabled_torch_dispatch_impl,
     "_make_wrapper_subclass": staticmethod(_make_wrapper_subclass),
     "_make_subclass": staticmethod(lambda cls, data, require_grad=False: _C.make_subclass(cls, data, require_grad)),
 }

@@ -1,131 +1,249 @@
-"""Tensor subclasses without memory, whose class computes for them, and modules that exchange them."""
+"""Classes with __torch_dispatch__: tensors without numbers of their own, and what they are asked; names as in torch."""
+
+import copy
 
 import pytest
 
 from tests.frame import fl
 
-nn = fl.nn
 aten = fl.ops.aten
 
 
-@pytest.fixture(autouse=True)
-def nothing_stays():
-    """What sees the calls stays active once there is a wrapper: not for the tests of other files."""
-    yield
-    for interpreter in fl._interpreters.active():
-        interpreter.__exit__()
+def unwrapped(value):
+    if isinstance(value, Boxed):
+        return value.inner
+    return [unwrapped(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-class Scaled(fl.Tensor):
-    """Numbers times a factor that is kept aside."""
+def boxed(value):
+    if isinstance(value, fl.Tensor):
+        return Boxed(value)
+    return type(value)(map(boxed, value)) if isinstance(value, (list, tuple)) else value
+
+
+class Boxed(fl.Tensor):
+    """A tensor in a box: every op opens it, and puts the result in a new one."""
+
+    calls = []
 
     @staticmethod
-    def __new__(cls, elem, scale):
+    def __new__(cls, inner):
+        options = {"dtype": inner.dtype, "device": inner.device, "layout": inner.layout}
         return fl.Tensor._make_wrapper_subclass(
-            cls, elem.shape, dtype=elem.dtype, layout=elem.layout, device=elem.device, strides=elem.stride()
+            cls, inner.shape, strides=inner.stride(), storage_offset=inner.storage_offset(), **options
         )
 
-    def __init__(self, elem, scale):
-        self.elem, self.scale = elem, scale
+    def __init__(self, inner):
+        self.inner = inner
 
     def __repr__(self):
-        return f"Scaled({self.elem}, {self.scale})"
+        return f"Boxed({self.inner})"
 
     @classmethod
-    def __torch_dispatch__(cls, func, types, args, kwargs):
-        if func in (aten.detach.default, aten._to_copy.default, aten.clone.default):
-            return cls(func(args[0].elem, *args[1:], **kwargs), args[0].scale)
-        if func is aten.mul.Tensor:
-            a, b = args
-            return cls(a.elem, a.scale * b) if isinstance(b, (int, float)) else a.elem * a.scale * b
-        if func is aten.cat.default:
-            return func([x.elem * x.scale if isinstance(x, Scaled) else x for x in args[0]], *args[1:])
-        raise NotImplementedError(f"Unsupported function {func}")
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        cls.calls.append(str(func))
+        return boxed(func(*unwrapped(args), **{k: unwrapped(v) for k, v in (kwargs or {}).items()}))
 
 
-def test_the_class_computes():
-    x = Scaled(fl.ones(2, 3), 0.5)
-    assert type(x) is Scaled and x.shape == (2, 3) and x.dtype is fl.float32 and not x.requires_grad
-    doubled = x.double()
-    assert type(doubled) is Scaled and doubled.elem.dtype is fl.float64 and doubled.dtype is fl.float64
-    assert (x * 4).scale == 2.0 and (4 * x).scale == 2.0 and repr(x.clone()).startswith("Scaled")
-    assert fl.mul(x, fl.full((3,), 2.0)).tolist() == [[1.0] * 3] * 2
-    assert fl.cat([fl.ones(1, 3), x]).tolist() == [[1.0] * 3, [0.5] * 3, [0.5] * 3]
-    with fl._C.DisableTorchFunctionSubclass():
-        assert type(x.detach()) is Scaled
-    with pytest.raises(NotImplementedError, match="Unsupported function aten.exp.default"):
-        x.exp()
-    assert (fl.ones(2) * 2).tolist() == [2, 2]  # plain tensors are left alone
+class Straight(Boxed):
+    __torch_function__ = fl._C._disabled_torch_function_impl
 
 
-def test_what_wrappers_refuse():
-    with pytest.raises(RuntimeError, match="must define __torch_dispatch__"):
-        fl.Tensor._make_wrapper_subclass(fl.Tensor, (2,))
-    weight = nn.Parameter(Scaled(fl.ones(2), 1.0))
-    with pytest.raises(NotImplementedError, match="is not differentiated"):
-        weight * 2
-    with fl.no_grad():
-        assert (weight * 2).scale == 2
+X, Y, N = fl.arange(6.0).reshape(2, 3), fl.ones(2, 3), fl.tensor([1, 0])
+F = fl.nn.functional
+CALLS = [
+    (lambda x, y: x * y, ["aten.mul.Tensor"]),
+    (lambda x, y: 2 * x, ["aten.mul.Tensor"]),
+    (lambda x, y: Y * x, ["aten.mul.Tensor"]),
+    (lambda x, y: x + 1, ["aten.add.Tensor"]),
+    (lambda x, y: fl.add(x, y, alpha=2), ["aten.add.Tensor"]),
+    (lambda x, y: 1 - x, ["aten.rsub.Scalar"]),
+    (lambda x, y: x / y, ["aten.div.Tensor"]),
+    (lambda x, y: 1 / (x + 1), ["aten.add.Tensor", "aten.reciprocal.default", "aten.mul.Tensor"]),
+    (lambda x, y: -x, ["aten.neg.default"]),
+    (lambda x, y: x**2, ["aten.pow.Tensor_Scalar"]),
+    (lambda x, y: x**y, ["aten.pow.Tensor_Tensor"]),
+    (lambda x, y: fl.exp(x), ["aten.exp.default"]),
+    (lambda x, y: F.relu(x), ["aten.relu.default"]),
+    (lambda x, y: F.gelu(x, approximate="tanh"), ["aten.gelu.default"]),
+    (lambda x, y: x.sum(), ["aten.sum.default"]),
+    (lambda x, y: x.sum(1, keepdim=True), ["aten.sum.dim_IntList"]),
+    (lambda x, y: x.mean(), ["aten.mean.default"]),
+    (lambda x, y: x.mean(0), ["aten.mean.dim"]),
+    (lambda x, y: x.max(), ["aten.max.default"]),
+    (lambda x, y: x.max(1)[0], ["aten.max.dim"]),
+    (lambda x, y: x.softmax(1), ["aten._softmax.default"]),
+    (lambda x, y: x.log_softmax(1), ["aten._log_softmax.default"]),
+    (lambda x, y: x @ y.t(), ["aten.t.default", "aten.mm.default"]),
+    (lambda x, y: F.linear(x, y), ["aten.t.default", "aten.mm.default"]),
+    (lambda x, y: F.linear(x, y, fl.ones(2)), ["aten.t.default", "aten.addmm.default"]),
+    (lambda x, y: x.T, ["aten.permute.default"]),
+    (lambda x, y: x.transpose(-2, -1), ["aten.transpose.int"]),
+    (lambda x, y: x.view(6), ["aten.view.default"]),
+    (lambda x, y: x.reshape(3, 2), ["aten.view.default"]),
+    (lambda x, y: x.t().reshape(6), ["aten.t.default", "aten.clone.default", "aten._unsafe_view.default"]),
+    (lambda x, y: x[0], ["aten.select.int"]),
+    (lambda x, y: x[:, 1:], ["aten.slice.Tensor"]),
+    (lambda x, y: x[..., None, 0], ["aten.unsqueeze.default", "aten.select.int"]),
+    (lambda x, y: x[1:, [0, 2]], ["aten.slice.Tensor", "aten.index.Tensor"]),
+    (lambda x, y: x[N], ["aten.index.Tensor"]),
+    (lambda x, y: fl.cat([x, y]), ["aten.cat.default"]),
+    (lambda x, y: fl.stack([x, y]), ["aten.stack.default"]),
+    (lambda x, y: x.clone(), ["aten.clone.default"]),
+    (lambda x, y: x.detach(), ["aten.detach.default"]),
+    (lambda x, y: x.data, ["aten.detach.default"]),
+    (lambda x, y: x.to(fl.float64), ["aten._to_copy.default"]),
+    (lambda x, y: x.to(fl.float32), []),
+    (lambda x, y: x.contiguous(), []),
+    (lambda x, y: x.expand(2, 2, 3), ["aten.expand.default"]),
+    (lambda x, y: x.unsqueeze(0), ["aten.unsqueeze.default"]),
+    (lambda x, y: x == y, ["aten.eq.Tensor"]),
+    (lambda x, y: x == 1, ["aten.eq.Scalar"]),
+    (lambda x, y: fl.where(x > y, x, y), ["aten.gt.Tensor", "aten.where.self"]),
+    (lambda x, y: x.sort()[0], ["aten.sort.default"]),
+    (lambda x, y: x.argmax(), ["aten.argmax.default"]),
+    (lambda x, y: x.sum().item(), ["aten.sum.default", "aten._local_scalar_dense.default"]),
+    (lambda x, y: bool(x.sum()), ["aten.sum.default", "aten._local_scalar_dense.default"]),
+    (lambda x, y: F.softplus(x), ["aten.softplus.default"]),
+]  # fmt: skip
 
 
-@pytest.fixture
-def swapping():
-    fl.__future__.set_swap_module_params_on_conversion(True)
-    yield
-    fl.__future__.set_swap_module_params_on_conversion(False)
+@pytest.mark.parametrize("kind", [Boxed, Straight])
+@pytest.mark.parametrize("number", range(len(CALLS)))
+def test_what_is_asked(number, kind):
+    call, names = CALLS[number]
+    x, y = kind(X), kind(Y)
+    kind.calls.clear()
+    found, expected = call(x, y), call(X, Y)
+    assert kind.calls == names
+    if isinstance(expected, fl.Tensor):
+        assert isinstance(found, Boxed) and found.inner.equal(expected)
+        assert found.shape == expected.shape and found.dtype is expected.dtype
+    else:
+        assert found == expected
 
 
-def test_conversion_of_parameters():
-    layer = nn.Linear(3, 5)
-    layer.weight = nn.Parameter(Scaled(layer.weight, 0.5))
-    before = id(layer.weight)
-    layer.bfloat16()  # only the outer tensor is converted, as in torch
-    assert id(layer.weight) == before and layer.weight.dtype is fl.bfloat16 and layer.weight.elem.dtype is fl.float32
+def test_properties():
+    x = Boxed(X.t())
+    assert (x.shape, x.stride(), x.dtype, x.device, x.layout) == (X.T.shape, (1, 3), X.dtype, X.device, fl.strided)
+    assert type(x) is Boxed and len(x) == 3 and not x.is_contiguous() and x.is_leaf and not x.requires_grad
+    plain = fl.Tensor._make_wrapper_subclass(Boxed, (2, 3), requires_grad=True)
+    assert plain.stride() == (3, 1) and plain.dtype is fl.float32 and plain.requires_grad and plain.grad_fn is None
+    assert fl.Tensor._make_wrapper_subclass(Boxed, (2,), device="meta").is_meta
+    assert fl.Tensor._make_wrapper_subclass(Boxed, (0, 2), strides=(2, 1)).numel() == 0
 
 
-def test_conversion_by_exchange(swapping):
-    layer = nn.Linear(3, 5)
-    layer(fl.ones(1, 3)).sum().backward()
-    bias, gradient = layer.bias, layer.bias.grad
-    layer.weight = nn.Parameter(Scaled(layer.weight, 0.5))
-    before = id(layer.weight)
-    layer.bfloat16()
-    assert id(layer.weight) == before and layer.weight.elem.dtype is layer.weight.dtype is fl.bfloat16
-    assert layer.bias is bias and bias.dtype is fl.bfloat16 and bias.requires_grad
-    assert bias.grad is gradient and gradient.dtype is fl.bfloat16 and gradient.tolist() == [1.0] * 5
+def test_in_place():
+    x = Boxed(X.clone())
+    kept = x
+    x += 1
+    x.mul_(2)
+    assert x is kept and x.inner.equal((X + 1) * 2)
+    x[0] = 5.0
+    x[1, :2] = Boxed(fl.zeros(2))
+    assert x.inner.tolist() == [[5, 5, 5], [0, 0, 12]]
 
 
-def test_loading_by_exchange(swapping):
-    class Loading(Scaled):
+def test_operators_are_torch_ops():
+    seen = []
+
+    class Table(Boxed):
         @classmethod
-        def __torch_function__(cls, func, types, args=(), kwargs=None):
-            if func is fl.Tensor.module_load:
-                return Loading(args[1].detach(), args[0].scale)
-            with fl._C.DisableTorchFunctionSubclass():
-                return func(*args, **(kwargs or {}))
+        def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+            seen.append(
+                (
+                    func in {aten.detach.default, aten.exp.default, aten.mul.Tensor},
+                    func.overloadpacket == aten.mul,
+                    types,
+                )
+            )
+            return func(args[0].inner)
 
-    layer, other = nn.Linear(2, 2), nn.Linear(2, 2)
-    layer.weight = nn.Parameter(Loading(layer.weight, 0.5))
-    before = id(layer.weight), id(layer.bias)
-    layer.load_state_dict(other.state_dict())
-    assert (id(layer.weight), id(layer.bias)) == before and fl.equal(layer.bias, other.bias)
-    assert type(layer.weight) is Loading and fl.equal(layer.weight.elem, other.weight) and layer.weight.scale == 0.5
-
-    class Same(fl.Tensor):
-        def module_load(self, other, assign=False):
-            return other
-
-    layer.weight = nn.Parameter(fl.ones(2, 2).as_subclass(Same))
-    with pytest.raises(RuntimeError, match="module_load returned one of self or other"):
-        layer.load_state_dict(other.state_dict())
+    x = Table(X)
+    assert x.detach().equal(X) and x.exp().equal(X.exp())
+    assert [s[0] for s in seen] == [True, True] and seen[0][2] == (Table,)
 
 
-def test_conversion_by_replacement():
-    fl.__future__.set_overwrite_module_params_on_conversion(True)
-    try:
-        layer = nn.Linear(2, 2)
-        before = layer.weight
-        layer.double()
-        assert layer.weight is not before and layer.weight.dtype is fl.float64 and before.dtype is fl.float32
-    finally:
-        fl.__future__.set_overwrite_module_params_on_conversion(False)
+def test_boxes_in_boxes():
+    twice = Boxed(Boxed(X))
+    Boxed.calls.clear()
+    result = (twice * 2).exp()
+    assert result.inner.inner.equal((X * 2).exp()) and Boxed.calls == ["aten.mul.Tensor"] * 2 + ["aten.exp.default"] * 2
+
+
+def test_parameters():
+    weight = fl.nn.Parameter(Boxed(Y))
+    assert isinstance(weight, Boxed) and isinstance(weight, fl.nn.Parameter) and weight.requires_grad
+    layer = fl.nn.Linear(3, 2, bias=False)
+    layer.weight = weight
+    assert dict(layer.named_parameters())["weight"] is weight
+    with fl.no_grad():
+        assert layer(X).inner.equal(X @ Y.T)
+    with pytest.raises(
+        NotImplementedError, match="gradients of Boxed, which has no numbers of its own, are not recorded"
+    ):
+        layer(X)
+    inner = fl.ones(2, 3, requires_grad=True)
+    (Boxed(inner) * Boxed(X)).inner.sum().backward()
+    assert inner.grad.equal(X)
+
+
+def test_copies():
+    x = Boxed(X.clone())
+    x.note = [1]
+    y = copy.deepcopy(x)
+    assert (
+        type(y) is Boxed
+        and y.inner.equal(x.inner)
+        and y.inner is not x.inner
+        and y.note == [1]
+        and y.note is not x.note
+    )
+
+
+def test_plain_subclasses_are_asked_too():
+    seen = []
+
+    class Told(fl.Tensor):
+        @classmethod
+        def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+            seen.append(str(func))
+            return super().__torch_dispatch__(func, types, args, kwargs or {})
+
+    x = X.clone().requires_grad_().as_subclass(Told)
+    result = x * x
+    assert seen == ["aten.mul.Tensor"] and type(result) is fl.Tensor and result.sum().item() == 55
+    assert result.requires_grad
+
+
+def test_refusals():
+    class Nothing(fl.Tensor):
+        __torch_dispatch__ = classmethod(lambda cls, func, types, args=(), kwargs=None: NotImplemented)
+
+    x = fl.Tensor._make_wrapper_subclass(Nothing, (2,))
+    with pytest.raises(TypeError, match="Multiple dispatch failed for 'torch.ops.aten.add.Tensor'"):
+        x + 1
+    for read, text in ((Boxed(X).tolist, r"\.tolist\(\)"), (Boxed(X).numpy, r"\.numpy\(\)")):
+        with pytest.raises(RuntimeError, match=f"{text} is not supported for tensor subclasses"):
+            read()
+    make = fl.Tensor._make_wrapper_subclass
+    with pytest.raises(TypeError, match="Tensor must define __torch_dispatch__"):
+        make(fl.Tensor, (2,))
+    with pytest.raises(TypeError, match=r"must be a type \(got int\)"):
+        make(3, (2,))
+    with pytest.raises(RuntimeError, match="floating point and complex dtype can require gradients"):
+        make(Boxed, (2,), dtype=fl.int64, requires_grad=True)
+    with pytest.raises(NotImplementedError, match="layout"):
+        make(Boxed, (2,), layout=fl.sparse_coo)
+
+
+def test_under_other_interpreters():
+    class Count(fl.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            seen.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    seen = []
+    with Count():
+        result = Boxed(X) * Boxed(Y)
+    assert result.inner.equal(X) and "mul" in seen

@@ -95,8 +95,8 @@ LATE = {
     ("ops", "autograd"),
     ("ops", "linalg"),
     ("ops", "sparse"),
-    ("tensor", "serialization"),
     ("tensor", "_wrappers"),
+    ("tensor", "serialization"),
 }
 # `import flambeau` stands for the ops, the tensor and the modes: open to every room above these.
 FACADE = 4
