@@ -74,6 +74,30 @@ def test_convert_both_ways(capsys, tmp_path):
     assert all(fl.equal(back[name].to(t.dtype), t) for name, t in weights.items())
 
 
+class Runs:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def hostile(folder):
+    """Files that are broken or run code, and a part of what must be said of them."""
+    import pickle
+
+    files = {
+        "empty.pt": (b"", "Ran out of input"),
+        "text.pt": (b"hello", "corrupt"),
+        "code.pt": (pickle.dumps(Runs(str(folder / "ran"))), ".mkdir"),
+        "long.safetensors": (b"\xff" * 100, "header"),
+        "empty.safetensors": (b"", "header"),
+    }
+    for name, (data, says) in files.items():
+        (folder / name).write_bytes(data)
+        yield str(folder / name), says
+
+
 def test_convert_errors(capsys, tmp_path):
     there = str(tmp_path / "there.pt")
     fl.save({"a": fl.ones(1)}, there)
@@ -82,7 +106,59 @@ def test_convert_errors(capsys, tmp_path):
         ([str(tmp_path / "none.pt"), str(tmp_path / "x.safetensors")], "none.pt"),
         ([there, str(tmp_path / "x.txt")], "safetensors"),
         ([there, str(tmp_path / "x.safetensors"), "--key", "b"], "there is a"),
+        *(([path, str(tmp_path / "x.safetensors")], says) for path, says in hostile(tmp_path)),
     ):
         status, _, error = ran(capsys, "convert", *words)
         assert status == 1 and says in error
-    assert not (tmp_path / "x.safetensors").exists()
+    assert not (tmp_path / "x.safetensors").exists() and not (tmp_path / "ran").exists()
+
+
+def test_convert_takes_names_with_dots(capsys, tmp_path):
+    source, target = str(tmp_path / "a.pt"), str(tmp_path / "b.safetensors")
+    fl.save({"model.encoder": {"w": fl.ones(1)}, "model": {"encoder": {"w": fl.zeros(2)}}}, source)
+    assert ran(capsys, "convert", source, target, "--key", "model.encoder")[0] == 0
+    assert fl.serialization.safetensors.load_file(target)["w"].shape == (1,)
+
+
+PROGRAM = "import argparse, torch\np = argparse.ArgumentParser()\np.add_argument('--epochs')\nprint(torch.__name__, p.parse_args())\n"
+MODELS = """
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Linear(784, 10))
+
+
+class Translator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(50, 8)
+
+    def forward(self, source, target):
+        return self.words(source).mean(1) @ self.words(target).mean(1).T
+"""
+
+
+def test_examples_of_the_help_work_as_they_stand(tmp_path):
+    package = os.path.dirname(os.path.dirname(os.path.abspath(fl.__file__)))
+    (tmp_path / "package").mkdir()
+    (tmp_path / "folder_with_a_main").mkdir()
+    for name in ("train.py", "package/train.py", "folder_with_a_main/__main__.py"):
+        (tmp_path / name).write_text(PROGRAM)
+    (tmp_path / "model.py").write_text(MODELS)
+    weights = {"weight": fl.ones(2)}
+    fl.save(weights, tmp_path / "model.pt")
+    fl.save({"model": weights, "epoch": 1}, tmp_path / "checkpoint.pt")
+    lines = []
+    for command in ("run", "info", "summary", "convert"):
+        module = __import__(f"{fl.__name__}.cli.{command}", fromlist=["EXAMPLES"])
+        lines += module.EXAMPLES.split("\n")
+    assert len(lines) == 11 and all(line.startswith("  flambeau ") for line in lines)
+    # One process for all: the words are what the shell would pass.
+    program = f"import shlex, {fl.__name__}.cli as cli\nfor line in {lines!r}:\n    assert cli.main(shlex.split(line)[1:]) == 0, line"
+    env = {**os.environ, "PYTHONPATH": package}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("torch Namespace(epochs=") == 3 and done.stdout.count("Parameters: ") == 3
+    assert fl.load(tmp_path / "weights.pt")["weight"].dtype is fl.bfloat16

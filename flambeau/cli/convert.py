@@ -2,13 +2,14 @@
 unless --force is given."""
 
 import os
+import pickle
 import sys
 
 SUMMARY = "convert a checkpoint: .pt to .safetensors or back"
 EXAMPLES = """\
   flambeau convert model.pt model.safetensors
-  flambeau convert model.safetensors model.pt
-  flambeau convert checkpoint.pt weights.safetensors --key model --dtype bfloat16"""
+  flambeau convert checkpoint.pt weights.safetensors --key model --dtype bfloat16
+  flambeau convert weights.safetensors weights.pt"""
 
 
 def add_arguments(parser):
@@ -26,7 +27,7 @@ def run(options):
     """Read, convert, write."""
     try:
         count, size = convert(options.source, options.target, options.key, options.dtype, options.force)
-    except (OSError, ValueError, RuntimeError, LookupError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError, EOFError, pickle.PickleError) as error:
         print(f"flambeau convert: {error}", file=sys.stderr)
         return 1
     print(f"{options.target}: {count} tensors, {size:,} bytes")
@@ -77,6 +78,8 @@ def _kind(path):
 
 
 def _entry(loaded, key):
+    if isinstance(loaded, dict) and key in loaded:
+        return loaded[key]
     for part in key.split(".") if key else ():
         if not isinstance(loaded, dict) or part not in loaded:
             there = ", ".join(map(str, loaded)) if isinstance(loaded, dict) else type(loaded).__name__

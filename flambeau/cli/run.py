@@ -25,7 +25,9 @@ def add_arguments(parser):
     parser.add_argument(
         "-m", dest="module", nargs=argparse.REMAINDER, metavar="module", help="run a module of the path"
     )
-    parser.add_argument("script", nargs="?", help="a file, or a folder or zip file with a __main__.py")
+    parser.add_argument(
+        "script", nargs="?", help="a file, or a folder or zip file with a __main__.py; - is the standard input"
+    )
     parser.add_argument("args", nargs=argparse.REMAINDER, help="the program's arguments")
 
 
@@ -62,7 +64,10 @@ def _set_path(folder):
 
 
 def _script(path):
-    """(code, names of the module, sys.argv[0]) of a file, folder or zip file."""
+    """(code, names of the module, sys.argv[0]) of a file, folder or zip file, or of "-", the standard input."""
+    if path == "-":
+        _set_path("")
+        return compile(sys.stdin.buffer.read(), "<stdin>", "exec", dont_inherit=True), {"__spec__": None}, path
     if not os.path.exists(path):
         raise _Unusable(_no_file(path))
     if os.path.isdir(path) or path.endswith((".zip", ".pyz", ".egg")):

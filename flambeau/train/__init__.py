@@ -1,26 +1,6 @@
 """Training without writing the loop: Trainer, or Model with compile, fit, evaluate and predict."""
 
-from flambeau.train.callbacks import Callback, Checkpoint, EarlyStopping, Progress
-from flambeau.train.history import History
-from flambeau.train.loggers import CSVLogger, TensorBoard
-from flambeau.train.metrics import (
-    AUC,
-    F1,
-    R2,
-    Accuracy,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    Metric,
-    Precision,
-    Recall,
-    RootMeanSquaredError,
-    TopKAccuracy,
-    metric,
-)
-from flambeau.train.model import Model
-from flambeau.train.summary import Summary, summary
-from flambeau.train.trainer import Interrupted, Trainer
+import importlib
 
 __all__ = [
     "AUC",
@@ -49,3 +29,26 @@ __all__ = [
     "metric",
     "summary",
 ]
+# What is not among the metrics. A module is loaded when one of its names is first used: `flambeau.summary` needs no loaders.
+_WHERE = {
+    **dict.fromkeys(("Callback", "Checkpoint", "EarlyStopping", "Progress"), "callbacks"),
+    **dict.fromkeys(("CSVLogger", "TensorBoard"), "loggers"),
+    **dict.fromkeys(("Interrupted", "Trainer"), "trainer"),
+    **dict.fromkeys(("Summary", "summary"), "_summary"),
+    "History": "history",
+    "Model": "model",
+}
+
+
+def __getattr__(name):
+    if name in __all__:
+        found = getattr(importlib.import_module(f"flambeau.train.{_WHERE.get(name, 'metrics')}"), name)
+        globals()[name] = found
+        return found
+    if name in ("callbacks", "history", "loggers", "metrics", "model", "trainer"):
+        return importlib.import_module(f"flambeau.train.{name}")
+    raise AttributeError(f"module 'flambeau.train' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -67,6 +67,18 @@ def test_exit_status(tmp_path, end, status):
     run("run", "program.py", cwd=tmp_path, status=status)
 
 
+def test_a_program_from_the_standard_input(tmp_path):
+    words = [sys.executable, "-m", "flambeau", "run", "-", "a"]
+    program = "import sys, torch\nprint(sys.argv, __name__, torch.__name__)\n1 / 0\n"
+    env = {**os.environ, "PYTHONPATH": ROOT}
+    done = subprocess.run(words, input=program, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stdout == "['-', 'a'] __main__ torch\n" and done.returncode == 1
+    assert done.stderr.splitlines()[:2] == [
+        "Traceback (most recent call last):",
+        '  File "<stdin>", line 3, in <module>',
+    ]
+
+
 def test_tracebacks_are_the_programs_own(tmp_path):
     script(tmp_path, "def f():\n    1 / 0\nf()\n")
     err = run("run", "program.py", cwd=tmp_path, status=1)[1]
