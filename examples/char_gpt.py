@@ -116,7 +116,7 @@ def loss_of(model, batch):
 
 
 @flambeau.no_grad()
-def validate(model, text, batches=10):
+def validate(model, text, batches):
     """Mean loss over pieces of the text that are the same each time."""
     generator = flambeau.Generator().manual_seed(0)
     return sum(loss_of(model, batch_of(text, 32, model.context, generator)).item() for _ in range(batches)) / batches
@@ -166,7 +166,7 @@ class Run:
     def report(self, held):
         """Validation loss, and what the model writes by now."""
         done = len(self.losses)
-        self.validated[done] = validate(self.model, held)
+        self.validated[done] = validate(self.model, held, self.options.checks)
         recent = self.losses[-100:]
         tqdm.write(f"step {done}  loss {sum(recent) / len(recent):.3f}  validation {self.validated[done]:.3f}")
         sample = write(self.model, "def ", self.options.length, 0.8, self.options.seed)
@@ -215,13 +215,14 @@ def arguments():
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--every", type=int, default=200, help="steps between two samples and checkpoints")
     parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--checks", type=int, default=10, help="batches of 32 for the validation loss")
     parser.add_argument("--lr", type=float, default=2e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=RUNS / "char_gpt", help="folder to write into")
     parser.add_argument("--quick", action="store_true", help="three steps, to see that all is in place")
     options = parser.parse_args()
     if options.quick:
-        options.steps, options.length = 3, 20
+        options.steps, options.length, options.checks = 3, 20, 1
     if options.temperature <= 0 or options.length < 0 or options.generate == "":
         parser.error("--temperature must be positive, --length not negative, and the prompt not empty")
     return options

@@ -68,7 +68,9 @@ def draw_doubtful(path, images, labels, scores, count=40, columns=10):
     panel.set_title("The hardest test digits: what they are, what the network says, the probability it gives the truth")
     for place, number in enumerate(order.tolist()):
         text = f"{labels[number]} as {scores[number].argmax()} ({chance[number]:.0%})"
-        panel.text(36 * (place % columns) + 22, 36 * (place // columns) + 6, text, fontsize=8, ha="center")
+        panel.text(
+            36 * (place % columns) + 22, 36 * (place // columns) + 6, text, fontsize=8, ha="center", in_layout=False
+        )
     figure.savefig(path, dpi=100)
 
 

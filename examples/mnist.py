@@ -3,11 +3,13 @@
     python examples/mnist.py                    5,000 real digits, fetched once (1.3 MB)
     python examples/mnist.py --data DIR         the full MNIST from its four idx files, gzipped or not
 
-Writes runs/mnist/model.pt (a checkpoint) and runs/mnist/report.png (loss curve, test digits with predictions).
+Writes runs/mnist/model.pt (a checkpoint) and runs/mnist/report.png (loss curve, test digits with predictions);
+Ctrl-C ends the training early and writes them, too.
 Takes about 15 s on two cores. Test accuracy to expect: 97 % on 1,000 digits.
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
@@ -82,18 +84,23 @@ def accuracy(model, data):
 
 
 def train(model, data, test, epochs, batch):
-    """Train and return the loss of every step."""
+    """Train and return the loss of every step; Ctrl-C ends it early."""
     loader = DataLoader(data, batch_size=batch, shuffle=True, drop_last=True)
     optimizer = flambeau.optim.AdamW(model.parameters(), lr=2e-3)
     schedule = flambeau.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     history = []
-    for epoch in range(1, epochs + 1):
-        losses, trained = train_epoch(model, loader, optimizer, f"epoch {epoch:2d}/{epochs}")
-        schedule.step()
-        history += losses
-        mean = sum(losses) / len(losses)
-        tested = accuracy(model, test)
-        print(f"epoch {epoch:2d}/{epochs}  loss {mean:.4f}  train {trained:6.2%}  test {tested:6.2%}", flush=True)
+    try:
+        for epoch in range(1, epochs + 1):
+            losses, trained = train_epoch(model, loader, optimizer, f"epoch {epoch:2d}/{epochs}")
+            schedule.step()
+            history += losses
+            mean = sum(losses) / len(losses)
+            tested = accuracy(model, test)
+            print(f"epoch {epoch:2d}/{epochs}  loss {mean:.4f}  train {trained:6.2%}  test {tested:6.2%}", flush=True)
+    except KeyboardInterrupt:
+        if not history:
+            sys.exit("\nstopped in the first epoch: nothing is saved")
+        print(f"\nstopped in epoch {epoch}: what has been learnt so far is saved")
     return history
 
 
@@ -123,7 +130,7 @@ def draw_report(path, history, test, predictions, title, columns=10, rows=6):
         said, truth = predictions[number].item(), labels[number].item()
         text, color = (f"{said}", "green") if said == truth else (f"{said} (is {truth})", "red")
         x, y = 34 * (place % columns) + 20, 34 * (place // columns) + 5
-        panel.text(x, y, text, color=color, fontsize=8, ha="center")
+        panel.text(x, y, text, color=color, fontsize=8, ha="center", in_layout=False)
     figure.savefig(path, dpi=90)
 
 
