@@ -186,7 +186,10 @@ def main():
 
     model = Forecaster()
     start = time.perf_counter()
-    train(model, traffic, test_hours, options)
+    try:
+        train(model, traffic, test_hours, options)
+    except KeyboardInterrupt:
+        print("\nstopped: the rest is about what has been learnt so far")
     seconds = time.perf_counter() - start
 
     table = errors(model, traffic, test_hours)

@@ -102,16 +102,21 @@ def train(policy, baseline, options):
     optimizer = flambeau.optim.Adam([*policy.parameters(), *baseline.parameters()], lr=options.lr)
     returns = []
     bar = tqdm(range(1, options.updates + 1), desc="updates", unit="update", leave=False, disable=None)
-    for number in bar:
-        episodes = play(policy, options.carts)
-        update(policy, baseline, optimizer, episodes, options.discount)
-        returns += episodes[2].sum(0).tolist()
-        recent = sum(returns[-100:]) / len(returns[-100:])
-        bar.set_postfix(recent=f"{recent:.0f}")
-        if number % 10 == 0:
-            tqdm.write(f"update {number:3d}  {len(returns):4d} episodes  mean return of the last 100: {recent:5.1f}")
-        if recent > SOLVED + 15 and len(returns) >= 100:
-            break
+    try:
+        for number in bar:
+            episodes = play(policy, options.carts)
+            update(policy, baseline, optimizer, episodes, options.discount)
+            returns += episodes[2].sum(0).tolist()
+            recent = sum(returns[-100:]) / len(returns[-100:])
+            bar.set_postfix(recent=f"{recent:.0f}")
+            if number % 10 == 0:
+                tqdm.write(
+                    f"update {number:3d}  {len(returns):4d} episodes  mean return of the last 100: {recent:5.1f}"
+                )
+            if recent > SOLVED + 15 and len(returns) >= 100:
+                break
+    except KeyboardInterrupt:
+        print("\nstopped: the rest is about what has been learnt so far")
     return returns
 
 

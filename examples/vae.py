@@ -150,7 +150,10 @@ def main():
     print(f"{len(images)} digits to train on, {len(test)} to test on, {count} parameters")
 
     start = time.perf_counter()
-    train(model, images, test, epochs, options.batch, options.lr)
+    try:
+        train(model, images, test, epochs, options.batch, options.lr)
+    except KeyboardInterrupt:
+        print("\nstopped: the rest is about what has been learnt so far")
     seconds = time.perf_counter() - start
 
     options.out.mkdir(parents=True, exist_ok=True)
