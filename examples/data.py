@@ -45,8 +45,12 @@ def wheel(package):
 
 def read(package, path):
     """The bytes of a file in a package's wheel."""
-    with zipfile.ZipFile(wheel(package)) as archive:
-        return archive.read(path)
+    file = wheel(package)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.read(path)
+    except (zipfile.BadZipFile, KeyError) as error:
+        sys.exit(f"{file} is broken or has no {path}: delete it, and it will be fetched again ({error})")
 
 
 def table(package, path):
@@ -80,7 +84,10 @@ def _idx(folder, name):
     """One file of the original MNIST: a big-endian header (type, dims, sizes), then bytes."""
     for path in (folder / name, folder / f"{name}.gz"):
         if path.exists():
-            data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-            shape = np.frombuffer(data, ">u4", data[3], 4)
-            return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+            try:
+                data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+                shape = np.frombuffer(data, ">u4", data[3], 4)
+                return np.frombuffer(data, np.uint8, offset=4 + 4 * data[3]).reshape(shape)
+            except (OSError, EOFError, IndexError, ValueError) as error:
+                sys.exit(f"{path} is not a whole file of MNIST: {error}")
     sys.exit(f"{folder} has no {name} (nor {name}.gz)")
