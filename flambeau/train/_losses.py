@@ -6,7 +6,7 @@ import warnings
 
 import flambeau
 
-__all__ = ["Several", "checked_shapes", "loss_function", "of_probabilities", "per_sample", "warn_of_twice"]
+__all__ = ["Several", "checked_shapes", "loss_function", "per_sample", "threshold_of", "warn_of_twice"]
 
 _FUNCTIONS = {
     "bce": "binary_cross_entropy_with_logits", "binary_crossentropy": "binary_cross_entropy_with_logits",
@@ -23,6 +23,12 @@ class Named:
         self.name, self.function = name, _FUNCTIONS[name]
 
     def __call__(self, output, target, **options):
+        for what, value in (("the module's output", output), ("the target", target)):
+            if not isinstance(value, flambeau.Tensor):
+                raise TypeError(
+                    f"[{self.name}] {what} is a {type(value).__name__}, not a tensor: give a list or dict of losses, one per "
+                    "output, or pass step="
+                )
         if self.function in ("cross_entropy", "nll_loss"):
             target = self._classes(output, target)
         else:
@@ -150,9 +156,16 @@ def checked_shapes(name, output, target):
         )
 
 
-def of_probabilities(loss):
-    """Whether a loss takes probabilities of class 1, not logits."""
-    return isinstance(loss, flambeau.nn.BCELoss) or loss is flambeau.nn.functional.binary_cross_entropy
+def threshold_of(loss):
+    """Above which output a decision is true, of losses that take a decision per output; a dict for several losses, else None."""
+    f, nn = flambeau.nn.functional, flambeau.nn
+    if isinstance(loss, Several):
+        return {key: threshold_of(one) for key, one in loss.losses.items()}
+    if isinstance(loss, nn.BCELoss) or loss is f.binary_cross_entropy:
+        return 0.5
+    logits = (nn.BCEWithLogitsLoss, nn.MultiLabelSoftMarginLoss)
+    named = getattr(loss, "function", None) == "binary_cross_entropy_with_logits"
+    return 0.0 if named or isinstance(loss, logits) or loss is f.binary_cross_entropy_with_logits else None
 
 
 def warn_of_twice(module, loss):

@@ -60,7 +60,8 @@ def _better(mode, min_delta=0.0):
 def _monitored(trainer, name, who):
     row = trainer.history[-1]
     if name not in row:
-        raise KeyError(f"[{who}] no number is called {name!r}; this epoch has {', '.join(row)}")
+        fix = ": give fit validation data" if name.startswith("val_") else ""
+        raise KeyError(f"[{who}] no number is called {name!r}; this epoch has {', '.join(row)}{fix}")
     return row[name]
 
 

@@ -69,4 +69,5 @@ class TensorBoard(Callback):
         self._writer.flush()
 
     def on_fit_end(self, trainer):
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()

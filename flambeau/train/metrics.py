@@ -100,21 +100,27 @@ class _Function(Metric):
 
 
 def _classes(metric, output, target):
-    """Predicted and wanted classes: of scores (N, C, ...), or of one logit each (N) or (N, 1)."""
-    several = output.dim() > 1 and output.size(1) > 1
+    """Predicted and wanted classes: of scores (N, C, ...), of one logit each (N) or (N, 1), or of labels that may all be true."""
+    if not isinstance(output, flambeau.Tensor):
+        raise TypeError(
+            f"[{metric.name}] expected a tensor from the module, got {type(output).__name__}: with several outputs metrics "
+            "are a dict, and a step= returns (loss, output, target)"
+        )
+    several = output.dim() > 1 and output.size(1) > 1 and metric.threshold is None
     if several and output.dim() == target.dim() + 1:
         return output.argmax(1), target
     checked_shapes(metric.name, output, target)
     if several:
-        return output.argmax(1), target.argmax(1)
-    return output > metric.threshold, target > 0.5
+        return output.argmax(1), target.float().argmax(1)
+    return output > (metric.threshold or 0.0), target > 0.5
 
 
 class Accuracy(Metric):
-    """The share of samples whose highest score is that of the wanted class.
+    """The share of samples whose highest score is that of the wanted class, or whose one logit has the wanted sign.
 
     Args:
-        threshold: of a single output, above which it stands for class 1: 0 for logits, 0.5 for probabilities.
+        threshold: outputs are decisions of their own, true above this: 0 for logits, 0.5 for probabilities. Metrics by name have
+            it with losses of that kind ("bce", `nn.BCELoss`).
 
     >>> accuracy = flambeau.train.Accuracy()
     >>> accuracy.update(flambeau.tensor([[0.1, 0.9], [0.8, 0.2]]), flambeau.tensor([1, 1]))
@@ -124,7 +130,7 @@ class Accuracy(Metric):
 
     name = "accuracy"
 
-    def __init__(self, threshold=0.0):
+    def __init__(self, threshold=None):
         self.threshold = threshold
         super().__init__()
 
@@ -237,9 +243,9 @@ class R2(Metric):
 
 
 class _Counts(Metric):
-    """Per class: hits, and how often it was found and wanted. Two classes from one output count class 1 only."""
+    """Per class or label: hits, and how often it was found and wanted."""
 
-    def __init__(self, average="macro", threshold=0.0):
+    def __init__(self, average="macro", threshold=None):
         if average not in ("macro", "micro"):
             raise ValueError(f"[{type(self).__name__}] average must be 'macro' or 'micro', got {average!r}")
         self.average, self.threshold = average, threshold
@@ -250,24 +256,34 @@ class _Counts(Metric):
         self.hits, self.found, self.wanted = [], [], []
 
     def update(self, output, target):
-        found, wanted = (c.reshape(-1).long() for c in _classes(self, output, target))
-        classes = output.shape[1] if output.dim() > 1 and output.shape[1] > 1 else 2
+        found, wanted = _classes(self, output, target)
+        if found.dtype is flambeau.bool:
+            self._decisions(found, wanted)
+            return
+        found, wanted, classes = found.reshape(-1), wanted.reshape(-1).long(), output.shape[1]
         hits = wanted[found == wanted]
-        for name, values in (("hits", hits), ("found", found), ("wanted", wanted)):
-            new = flambeau.bincount(values, minlength=classes).tolist()
-            old = getattr(self, name) or [0] * len(new)
-            setattr(self, name, [a + b for a, b in zip(old, new, strict=True)])
-        self._binary = classes == 2 and not (output.dim() > 1 and output.shape[1] > 1)
+        self._count(*(flambeau.bincount(values, minlength=classes).tolist() for values in (hits, found, wanted)))
+        self._every = False
+
+    def _decisions(self, found, wanted):
+        """One row per label; of a single label class 1 is what counts."""
+        labels = found.shape[1] if found.dim() > 1 else 1
+        found, wanted = found.reshape(-1, labels), wanted.reshape(-1, labels)
+        self._count(*(values.sum(0).tolist() for values in (found & wanted, found, wanted)))
+        self._every = True
+
+    def _count(self, *new):
+        for name, values in zip(("hits", "found", "wanted"), new, strict=True):
+            old = getattr(self, name) or [0] * len(values)
+            setattr(self, name, [a + b for a, b in zip(old, values, strict=True)])
 
     def compute(self):
         rows = list(zip(self.hits, self.found, self.wanted, strict=True))
         if not rows:
             return float("nan")
-        if self._binary:
-            return self._of(*rows[1])
         if self.average == "micro":
             return self._of(*(sum(column) for column in zip(*rows, strict=True)))
-        rows = [row for row in rows if row[1] or row[2]]  # classes that occur
+        rows = [row for row in rows if self._every or row[1] or row[2]]  # classes that occur, and every label
         return sum(self._of(*row) for row in rows) / len(rows)
 
 
@@ -277,7 +293,7 @@ class Precision(_Counts):
     Args:
         average: of several scores per sample: "macro", the mean over the classes, or "micro", all samples together. Of one
             output per sample it is the number of class 1.
-        threshold: of one output per sample, above which it stands for class 1: 0 for logits, 0.5 for probabilities.
+        threshold: as of `Accuracy`.
 
     >>> precision = flambeau.train.Precision()
     >>> precision.update(flambeau.tensor([1.0, 1.0, -1.0]), flambeau.tensor([1, 0, 1]))
@@ -297,7 +313,7 @@ class Recall(_Counts):
     Args:
         average: of several scores per sample: "macro", the mean over the classes, or "micro", all samples together. Of one
             output per sample it is the number of class 1.
-        threshold: of one output per sample, above which it stands for class 1: 0 for logits, 0.5 for probabilities.
+        threshold: as of `Accuracy`.
 
     >>> recall = flambeau.train.Recall()
     >>> recall.update(flambeau.tensor([1.0, 1.0, -1.0]), flambeau.tensor([1, 0, 1]))
@@ -317,7 +333,7 @@ class F1(_Counts):
     Args:
         average: of several scores per sample: "macro", the mean over the classes, or "micro", all samples together. Of one
             output per sample it is the number of class 1.
-        threshold: of one output per sample, above which it stands for class 1: 0 for logits, 0.5 for probabilities.
+        threshold: as of `Accuracy`.
 
     >>> f1 = flambeau.train.F1()
     >>> f1.update(flambeau.tensor([1.0, 1.0, -1.0]), flambeau.tensor([1, 0, 1]))
@@ -334,8 +350,8 @@ class F1(_Counts):
 class AUC(Metric):
     """The area under the ROC curve: how often a sample of class 1 has a higher score than one of class 0, ties by half.
 
-    Of one score per sample, or of two; of more classes the mean of those that occur, each against the others. All scores are
-    kept till the end of the epoch.
+    Of one score per sample, or of two; of more classes the mean of those that occur, each against the others; of labels
+    (N, C) their mean. All scores are kept till the end of the epoch.
 
     >>> auc = flambeau.train.AUC()
     >>> auc.update(flambeau.tensor([0.1, 0.4, 0.35, 0.8]), flambeau.tensor([0, 0, 1, 1]))
@@ -363,9 +379,12 @@ class AUC(Metric):
         if not self.scores:
             return math.nan
         scores, wanted = flambeau.cat(self.scores), flambeau.cat(self.wanted)
-        if scores.dim() == wanted.dim():
-            return _area(scores.reshape(-1), wanted.reshape(-1) > 0.5)
-        areas = [_area(scores[:, c], wanted == c) for c in range(scores.shape[1])]
+        if scores.dim() > wanted.dim():
+            areas = [_area(scores[:, c], wanted == c) for c in range(scores.shape[1])]
+        else:
+            labels = scores.shape[1] if scores.dim() > 1 else 1
+            scores, wanted = scores.reshape(-1, labels), wanted.reshape(-1, labels) > 0.5
+            areas = [_area(scores[:, c], wanted[:, c]) for c in range(labels)]
         areas = [area for area in areas if not math.isnan(area)]
         return sum(areas) / len(areas) if areas else math.nan
 
@@ -426,12 +445,12 @@ _BY_NAME = {
 }  # fmt: skip
 
 
-def metric(what, probabilities=False):
+def metric(what, threshold=None):
     """A metric from its name, a function of (output, target), a class, or itself.
 
     Args:
         what: see above.
-        probabilities: whether a single output is a probability, not a logit; for metrics by name.
+        threshold: of metrics by name, as of `Accuracy`.
 
     >>> flambeau.train.metric("acc").name
     'accuracy'
@@ -440,8 +459,8 @@ def metric(what, probabilities=False):
         if what not in _BY_NAME:
             raise ValueError(f"[metric] no metric named {what!r}: the names are {', '.join(sorted(_BY_NAME))}")
         made = _BY_NAME[what]()
-        if probabilities and hasattr(made, "threshold"):
-            made.threshold = 0.5
+        if hasattr(made, "threshold"):
+            made.threshold = threshold
         return made
     if isinstance(what, type):
         return what()
@@ -452,15 +471,16 @@ def metric(what, probabilities=False):
     raise TypeError(f"[metric] expected a name, a function or a metric, got {type(what).__name__}")
 
 
-def metrics(what, several=False, probabilities=False):
+def metrics(what, several=False, thresholds=None):
     """A list of metrics from one, a list of them, or a dict with one or a list for each of several outputs."""
     if isinstance(what, dict):
-        return [_Part(key, one) for key, some in what.items() for one in metrics(some, False, probabilities)]
+        thresholds = thresholds if isinstance(thresholds, dict) else {}
+        return [_Part(key, one) for key, some in what.items() for one in metrics(some, False, thresholds.get(key))]
     if isinstance(what, (str, type)) or callable(what) or hasattr(what, "update"):
         what = [what]
     if several and any(isinstance(one, str) for one in what):
         raise ValueError("[metric] with a loss per output, metrics are too: a dict such as {'head': ['accuracy']}")
-    return [metric(one, probabilities) for one in what]
+    return [metric(one, thresholds) for one in what]
 
 
 def name_of(m):

@@ -6,7 +6,7 @@ import os
 
 import flambeau
 from flambeau.train._interrupt import Deferred
-from flambeau.train._losses import Several, loss_function, of_probabilities, warn_of_twice
+from flambeau.train._losses import Several, loss_function, threshold_of, warn_of_twice
 from flambeau.train.callbacks import Callback, Checkpoint, Progress
 from flambeau.train.history import History
 from flambeau.train.metrics import Loss, PartLoss, name_of, state_of
@@ -98,12 +98,14 @@ class Trainer:
         self.module, self.optimizer = module, optimizer
         self.loss = None if loss is None else loss_function(loss, loss_weights)
         warn_of_twice(module, self.loss)
-        self.scheduler = scheduler if scheduler is None or hasattr(scheduler, "step") else scheduler(optimizer)
+        if optimizer is not None:
+            _check_optimizer(optimizer, module, step)
+        self.scheduler = _scheduler(scheduler, optimizer)
         self.scheduler_every, self.accumulate, self.clip, self.autocast = scheduler_every, accumulate, clip, autocast
         self._step = step or self._default_step
         parts = self.loss.losses if isinstance(self.loss, Several) else ()
         self._metrics = [Loss(), *(PartLoss(key, self.loss) for key in parts)]
-        self._metrics += listed(metrics, bool(parts), of_probabilities(self.loss))
+        self._metrics += listed(metrics, bool(parts), threshold_of(self.loss))
         self._watch(callbacks, progress)
         self._plateau = isinstance(self.scheduler, flambeau.optim.lr_scheduler.ReduceLROnPlateau)
         self.epoch = self.step = self.batch = 0
@@ -137,6 +139,8 @@ class Trainer:
             Interrupted: Ctrl-C. A `Checkpoint` callback has saved the last finished step.
             RuntimeError: the loss is NaN or infinite, or does not depend on parameters.
         """
+        if self.optimizer is None:
+            raise ValueError("[fit] the trainer has no optimizer")
         self._train, self.epochs, self.stop = train, epochs, False
         self.batches = _length(train)
         if resume:
@@ -333,6 +337,11 @@ class Trainer:
         value = loss.item()
         if value - value != 0:
             raise RuntimeError(self._not_finite(value, batch))
+        if not loss.requires_grad:
+            raise RuntimeError(
+                "[Trainer] the loss does not depend on any parameter that needs a gradient: all are frozen, or the output was "
+                "detached or computed under no_grad"
+            )
         (loss if self.accumulate == 1 else loss / self.accumulate).backward()
         self.batch += 1
         if self.batch % self.accumulate == 0:
@@ -362,6 +371,10 @@ class Trainer:
                 made = self._step(self.module, batch)
         if type(made) is not tuple:
             made = made, None, None
+        if len(made) != 3 or not isinstance(made[0], flambeau.Tensor):
+            raise TypeError(
+                f"[Trainer] a step must return the loss, a tensor, or (loss, output, target), got {_described(made[0])}"
+            )
         if made[0].numel() != 1:
             raise RuntimeError(
                 f"[Trainer] the loss must be one number, got shape {tuple(made[0].shape)}: take its mean()"
@@ -477,6 +490,26 @@ def _length(loader):
         return len(loader)
     except TypeError:
         return None
+
+
+def _scheduler(given, optimizer):
+    if given is None or hasattr(given, "step"):
+        return given
+    if not callable(given):
+        raise TypeError(
+            f"[Trainer] scheduler must be a learning rate scheduler, or a function that makes one of the optimizer, got {given!r}"
+        )
+    return given(optimizer)
+
+
+def _check_optimizer(optimizer, module, step):
+    if isinstance(optimizer, flambeau.optim.LBFGS):
+        raise TypeError(
+            "[Trainer] LBFGS takes the loss many times in a step: write the loop, with optimizer.step(closure)"
+        )
+    own = {id(p) for p in module.parameters()}
+    if step is None and not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError("[Trainer] the optimizer has none of the module's parameters: make it of module.parameters()")
 
 
 def _check_callback(c):

@@ -95,8 +95,21 @@ def test_one_output():
         with pytest.raises(ValueError, match=r"\(3, 1\) and target \(3,\).*unsqueeze"):
             make().update(fl.ones(3, 1), fl.ones(3))
     shares = 1 / (1 + np.exp(-LOGITS))
-    assert gathered(train.metric("accuracy", probabilities=True), shares, TRUTH) == np.mean((LOGITS > 0) == TRUTH)
+    assert gathered(train.metric("accuracy", 0.5), shares, TRUTH) == np.mean((LOGITS > 0) == TRUTH)
     assert gathered(train.F1(threshold=0.5), shares, TRUTH) == gathered(train.F1(), LOGITS, TRUTH)
+
+
+def test_labels_that_may_all_be_true():
+    wanted = (WANTED > 0).astype(int)
+    found = VALUES > 0
+    assert gathered(train.Accuracy(threshold=0.0), VALUES, wanted) == np.mean(found == wanted)
+    columns = [rates(found[:, c].astype(int), wanted[:, c], 1) for c in range(2)]
+    assert math.isclose(
+        gathered(train.F1(threshold=0.0), VALUES, wanted), np.mean([per_class("f1", *row) for row in columns])
+    )
+    assert math.isclose(gathered(train.F1("micro", 0.0), VALUES, wanted), per_class("f1", *np.sum(columns, 0)))
+    areas = [area(VALUES[:, c], wanted[:, c]) for c in range(2)]
+    assert math.isclose(gathered(train.AUC(), VALUES, wanted), np.mean(areas))
 
 
 def test_nothing_and_reset():

@@ -107,6 +107,16 @@ def test_inputs_and_outputs_by_place():
     assert fl.equal(net.predict(both)[0], first)
 
 
+def test_labels_and_probabilities():
+    labels = X[:, :2] > 0
+    row = compiled(nn.Linear(5, 2), "bce", ["accuracy", "f1"]).fit(X, labels, epochs=20, **QUIET)[-1]
+    assert row["accuracy"] > 0.8 and row["f1"] > 0.8
+    sure = nn.Sequential(nn.Linear(5, 1), nn.Sigmoid(), nn.Flatten(0))
+    assert compiled(sure, nn.BCELoss()).fit(X, Y.float(), epochs=20, **QUIET)[-1]["accuracy"] > 0.9
+    with pytest.raises(TypeError, match="the module's output is a dict"):
+        compiled(Named(), "mse", ()).fit({"a": X, "b": X}, X, **QUIET)
+
+
 def test_a_dict_for_a_module_that_takes_one():
     class Takes(nn.Linear):
         def forward(self, batch):

@@ -258,6 +258,32 @@ def test_no_batches_and_wrong_callbacks():
         trainer(autocast="bfloat16")
 
 
+def test_what_cannot_train():
+    module, other = model(), model()
+    rate = fl.optim.SGD(other.parameters(), 0.1)
+    with pytest.raises(ValueError, match="none of the module's parameters"):
+        train.Trainer(module, rate, F.cross_entropy)
+    with pytest.raises(TypeError, match="closure"):
+        train.Trainer(module, fl.optim.LBFGS(module.parameters()), F.cross_entropy)
+    with pytest.raises(TypeError, match="scheduler must be"):
+        trainer(scheduler="cosine")
+    with pytest.raises(ValueError, match="no optimizer"):
+        train.Trainer(module, None, F.cross_entropy).fit(loader(), epochs=1)
+    module.requires_grad_(False)
+    with pytest.raises(RuntimeError, match="does not depend on any parameter"):
+        train.Trainer(module, fl.optim.SGD(module.parameters(), 0.1), "cross_entropy", progress=False).fit(
+            loader(), epochs=1
+        )
+    for step, says in ((lambda m, b: 3.0, "got float"), (lambda m, b: [m(b[0])], "got list of 1")):
+        with pytest.raises(TypeError, match=says):
+            train.Trainer(other, rate, step=step, progress=False).fit(loader(), epochs=1)
+    t = train.Trainer(other, rate, step=lambda m, b: F.cross_entropy(m(b[0]), b[1]), metrics="acc", progress=False)
+    with pytest.raises(TypeError, match=r"returns \(loss, output, target\)"):
+        t.fit(loader(), epochs=1)
+    with pytest.raises(KeyError, match="give fit validation data"):
+        trainer(callbacks=train.EarlyStopping()).fit(loader(), epochs=1)
+
+
 def test_softmax_before_cross_entropy_warns():
     for last, loss in ((fl.nn.Softmax(1), F.cross_entropy), (fl.nn.Sigmoid(), "bce")):
         module = fl.nn.Sequential(fl.nn.Linear(5, 2), last)
