@@ -137,8 +137,8 @@ struct Job {
 
 thread_local bool in_region = false;
 
-// Where a worker went to sleep. A thread wakes on the core where it slept; if that is the caller's by now, it would stand
-// in line behind the caller instead of helping it.
+// Where a worker went to sleep. A thread wakes on the core where it slept; if that is the caller's by now, it would
+// stand in line behind the caller instead of helping it.
 struct Seat {
   std::atomic<int> core{-1};
   pthread_t thread{};
