@@ -421,6 +421,15 @@ def test_what_a_node_saved_has_names():
         _ = product.grad_fn._saved_self
 
 
+@pytest.mark.parametrize("exponent", [0.5, -1, -0.5, 2, 3])
+def test_powers_may_be_changed_in_place(exponent):
+    x = fl.tensor([0.5, 2.0], dtype=fl.float64, requires_grad=True)
+    power = x**exponent
+    power += 1e-6
+    power.sum().backward()
+    assert fl.allclose(x.grad, exponent * x.detach() ** (exponent - 1))
+
+
 def test_backward_frees_saved_tensors():
     x = leaf(1.0)
     y = x.exp()

@@ -214,3 +214,25 @@ def test_bad_write():
         x[0] = fl.ones(3)
     with pytest.raises((RuntimeError, ValueError, IndexError)):
         x[fl.tensor([0, 1])] = fl.ones(3, 4)
+
+
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("reduce", ["sum", "prod", "mean", "amax", "amin"])
+def test_reducing_into_zeros_is_differentiated(reduce, include_self):
+    """Graph networks reduce messages into fresh zeros, which require no gradient, in place."""
+    index = fl.tensor([[0, 1, 0], [1, 1, 0]])
+    found = []
+    for in_place in (True, False):
+        source = (fl.arange(6.0).view(2, 3) + 1).requires_grad_()
+        zeros = fl.zeros(2, 3)
+        reduced = zeros.scatter_reduce_ if in_place else zeros.scatter_reduce
+        made = reduced(0, index, source, reduce, include_self=include_self)
+        assert (made is zeros) == in_place
+        (made * made).sum().backward()
+        found.append(source.grad)
+    assert fl.equal(*found)
+    if reduce != "sum":
+        source = fl.ones(2, 3, requires_grad=True)
+        made = fl.zeros(2, 3).index_reduce_(0, fl.tensor([0, 0]), source, reduce, include_self=include_self)
+        made.sum().backward()
+        assert source.grad.isfinite().all()

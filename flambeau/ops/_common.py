@@ -124,9 +124,9 @@ def check_fits(op, value, dtype):
         raise RuntimeError(f"[{op}] value {value} cannot be converted to type {dtype} without overflow")
 
 
-def before_write(self):
-    """What an in-place op composed as copy_(self, op(self)) must read: a derivative may need self as it was."""
-    return _C.clone(self, 1) if self.requires_grad and _C.is_grad_enabled() else self
+def before_write(self, *others):
+    """What an in-place op composed as copy_(self, op(self, others)) must read: a derivative may need self as it was."""
+    return _C.clone(self, 1) if _C.is_grad_enabled() and any(t.requires_grad for t in (self, *others)) else self
 
 
 def named_dim(op, dim, axis):

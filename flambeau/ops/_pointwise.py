@@ -63,7 +63,11 @@ def power(base, exponent, into=None):
     if not isinstance(exponent, _C.Tensor) and isinstance(base, _C.Tensor):
         cheap = _POWERS.get(exponent)
         if cheap and base.is_floating_point():
-            return getattr(_C, cheap)(base) if into is None else getattr(_C, cheap + "_")(into)
+            if into is not None:
+                return getattr(_C, cheap + "_")(into)
+            made = getattr(_C, cheap)(base)
+            # The derivatives of roots need the root, which programs may change: torch's pow does not need its result.
+            return _C.clone(made, 1) if exponent < 1 and base.requires_grad and _C.is_grad_enabled() else made
         whole = not (base.is_floating_point() or base.is_complex())
         if whole and isinstance(exponent, int) and exponent < 0:
             raise RuntimeError("[pow] Integers to negative integer powers are not allowed: use a floating dtype")

@@ -183,7 +183,9 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
 
 def index_reduce_(self, dim, index, source, reduce, *, include_self=True):
     """`index_reduce` in place."""
-    return _C.copy_(self, index_reduce(before_write(self), dim, index, source, reduce, include_self=include_self))
+    return _C.copy_(
+        self, index_reduce(before_write(self, source), dim, index, source, reduce, include_self=include_self)
+    )
 
 
 # ---- along one dimension: elements
@@ -302,7 +304,7 @@ def _mean(total, input, dim, index, src, include_self):
 
 def scatter_reduce_(self, dim, index, src, reduce, *, include_self=True):
     """`scatter_reduce` in place."""
-    return _C.copy_(self, scatter_reduce(before_write(self), dim, index, src, reduce, include_self=include_self))
+    return _C.copy_(self, scatter_reduce(before_write(self, src), dim, index, src, reduce, include_self=include_self))
 
 
 # ---- several dimensions at once
