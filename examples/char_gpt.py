@@ -4,10 +4,11 @@
     python examples/char_gpt.py --resume                go on after Ctrl-C, to the bit as if nothing had happened
     python examples/char_gpt.py --generate "def main"   no training: go on writing from these words
 
-The text is the .py files of the Python that runs this (sysconfig says where they are), every tenth file kept for validation.
+The text is the .py files of the Python that runs this (sysconfig says where they are), every tenth file kept
+for validation.
 Writes runs/char_gpt/model.pt (weights, optimizer, random state) and runs/char_gpt/loss.png.
-Takes about a minute on two cores. Loss to expect: 4.85 = ln 128 at the start, about 1.83 on the validation files at the end,
-which is 6.2 characters to choose from on average instead of 128.
+Takes about a minute on two cores. Loss to expect: 4.85 = ln 128 at the start, about 1.83 on the validation
+files at the end, which is 6.2 characters to choose from on average instead of 128.
 """
 
 import argparse

@@ -5,8 +5,8 @@
     python examples/digits_mlp.py --resume          go on after Ctrl-C, or with more epochs, as if nothing had happened
     python examples/digits_mlp.py --data DIR        the full MNIST from its four idx files, gzipped or not
 
-Writes into runs/digits_mlp/: log.csv (a line per epoch), curves.png, digits.png (those it is least sure of), checkpoints
-(step-*.pt, best.pt) and model.pt (the weights alone).
+Writes into runs/digits_mlp/: log.csv (a line per epoch), curves.png, digits.png (those it is least sure of),
+checkpoints (step-*.pt, best.pt) and model.pt (the weights alone).
 Takes about 5 s on two cores. Test accuracy to expect: 93 % on 1,000 digits.
 """
 

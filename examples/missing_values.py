@@ -3,9 +3,10 @@
     python examples/missing_values.py               as the table is, and with 30 % of the measurements hidden besides
     python examples/missing_values.py --hide 0.5
 
-344 penguins of the Palmer Station with bill length and depth, flipper length, sex and two isotopes of their blood; 44 of these
-numbers and two weights are missing. A gap is NaN in the tensors, and NaN spreads: one of them in a batch makes the loss NaN and,
-a step later, all parameters. So gaps are filled before the network and left out of the loss. Four ways are compared:
+344 penguins of the Palmer Station with bill length and depth, flipper length, sex and two isotopes of their
+blood; 44 of these numbers and two weights are missing. A gap is NaN in the tensors, and NaN spreads: one of
+them in a batch makes the loss NaN and, a step later, all parameters. So gaps are filled before the network
+and left out of the loss. Four ways are compared:
 
     complete rows       train only on penguins without a gap
     mean                a gap becomes the mean of its column (0 after nan-aware normalisation)
@@ -14,8 +15,9 @@ a step later, all parameters. So gaps are filled before the network and left out
 
 Penguins to test on have their gaps; all ways fill them with the mean. The error is averaged over 5 folds.
 Writes runs/missing_values/missing_values.png.
-Takes about 10 s on two cores. Error to expect: 230 to 245 g as the table is; with 30 % hidden 370 g for complete rows (there are only
-37), 330 g for mean, 340 g for mean and mask, 280 g with more hidden: that network has seen each penguin with many patterns of gaps.
+Takes about 10 s on two cores. Error to expect: 230 to 245 g as the table is; with 30 % hidden 370 g for
+complete rows (there are only 37), 330 g for mean, 340 g for mean and mask, 280 g with more hidden: that
+network has seen each penguin with many patterns of gaps.
 """
 
 import argparse

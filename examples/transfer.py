@@ -5,13 +5,16 @@
     python examples/transfer.py --weights resnet18-f37072fd.pth --data FOLDER --shots 10 --size 128
                                                 your own images: FOLDER has a folder of images for each class
 
-The network is taught the digits 0 to 4 (or gets its weights from a file: the keys are torchvision's). Then its last layers are
-cut off, the others stay as they are, and one new layer is trained on `shots` images of each new class. Beside it, the same network
-learns from the same images from scratch. Both are tested on other images of these classes.
-Where to cut (--cut): late layers know best what they were taught, early ones what is common to all images. Five digits teach
-little, so the cut is early here; ImageNet has a thousand classes, so with --weights only the last layer goes.
+The network is taught the digits 0 to 4 (or gets its weights from a file: the keys are torchvision's). Then
+its last layers are cut off, the others stay as they are, and one new layer is trained on `shots` images of
+each new class. Beside it, the same network learns from the same images from scratch. Both are tested on other
+images of these classes.
+Where to cut (--cut): late layers know best what they were taught, early ones what is common to all images.
+Five digits teach little, so the cut is early here; ImageNet has a thousand classes, so with --weights only
+the last layer goes.
 Writes into runs/transfer/: transfer.png, backbone.pt (what was frozen) and head.pt (the new layer).
-Takes about a minute on two cores. Test accuracy to expect on digits 5-9 with 10 examples of each: 88 % frozen, 81 % from scratch.
+Takes about a minute on two cores. Test accuracy to expect on digits 5-9 with 10 examples of each: 88 %
+frozen, 81 % from scratch.
 """
 
 import argparse
