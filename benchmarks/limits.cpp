@@ -17,9 +17,7 @@ constexpr int kBytes = 16, kChains = 12;
 typedef float Vector __attribute__((vector_size(kBytes)));
 constexpr int kLanes = kBytes / 4;
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Independent chains of multiply-adds in registers; returns how many floating-point operations were done.
 double multiply_add(int64_t rounds, float* out) {
@@ -107,7 +105,7 @@ int main(int argc, char** argv) {
     }
     return all;
   });
-  std::printf("{\"threads\": %d, \"vector_bytes\": %d, \"flops\": %.4g, \"read\": %.4g, \"copy\": %.4g, ", threads, kBytes,
-              flops, read, copy);
+  std::printf("{\"threads\": %d, \"vector_bytes\": %d, \"flops\": %.4g, \"read\": %.4g, \"copy\": %.4g, ", threads,
+              kBytes, flops, read, copy);
   std::printf("\"copy_around_cache\": %.4g, \"read_first_cache\": %.4g}\n", streamed, near);
 }
