@@ -95,7 +95,7 @@ class OpNamespace:
             raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute {name!r}")
         made = self._defined.get(name)
         if made is None and self.name in ("aten", "prim", "prims"):
-            made = OpOverloadPacket(self.name, name, core_function(name) or _absent(name))
+            made = OpOverloadPacket(self.name, name, _PRIVATE.get(name) or core_function(name) or _absent(name))
         if made is None and self.name == "profiler":
             made = _of_profiler(name)
         if made is None:
@@ -135,6 +135,16 @@ def _index(input, indices):
     return input[tuple(slice(None) if index is None else index for index in indices)]
 
 
+def _index_put(input, indices, values, accumulate=False):
+    """Write elements by tensors of indices, one for each of the first dimensions or None."""
+    if all(index is not None for index in indices):
+        return input.index_put_(tuple(indices), values, accumulate)
+    if accumulate:
+        raise NotImplementedError("[index_put_] accumulate=True needs indices for all of the first dimensions")
+    input[tuple(slice(None) if index is None else index for index in indices)] = values
+    return input
+
+
 def _softmax(input, dim, half_to_float, log=False):
     """softmax, or its logarithm; half_to_float: of 16-bit numbers in float32."""
     import flambeau
@@ -143,7 +153,7 @@ def _softmax(input, dim, half_to_float, log=False):
     return function(input, dim, dtype=flambeau.float32 if half_to_float else None)
 
 
-# Operators of torch's core that have no public function.
+# Operators of torch's core that have no public function, or take more than it.
 _PRIVATE = {
     "_local_scalar_dense": lambda input: input.item(),
     "_log_softmax": lambda input, dim, half_to_float: _softmax(input, dim, half_to_float, log=True),
@@ -152,6 +162,7 @@ _PRIVATE = {
     "_unsafe_view": lambda input, size: input.view(size),
     "alias": lambda input: input.view(input.shape),
     "index": _index,
+    "index_put_": _index_put,
     "slice": _slice,
 }
 
@@ -171,8 +182,6 @@ def _of_profiler(name):
 
 def _absent(name):
     """What an operator of torch's core that there is no function for does: an error, when it is called."""
-    if name in _PRIVATE:
-        return _PRIVATE[name]
 
     def refuse(*args, **kwargs):
         raise NotImplementedError(f"[torch.ops.aten.{name}] there is no operator aten::{name}")

@@ -163,10 +163,24 @@ def compute_as(cls, func, types, args, kwargs):
     """The default of subclasses: compute as if they were tensors, and give the results their class."""
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
-    with DisableTorchFunctionSubclass():
-        result = func(*args, **kwargs)
+    result = _computed(func, args, kwargs)
     answered = cls.__torch_dispatch__ is not _C.Tensor.__torch_dispatch__  # by the class itself
     return result if answered or func in get_default_nowrap_functions() else _converted(result, cls)
+
+
+def _computed(func, args, kwargs):
+    """A function's result without asking `__torch_function__` again; what it cannot read is asked for as a whole."""
+    try:
+        with DisableTorchFunctionSubclass():
+            return func(*args, **kwargs)
+    except Unreadable:
+        if getattr(func, "__name__", "") in ("numpy", "tolist", "__array__"):
+            raise
+        return below.whole(func, args, kwargs)
+
+
+class Unreadable(RuntimeError):
+    """The numbers of a tensor are asked for that has none of its own."""
 
 
 def _converted(result, cls):
@@ -338,7 +352,9 @@ def _public_names(module, space):
     from . import ops
 
     settings = _module("ops.system").__all__ + _module("ops.autograd").__all__
-    return [name for name in (*ops.__all__, *module._NATIVE) if name not in settings] + ["pdist", "cosine_similarity"]
+    several = [name for name in vars(_module("ops.foreach")) if name.startswith("_foreach_")]
+    native = [name for name in (*ops.__all__, *module._NATIVE) if name not in settings]
+    return [*native, *several, "pdist", "cosine_similarity"]
 
 
 @functools.cache

@@ -5,67 +5,28 @@ made of. What the engine computes in a backward pass is not seen, for it never l
 """
 
 import contextlib
-import functools
 
 from .. import _C
-from .._interpreters import Interpreter, active, as_primitive, within
+from .._interpreters import Interpreter, active, within
 
-__all__ = ["Primitive", "TorchDispatchMode"]
-
-_METHODS = {"__getitem__": "getitem", "__setitem__": "setitem", "item": "_local_scalar_dense", "T": "t", "mT": "mT"}
-
-
-class Primitive:
-    """One of the core's functions as dispatch modes get it: `func(*args, **kwargs)` computes it.
-
-    >>> flambeau.utils._python_dispatch.primitive("exp")
-    <Primitive aten.exp>
-    """
-
-    def __init__(self, name, function):
-        self.__name__, self._function = name, function
-        self.overloadpacket = self.default = self
-
-    def __call__(self, *args, **kwargs):
-        return self._function(*args, **kwargs)
-
-    def name(self):
-        """Its name with a namespace: "aten::exp"."""
-        return f"aten::{self.__name__}"
-
-    def __repr__(self):
-        return f"<Primitive aten.{self.__name__}>"
-
-    def __str__(self):
-        return f"aten.{self.__name__}"
-
-
-@functools.cache
-def primitive(name):
-    """The primitive of a name."""
-    if name in _METHODS:
-        attribute = getattr(_C.Tensor, name)
-        return Primitive(_METHODS[name], attribute if callable(attribute) else attribute.__get__)
-    if not callable(getattr(_C, name, None)):
-        raise AttributeError(f"[torch.ops] there is no operator aten::{name}")
-    return Primitive(name, getattr(_C, name))
+__all__ = ["TorchDispatchMode"]
 
 
 class TorchDispatchMode(Interpreter):
     """A context whose `__torch_dispatch__(func, types, args, kwargs)` answers every call of a primitive inside it.
 
-    `func` is a `Primitive`. Inside `__torch_dispatch__` the mode itself is not active.
+    `func` is one of `torch.ops.aten`, such as `torch.ops.aten.mm.default`. Inside `__torch_dispatch__` the mode itself is not active.
 
     >>> class Count(flambeau.utils._python_dispatch.TorchDispatchMode):
     ...     calls = []
     ...     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-    ...         self.calls.append(func.__name__)
+    ...         self.calls.append(str(func))
     ...         return func(*args, **(kwargs or {}))
     >>> x = flambeau.ones(2, 2)
     >>> with Count() as mode:
     ...     y = flambeau.nn.functional.softplus(x @ x) + 1
     >>> mode.calls
-    ['matmul', 'softplus', 'add']
+    ['aten.mm.default', 'aten.softplus.default', 'aten.add.Tensor']
     """
 
     every_call = True
@@ -77,16 +38,13 @@ class TorchDispatchMode(Interpreter):
         raise NotImplementedError("a TorchDispatchMode must define __torch_dispatch__(self, func, types, args, kwargs)")
 
     def run(self, function, args, kwargs):
-        if not isinstance(function, str):
-            name = function.__name__
-        elif (found := as_primitive(function, args)) is not None:
-            name, args = found
-        elif function in _METHODS:
-            name = function
-        else:
-            return NotImplemented
-        kinds = tuple({type(x) for x in args if isinstance(x, _C.Tensor) and type(x) is not _C.Tensor})
-        return self.__torch_dispatch__(primitive(name), kinds, args, kwargs)
+        from .._aten import perform
+
+        def send(operator, *args, **kwargs):
+            kinds = tuple({type(x) for x in args if isinstance(x, _C.Tensor) and type(x) is not _C.Tensor})
+            return self.__torch_dispatch__(operator, kinds, args, kwargs)
+
+        return perform(function, args, kwargs, send)
 
 
 def _get_current_dispatch_mode():

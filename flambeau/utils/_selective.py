@@ -5,10 +5,10 @@ from collections import defaultdict, deque
 
 import flambeau
 
-from ._python_dispatch import Primitive, TorchDispatchMode, primitive
+from ._python_dispatch import TorchDispatchMode
 from ._pytree import tree_map
 
-SAC_IGNORED_OPS = {primitive("detach")}
+SAC_IGNORED_OPS = {flambeau.ops.aten.detach.default}
 
 
 class CheckpointPolicy(enum.Enum):
@@ -159,7 +159,7 @@ def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mu
 
     >>> from flambeau.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts, CheckpointPolicy
     >>> def policy(context, operation, *args, **kwargs):
-    ...     is_product = operation.name() == "aten::matmul"
+    ...     is_product = operation is flambeau.ops.aten.mm.default
     ...     return CheckpointPolicy.MUST_SAVE if is_product else CheckpointPolicy.PREFER_RECOMPUTE
     >>> x = flambeau.ones(2, 2, requires_grad=True)
     >>> contexts = lambda: create_selective_checkpoint_contexts(policy)
@@ -168,11 +168,11 @@ def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mu
     29.556
     """
     if isinstance(policy_fn_or_list, list):
-        if not all(isinstance(op, Primitive) for op in policy_fn_or_list):
-            raise ValueError(
-                "Expected every op in op_list to be an operation that a dispatch mode gets, got "
-                f"{[type(op).__name__ for op in policy_fn_or_list]}"
-            )
+        for op in policy_fn_or_list:
+            if not isinstance(op, type(flambeau.ops.aten.detach.default)):
+                raise ValueError(
+                    f"Expected op in `op_list` to be an OpOverload, such as torch.ops.aten.mm.default, but got: {op} of type {type(op)}"
+                )
         chosen = set(policy_fn_or_list)
 
         def policy(context, operation, *args, **kwargs):
