@@ -179,6 +179,8 @@ def __getattr__(name):
         return getattr(_importlib.import_module("flambeau.storage"), name)
     elif "autocast" in name:
         return getattr(_importlib.import_module("flambeau.amp.autocast_mode"), name)
+    elif name == "torch":
+        return _sys.modules["flambeau"]  # torch.torch is torch, and programs write it
     elif name in _LAZY:
         return getattr(_importlib.import_module(f"flambeau.{_LAZY[name]}"), name)
     raise _missing.missing(_sys.modules["flambeau"], name)
