@@ -122,6 +122,7 @@ _LAZY = {
     **dict.fromkeys(
         (
             "_assert",
+            "_assert_async",
             "_check",
             "_check_index",
             "_check_is_size",

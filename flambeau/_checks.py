@@ -57,5 +57,12 @@ def _check_tensor_all_with(error_type, cond, message=None):
     _check_with(error_type, bool(cond.all()), message)
 
 
+def _assert_async(input, assert_msg="Expected Tensor with single nonzero value, but got zero"):
+    if not isinstance(input, _C.Tensor):
+        raise TypeError(f"_assert_async(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    if not bool(input):
+        raise RuntimeError(assert_msg)
+
+
 def _check_tensor_all(cond, message=None):
     _check_tensor_all_with(RuntimeError, cond, message)

@@ -68,6 +68,18 @@ def test_arithmetic_of_two_numbers(name, options, values):
     assert found.shape == () and found.item() == wanted and found.dtype is kinds[type(wanted)]
 
 
+def test_checks_of_one_value():
+    assert fl._assert_async(fl.tensor(True)) is fl._assert_async(fl.tensor([1.5]), "unused") is None
+    with pytest.raises(RuntimeError, match="Expected Tensor with single nonzero value, but got zero"):
+        fl._assert_async(fl.tensor(0.0))
+    with pytest.raises(RuntimeError, match="the bandwidth"):
+        fl._assert_async(fl.tensor(False), "the bandwidth")
+    with pytest.raises(RuntimeError, match="ambiguous"):
+        fl._assert_async(fl.ones(2))
+    with pytest.raises(TypeError, match="must be Tensor, not bool"):
+        fl._assert_async(True)
+
+
 def test_checks_of_tensors():
     fl._check_tensor_all(fl.tensor([True, True]))
     fl._check_tensor_all_with(ValueError, fl.tensor([True]), lambda: "unused")
