@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import errno
 import fcntl
 import http.client
 import os
@@ -78,6 +79,9 @@ def _fetch(url, dst, new_digest, expected, progress):
             os.fsync(file.fileno())
         os.replace(part.path, dst)
     except (OSError, http.client.HTTPException) as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            part.remove()
+            raise OSError(error.errno, f"{os.strerror(error.errno)}: {url} does not fit", dst) from None
         part.keep_or_remove()
         if isinstance(error, http.client.HTTPException):
             raise ConnectionError(f"{url}: the server's answer is broken ({type(error).__name__}: {error})") from error

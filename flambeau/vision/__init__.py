@@ -2,9 +2,14 @@
 
 import importlib as _importlib
 
-__version__ = "0.28.0+flambeau"
-__all__ = ["disable_beta_transforms_warning", "get_image_backend", "set_image_backend"]
-_SUBMODULES = ("datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils")
+from .version import __version__
+
+__all__ = [
+    "disable_beta_transforms_warning", "get_image_backend", "get_video_backend", "set_image_backend", "set_video_backend",
+]  # fmt: skip
+_SUBMODULES = (
+    "datasets", "extension", "io", "models", "ops", "transforms", "tv_tensors", "utils", "version",
+)  # fmt: skip
 
 _backend = "PIL"
 
@@ -25,6 +30,24 @@ def set_image_backend(backend):
     """
     if backend != "PIL":
         raise ValueError(f"Invalid backend '{backend}'. Options are 'PIL'")
+
+
+def get_video_backend():
+    """What videos of files are read with.
+
+    >>> flambeau.vision.get_video_backend()
+    'pyav'
+    """
+    return "pyav"
+
+
+def set_video_backend(backend):
+    """Choose what videos of files are read with: PyAV.
+
+    >>> flambeau.vision.set_video_backend("pyav")
+    """
+    if backend != "pyav":
+        raise ValueError(f"Invalid video backend '{backend}'. Options are 'pyav'")
 
 
 def disable_beta_transforms_warning():

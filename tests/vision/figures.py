@@ -5,6 +5,7 @@
 
 import importlib
 import json
+import math
 import random
 import sys
 import zlib
@@ -31,7 +32,11 @@ COMPUTED = {
     "convnext_tiny": {"num_classes": 3},
     "swin_t": {"num_classes": 3},
     "swin_v2_t": {"num_classes": 3},
+    "r3d_18": {"num_classes": 3},
+    "mc3_18": {"num_classes": 3},
+    "swin3d_t": {"num_classes": 3},
 }
+SIDES = {"inception_v3": 160, "r3d_18": 16, "mc3_18": 16, "swin3d_t": 24}
 LARGE = 150_000_000
 
 
@@ -63,8 +68,9 @@ def model_figure(fl, vision, name):
     fl.manual_seed(0)
     model = vision.models.get_model(name, **COMPUTED[name])
     figures = [float(sum(p.abs().sum().item() for p in model.parameters()))]
-    side = 160 if name == "inception_v3" else 64
-    x = fl.linspace(-1, 1, 2 * 3 * side * side).sin().reshape(2, 3, side, side)
+    side = SIDES.get(name, 64)
+    shape = (2, 3, 4, side, side) if "video" in type(model).__module__ else (2, 3, side, side)
+    x = fl.linspace(-1, 1, math.prod(shape)).sin().reshape(shape)
     x = (x * fl.arange(side) * 3).cos()
     with fl.no_grad():
         figures += flat(model.eval()(x))[:3]

@@ -90,7 +90,7 @@ class Server:
     """Serves files; may break off after some bytes, and may or may not go on from the middle."""
 
     def __init__(self, folder):
-        self.folder, self.broken, self.ranges, self.requests = folder, {}, True, []
+        self.folder, self.broken, self.ranges, self.requests, self.redirects = folder, {}, True, [], {}
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -109,6 +109,11 @@ class Server:
         name, begin = handler.path[1:], handler.headers.get("Range")
         self.requests.append((name, begin))
         path = self.folder / name
+        if name in self.redirects:
+            handler.send_response(302)
+            handler.send_header("Location", f"{self.url}{self.redirects[name]}")
+            handler.end_headers()
+            return
         if not path.exists():
             handler.send_error(404)
             return
@@ -245,6 +250,90 @@ def test_damaged_and_hostile_archives(tmp_path):
         U.extract_archive(str(tmp_path / "evil.tar"), str(tmp_path / "out"))
     assert not (tmp_path / "evil.txt").exists()
     assert leftovers(tmp_path) == ["a.gz", "a.tar", "a.zip", "evil.tar"]
+
+
+def test_archives_that_grow_without_end(tmp_path, monkeypatch):
+    import io
+    import zipfile
+
+    monkeypatch.setattr(U, "_LARGEST", 1 << 16)
+    zeros = bytes(1 << 20)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(zeros))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x", zeros)
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo("x")
+        member.size = len(zeros)
+        archive.addfile(member, io.BytesIO(zeros))
+    for name in ("a.gz", "a.zip", "a.tgz"):
+        target = tmp_path / "out" / "x" if name == "a.gz" else tmp_path / "out"
+        (tmp_path / "out").mkdir(exist_ok=True)
+        with pytest.raises(RuntimeError, match="that is no data"):
+            U.extract_archive(tmp_path / name, target)
+    assert leftovers(tmp_path / "out") == [] and [p.name for p in (tmp_path / "out").iterdir()] == []
+
+
+def test_archives_for_which_there_is_no_room(tmp_path, monkeypatch):
+    import collections
+    import shutil
+
+    (tmp_path / "a.gz").write_bytes(gzip.compress(os.urandom(5000)))
+    usage = collections.namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(9000, 8000, 1000))
+    with pytest.raises(OSError, match="1,000 bytes that are free"):
+        U.extract_archive(tmp_path / "a.gz")
+    assert leftovers(tmp_path) == ["a.gz"]
+
+
+def test_links_in_archives_do_not_lead_outside(tmp_path):
+    import io
+
+    (tmp_path / "out").mkdir()
+    with tarfile.open(tmp_path / "evil.tar", "w") as archive:
+        link = tarfile.TarInfo("door")
+        link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
+        archive.addfile(link)
+        member = tarfile.TarInfo("door/evil.txt")
+        member.size = 4
+        archive.addfile(member, io.BytesIO(b"evil"))
+    with pytest.raises((RuntimeError, tarfile.TarError)):
+        U.extract_archive(tmp_path / "evil.tar", tmp_path / "out")
+    assert not (tmp_path / "evil.txt").exists() and list((tmp_path / "out").iterdir()) == []
+
+
+def test_download_that_does_not_fit_leaves_nothing(server, tmp_path, monkeypatch):
+    import errno
+
+    (server.folder / "a.bin").write_bytes(DATA)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device.*does not fit"):
+        U.download_url(f"{server.url}a.bin", tmp_path / "out")
+    assert leftovers(tmp_path / "out") == []
+
+
+def test_addresses_that_lead_to_others(server, tmp_path):
+    (server.folder / "a.bin").write_bytes(DATA)
+    server.redirects = {"old": "a.bin", "round": "round"}
+    U.download_url(f"{server.url}old", tmp_path / "out", "b.bin", md5(DATA))
+    assert leftovers(tmp_path / "out") == ["b.bin"]
+    with pytest.raises(OSError, match="redirect"):
+        U.download_url(f"{server.url}round", tmp_path / "out", "c.bin")
+    assert leftovers(tmp_path / "out") == ["b.bin"]
+
+
+def test_no_network(tmp_path):
+    import socket
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(OSError, match="refused"):
+        U.download_url(f"http://127.0.0.1:{port}/a.bin", tmp_path / "out")
+    assert leftovers(tmp_path / "out") == []
 
 
 # ---- pickled arrays

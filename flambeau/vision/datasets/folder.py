@@ -73,11 +73,25 @@ def _files(folder):
 
 def pil_loader(path):
     """A file as a Pillow picture with three channels."""
+    return _read_picture(path, lambda image: image.convert("RGB"))
+
+
+def number_loader(path):
+    """A file as a Pillow picture of the numbers that it holds, one for each pixel."""
+
+    def read(image):
+        image.load()
+        return image
+
+    return _read_picture(path, read)
+
+
+def _read_picture(path, read):
     from PIL import Image, UnidentifiedImageError
 
     try:
         with open(path, "rb") as file:
-            return Image.open(file).convert("RGB")
+            return read(Image.open(file))
     except UnidentifiedImageError:
         raise UnidentifiedImageError(f"cannot read {path}: it is not a picture, or a broken one")
     except (OSError, SyntaxError, ValueError) as error:

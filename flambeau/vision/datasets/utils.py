@@ -1,6 +1,7 @@
 """Files of data sets: fetched, checked and unpacked."""
 
 import bz2
+import errno
 import gzip
 import hashlib
 import lzma
@@ -147,12 +148,36 @@ def _kind(path):
     )
 
 
-def _unpack_tar(path, folder):
+_LARGEST, _GROWTH = 1 << 30, 200  # more bytes of so many times fewer are no data
+
+
+class _Room:
+    """Counts what comes out of an archive, and stops before it is too much."""
+
+    def __init__(self, path, folder):
+        self.path, self.total, self.packed = path, 0, os.path.getsize(path)
+        self.free = shutil.disk_usage(folder).free
+
+    def take(self, count):
+        self.total += count
+        if self.total > self.free:
+            raise OSError(errno.ENOSPC, f"{self.path} has more in it than the {self.free:,} bytes that are free")
+        if self.total > max(_LARGEST, _GROWTH * self.packed):
+            raise RuntimeError(f"{self.path}: {self.packed:,} bytes become more than {self.total:,}: that is no data")
+
+
+def _members(archive, room):
+    for member in archive:
+        room.take(member.size)
+        yield member
+
+
+def _unpack_tar(path, folder, room):
     with tarfile.open(path) as archive:
         if hasattr(tarfile, "data_filter"):
-            archive.extractall(folder, filter="data")
+            archive.extractall(folder, members=_members(archive, room), filter="data")
             return
-        for member in archive.getmembers():  # before the filter came: plain files and folders inside only
+        for member in _members(archive, room):  # before the filter came: plain files and folders inside only
             target = os.path.realpath(os.path.join(folder, member.name))
             if not (member.isfile() or member.isdir()) or not target.startswith(os.path.realpath(folder) + os.sep):
                 raise RuntimeError(f"{path}: {member.name} does not belong into an archive of data")
@@ -160,11 +185,13 @@ def _unpack_tar(path, folder):
 
 
 def _unpack(path, archive, folder):
+    room = _Room(path, folder)
     if archive == ".zip":
         with zipfile.ZipFile(path) as file:
+            room.take(sum(member.file_size for member in file.infolist()))
             file.extractall(folder)
     else:
-        _unpack_tar(path, folder)
+        _unpack_tar(path, folder, room)
 
 
 def _move_into(source, target):
@@ -215,8 +242,11 @@ def extract_archive(from_path, to_path=None, remove_finished=False):
 def _decompress(path, target, opener):
     handle, partial = tempfile.mkstemp(dir=os.path.dirname(os.path.abspath(target)), suffix=".partial")
     try:
+        room = _Room(path, os.path.dirname(partial))
         with opener(path, "rb") as source, os.fdopen(handle, "wb") as file:
-            shutil.copyfileobj(source, file, 1 << 20)
+            while block := source.read(1 << 20):
+                room.take(len(block))
+                file.write(block)
         os.replace(partial, target)
     finally:
         if os.path.exists(partial):

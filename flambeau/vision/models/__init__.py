@@ -8,6 +8,7 @@ from .densenet import *
 from .efficientnet import *
 from .googlenet import *
 from .inception import *
+from .maxvit import *
 from .mnasnet import *
 from .mobilenet import *
 from .regnet import *
@@ -17,6 +18,6 @@ from .squeezenet import *
 from .swin_transformer import *
 from .vgg import *
 from .vision_transformer import *
-from . import detection, segmentation
+from . import detection, optical_flow, segmentation, video
 
 __all__ = [name for name in dir() if not name.startswith("__") and callable(globals()[name])]

@@ -180,7 +180,7 @@ def variant(title, enum_name, name, make, *args, adapt=None, rename=None, **sett
             settle(kwargs, key, value)
         finish = None
         if weights is not None:
-            if weights.meta["categories"] is not None:
+            if weights.meta.get("categories") is not None:
                 settle(kwargs, "num_classes", len(weights.meta["categories"]))
             finish = adapt(weights, kwargs) if adapt else None
         model = make(*args, **kwargs)

@@ -10,7 +10,7 @@ import flambeau
 from .... import ops, tv_tensors
 from ... import functional as V1
 from ... import InterpolationMode
-from . import _images, _places
+from . import _images, _kernels, _places
 from ._dispatch import call, image_kernel, is_pure_tensor, register_kernel
 
 _IMAGE = "flambeau.zeros(3, 4, 6)"
@@ -296,7 +296,12 @@ def sanitize_keypoints(key_points, canvas_size=None):
 
 
 def __getattr__(name):
-    """What answers for one kind of input alone: resize_image and resize_video for plain tensors, resize_mask."""
+    """What answers for one kind of input alone: resize_image and resize_video for plain tensors, resize_mask,
+    resize_bounding_boxes and resize_keypoints."""
+    if name.endswith(("_mask", "_bounding_boxes", "_keypoints")):
+        globals().update(_kernels.all_kernels())
+        if name in globals():
+            return globals()[name]
     op, _, kind = name.rpartition("_")
     own = globals().get(op)
     if kind in ("image", "video") and callable(own):

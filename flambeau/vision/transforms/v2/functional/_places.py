@@ -241,8 +241,11 @@ def move_boxes(op, boxes, options):
         out = _cut(out, boxes.format, size, mode) if straight[1] else out
         return tv_tensors.wrap(out, like=boxes, canvas_size=size)
     exact = x if x.is_floating_point() else x.to(flambeau.float32)
-    corners = convert(exact, boxes.format, XYXY)[..., [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+    whole = op == "elastic"  # whole numbers stay whole on the way
+    sides = convert(x, boxes.format, XYXY).to(x.dtype).to(exact.dtype) if whole else convert(exact, boxes.format, XYXY)
+    corners = sides[..., [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
     out = _hull(move(corners.ceil() if op == "elastic" else corners))
+    out = out.to(x.dtype) if whole else out
     out = ops.clip_boxes_to_image(out, size) if mode is not None else out
     return tv_tensors.wrap(convert(out, XYXY, boxes.format).to(x.dtype), like=boxes, canvas_size=size)
 
