@@ -7,8 +7,10 @@ namespace flambeau::ops {
 namespace {
 
 void check_dtypes(const char* op, const Tensor& a, const Tensor& b) {
-  FL_CHECK(a.dtype() == b.dtype(), DType, op, "expected both matrices to have the same dtype, got ", a.shape(), " ",
-           name(a.dtype()), " and ", b.shape(), " ", name(b.dtype()), "; convert one with .to(", name(a.dtype()), ")");
+  if (a.dtype() == b.dtype()) return;
+  const DType wider = is_inexact(b.dtype()) > is_inexact(a.dtype()) ? b.dtype() : a.dtype();
+  FL_FAIL(DType, op, "expected both matrices to have the same dtype, got ", a.shape(), " ", name(a.dtype()), " and ",
+          b.shape(), " ", name(b.dtype()), "; convert one with .to(", name(wider), ")");
 }
 
 // The sizes of a product. Vectors are a row on the left, a column on the right, and leave no dimension in the result.

@@ -107,6 +107,7 @@ ROWS = [
             Error(tensor(), t(4, 5), raises=RuntimeError, match="at least 1D"),
             Error(t(2, 2, 3), t(3, 3, 2), raises=RuntimeError),
             Error(tensor(2, 3, dtype="float64"), t(3, 2), raises=RuntimeError, match="same dtype"),
+            Error(tensor(2, 3, dtype="int64"), t(3, 2), raises=RuntimeError, match=r"convert one with \.to\(float32\)"),
         ],
     ),
     product(
