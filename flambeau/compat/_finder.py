@@ -55,7 +55,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._being_loaded.spec = getattr(module, "__spec__", None)
         self._explain(module)
         if spec.name == "torch":
-            module.__name__ = "torch"
+            _named_after("torch", module)
             for name in [name for name in sys.modules if name.startswith("flambeau.") and "._" not in name]:
                 self._explain(sys.modules[name])
         return module
@@ -82,7 +82,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for undo, module in self._undo.values():
             undo()
             if module.__name__ == "torch":
-                module.__name__ = PACKAGES["torch"]
+                _named_after(PACKAGES["torch"], module)
         self._undo.clear()
 
     def find_distributions(self, context=_EVERYTHING):
@@ -90,6 +90,12 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for name, version in VERSIONS.items():
             if context.name in (None, name) and self.real(name):
                 yield Distribution(name, version)
+
+
+def _named_after(package, module):
+    """Name the module, and its classes of tensors: libraries such as opt_einsum tell arrays apart by these names."""
+    module.__name__ = module.Tensor.__module__ = package
+    module.nn.Parameter.__module__ = f"{package}.nn.parameter"
 
 
 class Missing(importlib.abc.MetaPathFinder):

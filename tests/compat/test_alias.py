@@ -42,6 +42,27 @@ def test_modules_are_the_same_objects():
     )
 
 
+def test_classes_of_tensors_are_named_after_torch():
+    """opt_einsum and others find the functions for an array by the module of its class."""
+    check(
+        """
+        import flambeau.compat, io, pickle
+        flambeau.compat.install()
+        import torch
+        assert torch.Tensor.__module__ == "torch" and repr(type(torch.ones(1))) == "<class 'torch.Tensor'>"
+        assert torch.nn.Parameter.__module__ == "torch.nn.parameter"
+        kinds = [torch.Tensor, torch.nn.Parameter]
+        assert pickle.loads(pickle.dumps(kinds)) == kinds
+        file = io.BytesIO()
+        torch.save([torch.nn.Parameter(torch.ones(1)), torch.ones(2)], file)
+        file.seek(0)
+        assert type(torch.load(file)[0]) is torch.nn.Parameter
+        flambeau.compat.uninstall()
+        assert flambeau.Tensor.__module__ == "flambeau" and flambeau.nn.Parameter.__module__ == "flambeau.nn.parameter"
+        """
+    )
+
+
 def test_versions():
     check(
         """
