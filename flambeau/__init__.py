@@ -3,7 +3,16 @@
 import importlib as _importlib
 import sys as _sys
 
-from . import _C, _missing, ops
+try:
+    from . import _C
+except ImportError:
+    if _importlib.import_module("importlib.util").find_spec("flambeau._C"):
+        raise  # it is there, and something else is wrong
+    raise ImportError(
+        f"[import] {__path__[0]} has flambeau's sources, without its compiled part. To use an installed flambeau, start Python in "
+        "another folder, which is first on its path; to use these sources, build them: ./dev build"
+    ) from None
+from . import _missing, ops
 from ._C import DTypeError, LinAlgError, OutOfMemoryError, OutOfRangeError, ShapeError, Size, device, dtype
 from ._types import *
 from ._printing import set_printoptions

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 
@@ -39,6 +40,16 @@ def test_import_loads_nothing_heavy():
     assert "flambeau" in loaded
     heavy = {"numpy", "scipy", "PIL", "tqdm", "torch", "multiprocessing", "concurrent.futures", "asyncio", "unittest"}
     assert not loaded & heavy
+
+
+def test_sources_without_the_compiled_part_say_so(tmp_path):
+    """As in a clone, beside an installed flambeau."""
+    import flambeau
+
+    (tmp_path / "flambeau").mkdir()
+    (tmp_path / "flambeau/__init__.py").write_bytes(Path(flambeau.__file__).read_bytes())
+    done = subprocess.run([sys.executable, "-c", "import flambeau"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and f"{tmp_path}/flambeau has flambeau's sources" in done.stderr
 
 
 def test_several_python_threads():
