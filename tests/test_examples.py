@@ -30,6 +30,7 @@ QUICK = [
     ("multitask", "vega_datasets", ["--quick"], ["multitask.png", "model.pt"]),
     ("missing_values", "palmerpenguins", ["--quick"], ["missing_values.png"]),
     ("vae", "mlxtend", ["--quick"], ["reconstructions.png", "samples.png", "walk.png"]),
+    ("dcgan", "mlxtend", ["--quick"], ["epoch_1.png", "progress.png"]),
     ("lstm_series", "autots", ["--quick"], ["forecast.png"]),
     ("reinforce", None, ["--quick"], ["returns.png"]),
     ("engine", "mlxtend", ["--quick"], ["losses.csv"]),
