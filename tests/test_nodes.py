@@ -184,3 +184,31 @@ def test_nodes_die():
     del y, kept, marker
     gc.collect()
     assert alive() is None
+
+
+def test_tensors_changed_after_they_were_saved():
+    graph = fl.autograd.graph
+    a = leaf(3)
+    with graph.allow_mutation_on_saved_tensors():
+        b = a.clone()
+        c, d = (b * b).sum(), b.exp()
+        b.zero_()
+        d.zero_()
+        with pytest.raises(RuntimeError, match="cannot be nested"), graph.allow_mutation_on_saved_tensors():
+            pass
+        c.backward()
+        assert a.grad.equal(2 * a)
+        later = (a * a).sum()
+    with pytest.raises(AssertionError, match="outside of the 'allow_mutation_on_saved_tensors' context"):
+        later.backward()
+
+
+def test_versions_can_be_counted_up():
+    x = leaf(3)
+    fl.autograd.graph.increment_version(x)
+    fl.autograd.graph.increment_version([x, x[0]])
+    assert x._version == 3
+    y = x.exp()
+    fl.autograd.graph.increment_version(y)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()

@@ -280,3 +280,22 @@ def test_every_row(row):
         assert [(t.dtype, t.shape) for t in found] == [(t.dtype, t.shape) for t in expected]
         for got, wanted in zip(found, expected, strict=True):
             np.testing.assert_allclose(to_numpy(got), to_numpy(wanted), 1e-4, 1e-5, equal_nan=True)
+
+
+def test_helpers():
+    dispatch = fl.utils._python_dispatch
+
+    class Pair(Boxed):
+        def __tensor_flatten__(self):
+            return ["inner"], None
+
+        @staticmethod
+        def __tensor_unflatten__(parts, context, size, stride):
+            return Pair(parts["inner"])
+
+    pair = Pair(X)
+    assert dispatch.is_traceable_wrapper_subclass(pair) and not dispatch.is_traceable_wrapper_subclass(Boxed(X))
+    assert dispatch.transform_subclass(pair, lambda name, inner: inner * 2).inner.equal(X * 2)
+    assert dispatch.return_and_correct_aliasing(aten.add_.Tensor, (pair, 1), {}, X) is pair
+    assert dispatch.return_and_correct_aliasing(aten.add.Tensor, (pair, 1), {}, X) is X
+    assert not dispatch.is_in_torch_dispatch_mode()

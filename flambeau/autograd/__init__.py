@@ -4,13 +4,14 @@ from .. import _C
 from . import function, grad_mode, graph
 from ._deliveries import Pass, total
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
-from .function import Function
+from .function import Function, NestedIOFunction
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck  # after the module of that name
 from .grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
 
 __all__ = [
     "Function",
     "GradcheckError",
+    "NestedIOFunction",
     "Variable",
     "backward",
     "detect_anomaly",

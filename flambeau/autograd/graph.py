@@ -7,8 +7,10 @@ from .. import _C
 __all__ = [
     "GradientEdge",
     "Node",
+    "allow_mutation_on_saved_tensors",
     "disable_saved_tensors_hooks",
     "get_gradient_edge",
+    "increment_version",
     "register_multi_grad_hook",
     "save_on_cpu",
     "saved_tensors_hooks",
@@ -96,6 +98,58 @@ class save_on_cpu(saved_tensors_hooks):
 
     def __init__(self, pin_memory=False, device_type="cuda"):
         super().__init__(lambda tensor: tensor, lambda packed: packed)
+
+
+class _Copies(saved_tensors_hooks):
+    _active = False
+
+    def __init__(self):
+        super().__init__(lambda tensor: tensor.clone(), self._copy)
+
+    def _copy(self, tensor):
+        if not _Copies._active:
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was originally recorded."
+            )
+        return tensor
+
+    def __enter__(self):
+        if _Copies._active:
+            raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+        _Copies._active = True
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error):
+        _Copies._active = False
+        super().__exit__(*error)
+
+
+def allow_mutation_on_saved_tensors():
+    """A context in which tensors may be changed in place although backward needs what they were: copies of what is saved are kept.
+
+    >>> x = flambeau.ones(2, requires_grad=True)
+    >>> with flambeau.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x.clone()
+    ...     z = (y * y).sum()
+    ...     _ = y.zero_()
+    ...     z.backward()
+    >>> x.grad
+    tensor([2., 2.])
+    """
+    return _Copies()
+
+
+def increment_version(tensor):
+    """Say that a tensor, or each of several, was changed in place where autograd did not see it.
+
+    >>> x = flambeau.ones(2)
+    >>> flambeau.autograd.graph.increment_version(x)
+    >>> x._version
+    1
+    """
+    for each in (tensor,) if isinstance(tensor, _C.Tensor) else tensor:
+        _C.as_strided(each.detach(), (0,), (1,), 0).zero_()  # writes nothing
 
 
 class disable_saved_tensors_hooks:

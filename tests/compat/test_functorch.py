@@ -17,7 +17,7 @@ def test_import():
         import flambeau.compat
         flambeau.compat.install()
         import warnings
-        import functorch, functorch.compile, functorch.experimental.control_flow, torch
+        import functorch, functorch.compile, functorch.experimental.control_flow, functorch.einops, torch
         from functorch.experimental import chunk_vmap
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always")
