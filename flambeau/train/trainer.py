@@ -178,8 +178,8 @@ class Trainer:
         try:
             with _evaluating(self.module), flambeau.no_grad():
                 for batch in loader:
-                    loss, output, target = self._results(batch)
-                    self._measure(loss.item(), output, target)
+                    _, value, output, target = self._results(batch)
+                    self._measure(value, output, target)
                     if self._interrupt is not None and self._interrupt.asked:
                         raise KeyboardInterrupt
             if not self._metrics[0].count:
@@ -333,16 +333,18 @@ class Trainer:
             _set_random_state(random)
 
     def _train_on(self, batch):
-        loss, output, target = self._results(batch)
-        value = loss.item()
+        loss, value, output, target = self._results(batch)
         if value - value != 0:
             raise RuntimeError(self._not_finite(value, batch))
-        if not loss.requires_grad:
+        try:
+            (loss if self.accumulate == 1 else loss / self.accumulate).backward()
+        except RuntimeError:
+            if loss.requires_grad:
+                raise
             raise RuntimeError(
                 "[Trainer] the loss does not depend on any parameter that needs a gradient: all are frozen, or the output was "
                 "detached or computed under no_grad"
-            )
-        (loss if self.accumulate == 1 else loss / self.accumulate).backward()
+            ) from None
         self.batch += 1
         if self.batch % self.accumulate == 0:
             self._optimize()
@@ -363,7 +365,7 @@ class Trainer:
         self.scheduler.step(value) if self._plateau else self.scheduler.step()
 
     def _results(self, batch):
-        """(loss, output, target) of a batch."""
+        """(loss, its value, output, target) of a batch."""
         if self.autocast is None:
             made = self._step(self.module, batch)
         else:
@@ -371,15 +373,12 @@ class Trainer:
                 made = self._step(self.module, batch)
         if type(made) is not tuple:
             made = made, None, None
-        if len(made) != 3 or not isinstance(made[0], flambeau.Tensor):
-            raise TypeError(
-                f"[Trainer] a step must return the loss, a tensor, or (loss, output, target), got {_described(made[0])}"
-            )
-        if made[0].numel() != 1:
-            raise RuntimeError(
-                f"[Trainer] the loss must be one number, got shape {tuple(made[0].shape)}: take its mean()"
-            )
-        return made
+        try:
+            loss, output, target = made
+            return loss, loss.item(), output, target
+        except Exception:
+            _check_result(made)
+            raise
 
     def _default_step(self, module, batch):
         if not isinstance(batch, (tuple, list)) or len(batch) < 2:
@@ -490,6 +489,16 @@ def _length(loader):
         return len(loader)
     except TypeError:
         return None
+
+
+def _check_result(made):
+    """Say what is wrong with what a step returned."""
+    if len(made) != 3 or not isinstance(made[0], flambeau.Tensor):
+        raise TypeError(
+            f"[Trainer] a step must return the loss, a tensor, or (loss, output, target), got {_described(made[0])}"
+        )
+    if made[0].numel() != 1:
+        raise RuntimeError(f"[Trainer] the loss must be one number, got shape {tuple(made[0].shape)}: take its mean()")
 
 
 def _scheduler(given, optimizer):
