@@ -46,6 +46,8 @@ class Model:
             optimizer = _optimizer(optimizer)(self.module.parameters(), **given)
         elif lr is not None:
             raise ValueError("[compile] lr is for an optimizer given by name")
+        if "callbacks" in options:
+            raise TypeError("[compile] callbacks are an argument of fit")
         self.trainer = Trainer(self.module, optimizer, loss, metrics=metrics, progress=False, **options)
 
     def fit(
@@ -96,7 +98,7 @@ class Model:
             validation = data.loader(*_pair(validation_data), batch_size, False, who="validation_data")
         train = data.loader(x, y, batch_size, shuffle, weight)
         trainer._watch(callbacks, progress if verbose is None else (False, True, "lines")[verbose])
-        trainer._step = trainer._default_step if weight is None else _weighted(trainer)
+        trainer._step = trainer._own_step if weight is None else _weighted(trainer)
         return trainer.fit(train, validation, epochs=epochs if resume else trainer.epoch + epochs, resume=resume)
 
     def evaluate(self, x, y=None, *, batch_size=256):
@@ -151,6 +153,8 @@ def _optimizer(name):
 
 def _weighted(trainer):
     """A step on batches (inputs..., target, weights); those of the validation have no weights."""
+    if trainer.loss is None:
+        raise ValueError("[fit] class_weight and sample_weight need compile(loss=...): a step= has its loss itself")
     loss = per_sample(trainer.loss)
 
     def step(module, batch):

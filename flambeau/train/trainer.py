@@ -102,7 +102,7 @@ class Trainer:
             _check_optimizer(optimizer, module, step)
         self.scheduler = _scheduler(scheduler, optimizer)
         self.scheduler_every, self.accumulate, self.clip, self.autocast = scheduler_every, accumulate, clip, autocast
-        self._step = step or self._default_step
+        self._step = self._own_step = step or self._default_step
         parts = self.loss.losses if isinstance(self.loss, Several) else ()
         self._metrics = [Loss(), *(PartLoss(key, self.loss) for key in parts)]
         self._metrics += listed(metrics, bool(parts), threshold_of(self.loss))

@@ -153,6 +153,19 @@ def test_weights():
     assert several.fit((X, X), (Y, X[:, :1]), sample_weight=weights, **QUIET)[0]["0_loss"] > 0
 
 
+def test_a_step_of_ones_own():
+    def step(module, batch):
+        output = module(batch[0])
+        return F.cross_entropy(output, batch[1]) + 10, output, batch[1]
+
+    net = compiled(loss=None, step=step)
+    assert net.fit(X, Y, **QUIET)[0]["loss"] > 10 and net.evaluate(X, Y)["loss"] > 10
+    with pytest.raises(ValueError, match="need compile"):
+        net.fit(X, Y, class_weight=[1, 2], **QUIET)
+    with pytest.raises(TypeError, match="argument of fit"):
+        compiled(callbacks=[])
+
+
 def test_verbose(capsys):
     for verbose, lines in ((0, 0), (1, 1), (2, 1)):
         compiled().fit(X, Y, verbose=verbose)
