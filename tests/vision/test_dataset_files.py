@@ -262,3 +262,66 @@ def test_missing_folders_say_so(tmp_path):
         with pytest.raises(RuntimeError, match="not found"):
             getattr(D, name)(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_streets_and_faces(site):
+    row = "Car 0.50 1 -1.57 10.0 20.0 30.5 40.0 1.5 1.6 3.7 1.0 2.0 9.0 -1.6\n"
+    site.pictures("Kitti/raw/training/image_2/0.png", "Kitti/raw/testing/image_2/0.png")
+    site.text("Kitti/raw/training/label_2/0.txt", row)
+    (_, (thing,)), (_, nothing) = D.Kitti(site.root)[0], D.Kitti(site.root, train=False)[0]
+    assert thing["bbox"] == [10, 20, 30.5, 40] and thing["rotation_y"] == -1.6 and nothing is None
+    site.text("Kitti/raw/training/label_2/0.txt", "Car 0.50\n")
+    with pytest.raises(RuntimeError, match="damaged"):
+        D.Kitti(site.root)[0]
+    names = "wider_face_split/wider_face_train_bbx_gt.txt"
+    faces = "a/1.jpg\n2\n1 2 3 4 0 0 0 0 0 0\n5 6 7 8 1 0 1 0 2 1\nb/2.jpg\n0\n0 0 0 0 0 0 0 0 0 0 \n"
+    site.text(f"widerface/{names}", faces)
+    site.pictures("widerface/WIDER_train/images/a/1.jpg", "widerface/WIDER_train/images/b/2.jpg")
+    data = D.WIDERFace(str(site.root))
+    assert len(data) == 2 and data[0][1]["bbox"].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    assert data[0][1]["invalid"].tolist() == [0, 1] and data[1][1]["bbox"].tolist() == [[0, 0, 0, 0]]
+    site.text(f"widerface/{names}", "a/1.jpg\nmany\n")
+    with pytest.raises(RuntimeError, match="damaged"):
+        D.WIDERFace(str(site.root))
+
+
+def test_marked_for_transforms(site):
+    tv = vision.tv_tensors
+    things = [{"id": 1, "image_id": 7, "bbox": [1, 2, 3, 4], "category_id": 5, "area": 3}]
+    images = [{"id": n, "file_name": f"{n}.png"} for n in (7, 3)]
+    site.text("coco.json", json.dumps({"images": images, "annotations": things}))
+    site.pictures("7.png", "3.png")
+    flip = vision.transforms.v2.RandomHorizontalFlip(1.0)
+    data = D.CocoDetection(str(site.root), str(site.root / "coco.json"), transforms=flip)
+    wrapped = D.wrap_dataset_for_transforms_v2(data)
+    assert isinstance(wrapped, D.CocoDetection) and len(wrapped) == 2 and wrapped.ids == [3, 7]
+    _, target = wrapped[1]
+    assert isinstance(target["boxes"], tv.BoundingBoxes) and target["boxes"].tolist() == [[28, 2, 31, 6]]
+    assert target["labels"].tolist() == [5] and target["image_id"] == 7 and wrapped[0][1] == {"image_id": 3}
+    chosen = D.wrap_dataset_for_transforms_v2(data, target_keys=["area"])[1][1]
+    assert chosen == {"area": [3]}
+    import pickle
+
+    again = pickle.loads(pickle.dumps(wrapped))
+    assert again[1][1]["image_id"] == 7 and type(again).__name__ == "WrappedCocoDetection"
+    with pytest.raises(TypeError, match="No wrapper"):
+        D.wrap_dataset_for_transforms_v2([1, 2])
+    with pytest.raises(ValueError, match="target_keys"):
+        D.wrap_dataset_for_transforms_v2(D.FakeData(1), target_keys="all")
+
+
+def test_modules_have_torchvisions_names():
+    import importlib
+
+    home = D.__name__
+    assert importlib.import_module(f"{home}.food101").Food101 is D.Food101
+    assert importlib.import_module(f"{home}.kitti").Kitti is D.Kitti
+    assert importlib.import_module(f"{vision.__name__}.io.image").ImageReadMode is vision.io.ImageReadMode
+
+
+def test_stores_without_files(site):
+    for make in (lambda: D.PCAM(site.root), lambda: D.LSUN(site.root, ["tower_val"])):
+        with pytest.raises(RuntimeError, match="Dataset not found"):
+            make()
+    with pytest.raises(ValueError, match="moon"):
+        D.LSUN(site.root, ["moon_train"])

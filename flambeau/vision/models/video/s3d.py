@@ -33,7 +33,9 @@ class SepInceptionBlock3D(nn.Module):
         self.branch0 = conv(out_channels=b0_out)
         self.branch1 = nn.Sequential(conv(out_channels=b1_mid), wide(b1_mid, b1_out))
         self.branch2 = nn.Sequential(conv(out_channels=b2_mid), wide(b2_mid, b2_out))
-        self.branch3 = nn.Sequential(nn.MaxPool3d(kernel_size=3, stride=1, padding=1), conv(out_channels=b3_out))
+        self.branch3 = nn.Sequential(
+            nn.MaxPool3d(kernel_size=(3, 3, 3), stride=1, padding=1), conv(out_channels=b3_out)
+        )
 
     def forward(self, x):
         return flambeau.cat([self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)], 1)

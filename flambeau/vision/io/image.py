@@ -5,7 +5,7 @@ import io
 
 import flambeau
 
-from .transforms import functional as F
+from ..transforms import functional as F
 
 __all__ = [
     "ImageReadMode", "decode_avif", "decode_gif", "decode_heic", "decode_image", "decode_jpeg", "decode_png", "decode_webp", "encode_jpeg",
