@@ -170,10 +170,16 @@ _PRIVATE = {
 def _of_profiler(name):
     """The operators that begin and end a named range of a profile."""
     from .autograd import profiler
+    from .overrides import handle_torch_function, has_torch_function
+
+    def leave(handle):
+        if has_torch_function((handle,)):  # a graph is being made
+            return handle_torch_function(namespace("profiler")._record_function_exit, (handle,), handle)
+        return handle.__exit__() or None
 
     functions = {
         "_record_function_enter": lambda name, args=None: profiler.record_function(name, args).__enter__(),
-        "_record_function_exit": lambda handle: handle.__exit__() or None,
+        "_record_function_exit": leave,
     }
     functions["_record_function_enter_new"] = functions["_record_function_enter"]
     overloads = ("default", "_RecordFunction") if name == "_record_function_exit" else ("default",)

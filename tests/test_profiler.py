@@ -46,6 +46,8 @@ def test_ranges_by_operator():
     assert [event.key for event in profile.key_averages()] == ["first", "second"]
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = operators.nothing
+    graph = fl.fx.symbolic_trace(lambda handle: operators._record_function_exit(handle)).graph
+    assert [node.target for node in graph.nodes][1] is operators._record_function_exit
 
 
 def test_averages_and_tables():
