@@ -68,6 +68,14 @@ def test_arithmetic_of_two_numbers(name, options, values):
     assert found.shape == () and found.item() == wanted and found.dtype is kinds[type(wanted)]
 
 
+def test_contraction_under_numpys_names():
+    """What opt_einsum calls for arrays of a library that it does not know."""
+    a, b = fl.rand(2, 3, 4), fl.rand(4, 3, 5)
+    same(fl.tensordot(a, b, axes=((1, 2), (1, 0))), fl.tensordot(a, b, ((1, 2), (1, 0))))
+    same(fl.tensordot(a, b, axes=1), fl.tensordot(a, b, 1))
+    assert fl.transpose(a, (2, 0, 1)).shape == (4, 2, 3) and fl.transpose(a, [0, 2, 1]).shape == (2, 4, 3)
+
+
 def test_checks_of_one_value():
     assert fl._assert_async(fl.tensor(True)) is fl._assert_async(fl.tensor([1.5]), "unused") is None
     with pytest.raises(RuntimeError, match="Expected Tensor with single nonzero value, but got zero"):

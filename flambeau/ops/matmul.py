@@ -422,13 +422,14 @@ def _in_place(function):
 # ------------------------------------------------------------------------------------------------------- compositions
 
 
-def tensordot(a, b, dims=2, out=None):
+def tensordot(a, b, dims=2, out=None, *, axes=None):
     """Sums of products over several dimensions of both tensors.
 
     Args:
         a: a tensor.
         b: a tensor of the same dtype.
         dims: how many last dimensions of `a` meet as many first ones of `b`; or two lists, for `a` and `b`.
+        axes: NumPy's name of `dims`.
 
     Returns:
         Tensor: the remaining dimensions of `a`, then those of `b`.
@@ -437,7 +438,7 @@ def tensordot(a, b, dims=2, out=None):
     torch.Size([2, 5])
     """
     _same_dtype("tensordot", a, b)
-    left, right = _contracted_dims(a, b, dims)
+    left, right = _contracted_dims(a, b, dims if axes is None else axes)
     for i, j in zip(left, right, strict=True):
         if a.shape[i] == 1 and b.shape[j] != 1:
             b = b.sum(j, keepdim=True)

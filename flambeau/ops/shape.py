@@ -110,13 +110,15 @@ def permute(input, dims):
     return _C.permute(input, dims)
 
 
-def transpose(input, dim0, dim1):
-    """A view with two dimensions swapped.
+def transpose(input, dim0, dim1=None):
+    """A view with two dimensions swapped; or, as in NumPy, with all in the order of a tuple.
 
     >>> flambeau.transpose(flambeau.ones(2, 3), 0, 1).shape
     torch.Size([3, 2])
+    >>> flambeau.transpose(flambeau.ones(2, 3, 4), (2, 0, 1)).shape
+    torch.Size([4, 2, 3])
     """
-    return _C.transpose(input, dim0, dim1)
+    return _C.permute(input, tuple(dim0)) if dim1 is None else _C.transpose(input, dim0, dim1)
 
 
 swapdims = transpose
