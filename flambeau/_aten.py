@@ -106,9 +106,33 @@ def _reduction(name, all_dims, some_dims):
     return rule
 
 
-def _matmul(first, second):
+def _product(first, second):
+    """The operator of a product of two tensors whose dimensions it takes."""
     names = {(1, 1): "dot", (2, 1): "mv", (2, 2): "mm", (3, 3): "bmm"}
-    return getattr(_aten, names.get((first.dim(), second.dim()), "matmul")).default, first, second
+    return getattr(_aten, names.get((first.dim(), second.dim()), "matmul")).default
+
+
+def _convolution(n, transposed):
+    def each(value):
+        sizes = [value] if isinstance(value, int) else list(value)
+        return sizes * n if len(sizes) == 1 else sizes
+
+    def rule(input, weight, bias, stride, padding, *rest):
+        if padding is None:  # "same": the core finds out how much
+            return _primitive(f"conv{n}d"), input, weight, bias, stride, padding, *rest
+        dilation, groups, more = (rest[2], rest[1], rest[0]) if transposed else (*rest, 0)
+        return (
+            _aten.convolution.default,
+            input,
+            weight,
+            bias,
+            *map(each, (stride, padding, dilation)),
+            transposed,
+            each(more),
+            groups,
+        )
+
+    return rule
 
 
 _RULES = {
@@ -123,7 +147,8 @@ _RULES = {
     "min_dim": lambda x, dim, keepdim: (_aten.min.dim, x, dim, keepdim),
     "amax": lambda x, *dims: (_aten.amax.default, x, *dims) if dims else (_aten.max.default, x),
     "amin": lambda x, *dims: (_aten.amin.default, x, *dims) if dims else (_aten.min.default, x),
-    "matmul": _matmul,
+    **{f"conv{n}d": _convolution(n, False) for n in (1, 2, 3)},
+    **{f"conv_transpose{n}d": _convolution(n, True) for n in (1, 2, 3)},
     "t": lambda x: (_aten.permute.default, x, list(range(x.dim()))[::-1]),
     "mT": lambda x: (_aten.transpose.int, x, -2, -1),
     "transpose": lambda x, i, j: (_aten.t.default, x) if x.dim() == 2 and (i, j) == (0, 1) else (_aten.transpose.int, x, i, j),
@@ -148,13 +173,28 @@ _KEYWORDS = {"add_scaled": lambda x, y, alpha: {"alpha": alpha}, "gelu_tanh": la
 
 
 def _linear(send, input, weight, bias=None):
-    weight = send(_aten.t.default, weight)
-    if bias is not None and input.dim() == 2:
-        return send(_aten.addmm.default, bias, input, weight)
     flat = _reshape(send, input, (-1, input.shape[-1])) if input.dim() > 2 else input
-    product = send(_matmul(flat, weight)[0], flat, weight)
-    product = _reshape(send, product, (*input.shape[:-1], product.shape[-1])) if input.dim() > 2 else product
+    weight = send(_aten.t.default, weight)
+    if bias is not None and flat.dim() == 2:
+        return _unflat(send, send(_aten.addmm.default, bias, flat, weight), input)
+    product = _unflat(send, send(_product(flat, weight), flat, weight), input)
     return product if bias is None else send(_aten.add.Tensor, product, bias)
+
+
+def _unflat(send, product, input):
+    """The product of a matrix made of all rows of an input, in the input's shape."""
+    return _reshape(send, product, (*input.shape[:-1], product.shape[-1])) if input.dim() > 2 else product
+
+
+def _matmul(send, first, second):
+    batch = first.shape[:-2]
+    if first.dim() > 2 and second.dim() == 2:
+        flat = _reshape(send, first, (-1, first.shape[-1]))
+        return _unflat(send, send(_aten.mm.default, flat, second), first)
+    if first.dim() > 3 and second.shape[:-2] == batch:
+        three = [_reshape(send, x, (-1, *x.shape[-2:])) for x in (first, second)]
+        return _reshape(send, send(_aten.bmm.default, *three), (*batch, first.shape[-2], second.shape[-1]))
+    return send(_product(first, second), first, second)
 
 
 def _reshape(send, input, size):
@@ -255,6 +295,7 @@ _STEPS = {
     "H": _adjoint,
     "mH": _adjoint,
     "linear": _linear,
+    "matmul": _matmul,
     "reshape": _reshape,
     "contiguous": _contiguous,
     "to_dtype": _to_dtype,
