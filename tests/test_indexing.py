@@ -236,3 +236,20 @@ def test_reducing_into_zeros_is_differentiated(reduce, include_self):
         made = fl.zeros(2, 3).index_reduce_(0, fl.tensor([0, 0]), source, reduce, include_self=include_self)
         made.sum().backward()
         assert source.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (1, 3), (3, 1), (4,)])
+def test_the_largest_may_be_changed(shape):
+    """Routers of mixtures of experts: `weights, places = topk(...)`, then `weights /= weights.sum(...)`."""
+    for dim in range(len(shape)):
+        x = fl.rand(shape, requires_grad=True)
+        values = fl.topk(x, 1, dim).values
+        assert not values._is_view()
+        values *= 2.0
+        values.sum().backward()
+        assert set(x.grad.unique().tolist()) <= {0.0, 2.0} and x.grad.sum() == 2 * values.numel()
+        factor = fl.ones((), requires_grad=True)
+        values = fl.topk(x.detach(), 1, dim).values
+        values *= factor
+        values.sum().backward()
+        assert factor.grad is not None
