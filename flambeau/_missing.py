@@ -31,11 +31,18 @@ def names_of(module):
     return [name for name in found if not name.startswith("_")]
 
 
+def _called(name):
+    """A module's name as the program knows it: under torch's, if that is what it has imported."""
+    for ours, theirs in (("flambeau.vision", "torchvision"), ("flambeau", "torch")):
+        inside = name == ours or name.startswith(f"{ours}.")
+        if inside and theirs in sys.modules and sys.modules[theirs] is sys.modules.get(ours):
+            return theirs + name[len(ours) :]
+    return name
+
+
 def text(module, name):
     """What to say of a name that a module lacks."""
-    shown = module.__name__
-    if "torch" in sys.modules and sys.modules["torch"] is sys.modules["flambeau"]:
-        shown = shown.replace("flambeau.vision", "torchvision").replace("flambeau", "torch")
+    shown = _called(module.__name__)
     close = nearest(name, names_of(module))
     hint = f"; the nearest name is {shown}.{close}" if close else ""
     return f"module {shown!r} has no attribute {name!r} in flambeau{hint}"

@@ -42,6 +42,26 @@ def test_modules_are_the_same_objects():
     )
 
 
+def test_missing_names_of_vision_alone():
+    """Also where the program has imported torchvision and not torch."""
+    check(
+        """
+        import flambeau.compat
+        flambeau.compat.install()
+        try:
+            from torchvision import dataset
+        except ImportError as error:
+            assert "module 'torchvision' has no attribute 'dataset'" in str(error), error
+            assert str(error).endswith("the nearest name is torchvision.datasets"), error
+        import torchvision
+        try:
+            torchvision.transforms.Resise
+        except AttributeError as error:
+            assert str(error).endswith("the nearest name is torchvision.transforms.Resize"), error
+        """
+    )
+
+
 def test_classes_of_tensors_are_named_after_torch():
     """opt_einsum and others find the functions for an array by the module of its class."""
     check(
