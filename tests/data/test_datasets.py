@@ -1,6 +1,8 @@
 """Data sets, samplers and collating."""
 
 import collections
+import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -72,6 +74,18 @@ def test_combinations():
 def test_misuse(make, error):
     with pytest.raises(error):
         make()
+
+
+def test_samplers_of_many_samples_need_no_memory():
+    """Programs ask for int(1e10) samples, so that an epoch never ends."""
+    sampler = data.RandomSampler(range(10), replacement=True, num_samples=int(1e10))
+    tracemalloc.start()
+    try:
+        drawn = list(itertools.islice(sampler, 100))
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(drawn) == 100 and set(drawn) <= set(range(10)) and len(sampler) == 10**10
 
 
 def test_draws_are_torchs():

@@ -111,7 +111,7 @@ class RandomSampler(Sampler):
         size, generator = len(self.data_source), self._source()
         if self.replacement:
             full, rest = divmod(self.num_samples, 32)
-            for count in [32] * full + [rest]:
+            for count in itertools.chain(itertools.repeat(32, full), (rest,)):  # no list: programs ask for 1e10 samples
                 drawn = flambeau.randint(high=size, size=(count,), dtype=flambeau.int64, generator=generator)
                 yield from drawn.tolist()
             return
