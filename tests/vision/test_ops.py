@@ -143,3 +143,15 @@ def test_old_names_of_the_pyramid():
     state = {key.replace(".0.weight", ".weight").replace(".0.bias", ".bias"): v for key, v in net.state_dict().items()}
     old = {key.replace("blocks.0.0", "blocks.0").replace("blocks.1.0", "blocks.1"): v for key, v in state.items()}
     net.load_state_dict(old)
+
+
+def test_what_programs_import_from_the_private_module():
+    from flambeau.vision.ops import _utils
+
+    rows = _utils.convert_boxes_to_roi_format([fl.ones(2, 4), fl.zeros(1, 4)])
+    assert rows[:, 0].tolist() == [0, 0, 1] and rows.shape == (3, 5)
+    with pytest.raises(AssertionError):
+        _utils.check_roi_boxes_shape(fl.ones(2, 4))
+    net = fl.nn.Sequential(fl.nn.Linear(2, 2), fl.nn.BatchNorm1d(2))
+    norms, others = _utils.split_normalization_params(net)
+    assert [p.shape for p in norms] == [(2,), (2,)] and [p.shape for p in others] == [(2, 2), (2,)]
