@@ -739,3 +739,11 @@ def test_a_node_can_be_called():
     product.sum().backward()
     with pytest.raises(RuntimeError, match="second time"):
         product.grad_fn(fl.ones(2, 2))
+
+
+def test_relu_does_not_hide_nan_in_its_gradient():
+    x = fl.tensor([float("nan"), -1.0, 0.0, 2.0], requires_grad=True)
+    y = fl.relu(x)
+    y.backward(fl.ones(4))
+    np.testing.assert_array_equal(y.detach().numpy(), [np.nan, 0, 0, 2])
+    assert x.grad.tolist() == [1.0, 0.0, 0.0, 1.0]
