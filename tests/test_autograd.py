@@ -747,3 +747,19 @@ def test_relu_does_not_hide_nan_in_its_gradient():
     y.backward(fl.ones(4))
     np.testing.assert_array_equal(y.detach().numpy(), [np.nan, 0, 0, 2])
     assert x.grad.tolist() == [1.0, 0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_results_of_divisions_may_be_changed(dtype):
+    dtype = getattr(fl, dtype)
+    a, b = (fl.tensor(v, dtype=dtype, requires_grad=True) for v in ([1.0, -2.0], [4.0, 0.5]))
+    cases = [(lambda: a / b, (a, b)), (lambda: 1 / b, (b,)), (lambda: a / 3.0, (a,))]
+    for divide, inputs in cases:
+        y = divide()
+        y += 1
+        found = fl.autograd.grad(y, inputs, fl.ones_like(y))
+        expected = fl.autograd.grad(divide(), inputs, fl.ones(2, dtype=dtype))
+        assert [g.tolist() for g in found] == [g.tolist() for g in expected]
+    left, right = fl.autograd.grad(a / b, (a, b), fl.ones(2, dtype=dtype))
+    np.testing.assert_allclose(left.numpy(), [0.25, 2], rtol=1e-15)
+    np.testing.assert_allclose(right.numpy(), [-1 / 16, 8], rtol=1e-15)

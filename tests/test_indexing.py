@@ -239,17 +239,18 @@ def test_reducing_into_zeros_is_differentiated(reduce, include_self):
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (1, 3), (3, 1), (4,)])
-def test_the_largest_may_be_changed(shape):
+def test_values_in_order_may_be_changed(shape):
     """Routers of mixtures of experts: `weights, places = topk(...)`, then `weights /= weights.sum(...)`."""
     for dim in range(len(shape)):
-        x = fl.rand(shape, requires_grad=True)
-        values = fl.topk(x, 1, dim).values
-        assert not values._is_view()
-        values *= 2.0
-        values.sum().backward()
-        assert set(x.grad.unique().tolist()) <= {0.0, 2.0} and x.grad.sum() == 2 * values.numel()
-        factor = fl.ones((), requires_grad=True)
-        values = fl.topk(x.detach(), 1, dim).values
-        values *= factor
-        values.sum().backward()
-        assert factor.grad is not None
+        for pick in (lambda x: fl.topk(x, 1, dim), lambda x: fl.sort(x, dim), lambda x: (fl.msort(x), None)):
+            x = fl.rand(shape, requires_grad=True)
+            values = pick(x)[0]
+            assert not values._is_view()
+            values *= fl.full(shape[-1:], 2.0)[: values.shape[-1]]
+            values.sum().backward()
+            assert set(x.grad.unique().tolist()) <= {0.0, 2.0} and x.grad.sum() == 2 * values.numel()
+            factor = fl.ones((), requires_grad=True)
+            values = pick(x.detach())[0]
+            values *= factor
+            values.sum().backward()
+            assert factor.grad is not None

@@ -21,9 +21,12 @@ Tensor rows_of(const Tensor& x, int64_t dim) {
   return x.ndim() ? contiguous(transpose(plain, dim, -1)) : alias(plain, {1}, {1}, plain->offset);
 }
 
+// What is given back is nobody's view: programs change values in place.
 Tensor rows_back(const Tensor& rows, const Tensor& x, int64_t dim) {
   GradMode no_grad(false);
-  return x.ndim() ? contiguous(transpose(rows, dim, -1)) : alias(rows, {}, {}, rows->offset);
+  if (!x.ndim()) return alias(rows, {}, {}, rows->offset);
+  const Tensor turned = contiguous(transpose(rows, dim, -1));
+  return alias(turned, turned.shape(), contiguous_strides(turned.shape()), turned->offset);
 }
 
 int64_t length_of(const Tensor& x, int64_t dim) { return x.ndim() ? x.size(dim) : 1; }

@@ -69,8 +69,6 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None, axis=None):
     dim = dim if axis is None else axis
     k = int(k.item()) if isinstance(k, _C.Tensor) else k
     values, places = _C.topk(input, k, dim, largest)
-    if values._is_view():  # programs change the values in place, as in `values /= values.sum(-1, keepdim=True)`
-        values = _C.clone(values, 1)
     return write_apart(out, return_types.topk((values, places)), input)
 
 
