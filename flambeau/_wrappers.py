@@ -10,7 +10,7 @@ from ._aten import perform
 from ._interpreters import Interpreter, active, within
 from ._ops import OpOverload, OpOverloadPacket
 
-_wrappers = set()  # the classes of tensors without numbers of their own
+_wrappers: set = set()  # the classes of tensors without numbers of their own
 
 
 def is_wrapper(tensor):
