@@ -40,7 +40,7 @@ QUICK = [
 def run(*command, **options):
     return subprocess.run(
         [sys.executable, *map(str, command)],
-        cwd=EXAMPLES.parent,
+        cwd=EXAMPLES,  # not the repository, whose sources would hide the installed package
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
@@ -52,7 +52,7 @@ def run(*command, **options):
 @functools.cache
 def fetched(package):
     """What went wrong when the data was fetched (once for all tests of a process), or an empty text."""
-    done = run("-c", f"import sys; sys.path.insert(0, 'examples'); import data; data.wheel({package!r})")
+    done = run("-c", f"import data; data.wheel({package!r})")
     return done.stderr if done.returncode else ""
 
 
@@ -74,11 +74,10 @@ def test_help():
     pytest.importorskip("matplotlib", exc_type=ImportError)
     script = """
 import runpy, sys
-sys.path.insert(0, "examples")
 for name in sys.argv[1:]:
     sys.argv = [name, "--help"]
     try:
-        runpy.run_path(f"examples/{name}.py", run_name="__main__")
+        runpy.run_path(f"{name}.py", run_name="__main__")
     except SystemExit as end:
         assert not end.code, name
 """
