@@ -7,7 +7,6 @@ import pytest
 
 from tests.frame import fl
 
-
 # A shell starts what runs in the background deaf to Ctrl-C, and children inherit that: tests that send it would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
