@@ -158,6 +158,8 @@ def relative_places(window_size):
 class ShiftedWindowAttention(nn.Module):
     """Attention within windows, which may be shifted."""
 
+    _dimensions = 2
+
     def __init__(
         self,
         dim,
@@ -170,17 +172,20 @@ class ShiftedWindowAttention(nn.Module):
         dropout=0.0,
     ):
         super().__init__()
-        if len(window_size) != 2 or len(shift_size) != 2:
-            raise ValueError("window_size and shift_size must be of length 2")
+        if len(window_size) != self._dimensions or len(shift_size) != self._dimensions:
+            raise ValueError(f"window_size and shift_size must be of length {self._dimensions}")
         self.window_size, self.shift_size, self.num_heads = window_size, shift_size, num_heads
         self.attention_dropout, self.dropout = attention_dropout, dropout
         self.qkv = nn.Linear(dim, dim * 3, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim, bias=proj_bias)
         self._make_table()
-        self.register_buffer("relative_position_index", relative_places(window_size))
+        self.register_buffer("relative_position_index", self._make_index())
+
+    def _make_index(self):
+        return relative_places(self.window_size)
 
     def _make_table(self):
-        rows = (2 * self.window_size[0] - 1) * (2 * self.window_size[1] - 1)
+        rows = math.prod(2 * side - 1 for side in self.window_size)
         self.relative_position_bias_table = nn.Parameter(flambeau.zeros(rows, self.num_heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
 

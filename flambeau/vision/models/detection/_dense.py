@@ -1,14 +1,13 @@
 """Detectors in one step: a head predicts classes and boxes at each place."""
 
 import flambeau
-from flambeau import nn
 
 from ... import ops
 from . import _utils as U
 from .transform import GeneralizedRCNNTransform
 
 
-class DenseDetector(nn.Module):
+class DenseDetector(U.Detector):
     """Feature maps, a head, and anchors.
 
     A subclass has `score_thresh`, `nms_thresh`, `detections_per_img`, `topk_candidates`, and the methods `_losses`
@@ -20,17 +19,9 @@ class DenseDetector(nn.Module):
         super().__init__()
         self.backbone, self.anchor_generator, self.head, self.transform = backbone, anchor_generator, head, transform
 
-    def eager_outputs(self, losses, detections):
-        """Losses in training, else detections."""
-        return losses if self.training else detections
-
     def forward(self, images, targets=None):
-        if self.training:
-            U.check_targets(targets)
-        original = U.sizes_of(images)
-        images, targets = self.transform(images, targets)
-        U.check_sides(targets)
-        features = list(U.named(self.backbone(images.tensors)).values())
+        images, targets, original, maps = self._begin(images, targets)
+        features = list(maps.values())
         outputs = self.head(features)
         anchors = self.anchor_generator(images, features)
         per_place = self.anchor_generator.num_anchors_per_location()

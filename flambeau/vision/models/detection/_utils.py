@@ -211,6 +211,23 @@ def _box_loss(type, box_coder, anchors, matched_gt_boxes, bbox_regression, cnf=N
     return _IOU_LOSSES[type](boxes, matched_gt_boxes, reduction="sum", eps=eps)
 
 
+class Detector(nn.Module):
+    """What detectors of one and of two steps share: it has a `transform` and a `backbone`."""
+
+    def eager_outputs(self, losses, detections):
+        """Losses in training, else detections."""
+        return losses if self.training else detections
+
+    def _begin(self, images, targets):
+        """(images, targets) as the network takes them, the sizes that the pictures had, and the maps of features by name."""
+        if self.training:
+            check_targets(targets)
+        original = sizes_of(images)
+        images, targets = self.transform(images, targets)
+        check_sides(targets)
+        return images, targets, original, named(self.backbone(images.tensors))
+
+
 def check_targets(targets):
     """Refuse to train without boxes (L, 4) of each picture."""
     if targets is None:

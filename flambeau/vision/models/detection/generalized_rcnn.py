@@ -1,13 +1,11 @@
 """A detector in two steps: boxes with something inside, then what is inside."""
 
-from flambeau import nn
-
 from . import _utils as U
 
 __all__ = ["GeneralizedRCNN"]
 
 
-class GeneralizedRCNN(nn.Module):
+class GeneralizedRCNN(U.Detector):
     """Feature maps, proposals, and what is found in them.
 
     In training, it takes pictures and targets and returns a dict of losses; otherwise a dict of what was found, for
@@ -29,17 +27,8 @@ class GeneralizedRCNN(nn.Module):
         super().__init__()
         self.transform, self.backbone, self.rpn, self.roi_heads = transform, backbone, rpn, roi_heads
 
-    def eager_outputs(self, losses, detections):
-        """Losses in training, else detections."""
-        return losses if self.training else detections
-
     def forward(self, images, targets=None):
-        if self.training:
-            U.check_targets(targets)
-        original = U.sizes_of(images)
-        images, targets = self.transform(images, targets)
-        U.check_sides(targets)
-        features = U.named(self.backbone(images.tensors))
+        images, targets, original, features = self._begin(images, targets)
         proposals, proposal_losses = self.rpn(images, features, targets)
         detections, losses = self.roi_heads(features, proposals, images.image_sizes, targets)
         detections = self.transform.postprocess(detections, images.image_sizes, original)

@@ -3,44 +3,31 @@
 import math
 from functools import partial
 
-import flambeau
 from flambeau import nn
 from flambeau.nn import functional as F
 
 from .._api import variant
-from ..swin_transformer import PatchMerging, SwinTransformerBlock, relative_places, shifted_window_attention
+from ..swin_transformer import (
+    PatchMerging,
+    ShiftedWindowAttention,
+    SwinTransformerBlock,
+    relative_places,
+    shifted_window_attention,
+)
 
 __all__ = [
     "Swin3D_B_Weights", "Swin3D_S_Weights", "Swin3D_T_Weights", "SwinTransformer3d", "swin3d_b", "swin3d_s", "swin3d_t",
 ]  # fmt: skip
 
 
-class ShiftedWindowAttention3d(nn.Module):
+class ShiftedWindowAttention3d(ShiftedWindowAttention):
     """Attention within windows of a video, which may be shifted; a window is no larger than the video."""
 
-    def __init__(
-        self,
-        dim,
-        window_size,
-        shift_size,
-        num_heads,
-        qkv_bias=True,
-        proj_bias=True,
-        attention_dropout=0.0,
-        dropout=0.0,
-    ):
-        super().__init__()
-        if len(window_size) != 3 or len(shift_size) != 3:
-            raise ValueError("window_size and shift_size must be of length 3")
-        self.window_size, self.shift_size, self.num_heads = window_size, shift_size, num_heads
-        self.attention_dropout, self.dropout = attention_dropout, dropout
-        self.qkv = nn.Linear(dim, dim * 3, bias=qkv_bias)
-        self.proj = nn.Linear(dim, dim, bias=proj_bias)
-        rows = math.prod(2 * side - 1 for side in window_size)
-        self.relative_position_bias_table = nn.Parameter(flambeau.zeros(rows, num_heads))
-        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
-        places = math.prod(window_size)
-        self.register_buffer("relative_position_index", relative_places(window_size).reshape(places, places))
+    _dimensions = 3
+
+    def _make_index(self):
+        places = math.prod(self.window_size)
+        return relative_places(self.window_size).reshape(places, places)
 
     def get_relative_position_bias(self, window_size):
         """(1, heads, places, places)."""
