@@ -212,3 +212,10 @@ def test_versions_can_be_counted_up():
     fl.autograd.graph.increment_version(y)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()
+
+
+def test_quotients_and_inverses_have_saved_what_they_read():
+    a, b = (fl.tensor(v, requires_grad=True) for v in ([0.5, 0.25], [0.5, 2.0]))
+    quotient = (a / b).grad_fn
+    assert quotient._saved_self.tolist() == [0.5, 0.25] and quotient._saved_other.tolist() == [0.5, 2.0]
+    assert fl.erfinv(a).grad_fn._saved_self.tolist() == [0.5, 0.25]

@@ -8,13 +8,12 @@ from .. import _C
 # (what is saved, "-" for what has no name in torch; after the bar: the attributes; the ops)
 _TABLE = (
     ("self",
-     "abs acos acosh angle asin asinh atan atanh clamp_range cos cosh digamma elu entr erf gelu gelu_tanh hardshrink hardsigmoid "
+     "abs acos acosh angle asin asinh atan atanh clamp_range cos cosh digamma elu entr erf erfinv gelu gelu_tanh hardshrink hardsigmoid "
      "hardswish hardtanh i0 i1 leaky_relu lgamma log log10 log1p log2 log_ndtr log_sigmoid logit mish nan_to_num ndtr polygamma silu "
      "sin sinc sinh softplus softshrink square cube threshold"),
-    ("- result", "erfinv exp exp2 expm1 ndtri reciprocal relu rsqrt sigmoid sqrt tan tanh"),
+    ("- result", "exp exp2 expm1 ndtri reciprocal relu rsqrt sigmoid sqrt tan tanh"),
     ("self result", "erfcx i0e i1e sgn"),
-    ("self other", "atan2 fmax fmin fmod logaddexp logaddexp2 maximum minimum mul remainder xlog1py xlogy zeta"),
-    ("- other", "div"),
+    ("self other", "atan2 div fmax fmin fmod logaddexp logaddexp2 maximum minimum mul remainder xlog1py xlogy zeta"),
     ("self other result", "hypot"),
     ("self exponent result", "pow"),
     ("abs angle result", "polar"),
