@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "core/threads.h"
-#include "kernels/cpu/math.h"
+#include "kernels/cpu/floats.h"
 #include "kernels/cpu/panels.h"
 #include "kernels/cpu/register.h"
 
@@ -94,16 +94,11 @@ struct Attention {
     for (T t : top) highest = t > highest ? t : highest;
     const T shift = highest == -kInfinity ? T(0) : highest;  // nothing to see yet: exp gives zeros, or NaN for NaN
     rescale = before == highest ? T(1) : before == -kInfinity ? T(0) : std::exp(before - highest);
+    math::map_run(s, cols, [=](auto v) FL_ALWAYS { return math::exp_negative(v - decltype(v)(shift)); }, s);
     T sums[w] = {};
     for (c = 0; c + w <= cols; c += w)
-      for (int l = 0; l < w; ++l) {
-        s[c + l] = math::exp_negative(s[c + l] - shift);
-        sums[l] += s[c + l];
-      }
-    for (; c < cols; ++c) {
-      s[c] = math::exp_negative(s[c] - shift);
-      sums[0] += s[c];
-    }
+      for (int l = 0; l < w; ++l) sums[l] += s[c + l];
+    for (; c < cols; ++c) sums[0] += s[c];
     for (int half = w / 2; half > 0; half /= 2)
       for (int l = 0; l < half; ++l) sums[l] += sums[l + half];
     return sums[0];
@@ -203,10 +198,12 @@ struct Attention {
       for (int64_t r = 0; r < rows; ++r) {
         const T shift = log_sum[r] == -kInfinity ? kInfinity : log_sum[r], dot = m.dots[r];
         T *s = m.scores + r * kKeys, *g = m.slopes + r * kKeys;
-        for (int64_t c = 0; c < cols; ++c) {
-          s[c] = math::exp_negative(s[c] - shift);
-          g[c] = s[c] * (g[c] - dot);
-        }
+        math::for_places<T>(cols, [=](auto at) FL_ALWAYS {
+          using V = decltype(at(s));
+          const V p = math::exp_negative(at(s) - V(shift));
+          at.put(s, p);
+          at.put(g, p * (at(g) - V(dot)));
+        });
       }
       product(AKind::kRowContiguous, m.scores, kKeys, m.grad, dv, kCols<T>, m.v_grad + j0 * dv, dv, cols, dv, rows,
               true);

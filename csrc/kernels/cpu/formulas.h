@@ -191,22 +191,20 @@ FL_INLINE T softshrink(T x, T bound) {
 
 template <class T>
 FL_INLINE T gelu_derivative(T x) {
-  T density = exp_negative(T(-0.5) * x * x) * T(0.39894228040143267794);
-  return normal_cdf(x) + (density == T(0) ? T(0) : x * density);
+  auto [cdf, density] = normal(x);
+  return cdf + product_or_zero(x, density);
 }
 template <class T>
 FL_INLINE T gelu_tanh_derivative(T x) {
   T u = x * (T(1) + T(0.044715) * x * x) * T(1.5957691216057307);
-  T s = sigmoid(u);
+  auto [s, rest] = sigmoids(u);
   T slope = T(1.5957691216057307) + T(3 * 0.044715 * 1.5957691216057307) * x * x;
-  T bend = s * (T(1) - s);
-  return s + (bend == T(0) ? T(0) : x * bend * slope);
+  return s + product_or_zero(x * slope, s * rest);
 }
 template <class T>
 FL_INLINE T silu_derivative(T x) {
-  T s = sigmoid(x);
-  T rest = sigmoid(-x);
-  return s + (rest == T(0) ? T(0) : x * s * rest);
+  auto [s, rest] = sigmoids(x);
+  return s + product_or_zero(x * s, rest);
 }
 
 }  // namespace flambeau::cpu::FL_ISA::math

@@ -72,6 +72,17 @@ FL_INLINE T at_least(T x, T low) {
   return x < low ? low : x;
 }
 
+// Choices as functions, which floats.h has for blocks too.
+template <class T>
+FL_INLINE T where_less(T x, T bound, T y, T z) {
+  return x < bound ? y : z;
+}
+// a * b, but zero where b is zero and a infinite or NaN.
+template <class T>
+FL_INLINE T product_or_zero(T a, T b) {
+  return b == T(0) ? T(0) : a * b;
+}
+
 // a + b = s + error exactly.
 template <class T>
 struct Pair {
@@ -701,10 +712,15 @@ FL_INLINE T floor_divide_from_fmod(T x, T y, T m) {
 
 // ---------------------------------------------------------------- sigmoids
 
+// Of x and of -x.
+template <class T>
+FL_INLINE Pair<T> sigmoids(T x) {
+  T e = exp(-abs(x)), sum = T(1) + e;
+  return {where_less(x, T(0), e, T(1)) / sum, where_less(x, T(0), T(1), e) / sum};
+}
 template <class T>
 FL_INLINE T sigmoid(T x) {
-  T e = exp(-abs(x));
-  return (x < T(0) ? e : T(1)) / (T(1) + e);
+  return sigmoids(x).hi;
 }
 template <class T>
 FL_INLINE T log_sigmoid(T x) {
@@ -777,13 +793,37 @@ FL_INLINE float erfc(float x) {
   return float(x < 0 ? 2.0 - y : y);
 }
 
-// The normal distribution function, relatively accurate in the lower tail.
+// erfcx(x / sqrt(2)) / 2
+template <class T>
+FL_INLINE T half_erfcx(T x) {
+  if constexpr (is_float<T>) {
+    T p = poly(x, 0.500000005f, 0.438727362f, 0.183556214f, 0.0407416569f, 0.00413244899f);
+    return p / poly(x, 1.0f, 1.67533972f, 1.20383523f, 0.470318375f, 0.102130492f, 0.0103583972f);
+  } else {
+    return T(0.5) * erfcx_positive(x * T(0.70710678118654752440));
+  }
+}
+// exp(-x^2 / 2), zero where that is below the smallest normal number.
+template <class T>
+FL_INLINE T exp_half_square(T x) {
+  auto [square, error] = square_exact(x);
+  return exp_negative(T(-0.5) * square, T(-0.5) * error);
+}
+
+// The normal distribution function, relatively accurate in the lower tail, and its derivative.
+template <class T>
+struct Normal {
+  T cdf, density;
+};
+template <class T>
+FL_INLINE Normal<T> normal(T x) {
+  T a = at_most(abs(x), is_float<T> ? T(14) : T(38.6));
+  T e = exp_half_square(a), tail = e * half_erfcx(a);
+  return {where_less(x, T(0), tail, T(1) - tail), e * T(0.39894228040143267794)};
+}
 template <class T>
 FL_INLINE T normal_cdf(T x) {
-  T a = at_most(abs(x), is_float<T> ? T(14) : T(38.6));
-  auto [sq, err] = square_exact(a);
-  T h = exp_negative(T(-0.5) * sq, T(-0.5) * err) * erfcx_positive(a * T(0.70710678118654752440)) * T(0.5);
-  return x < T(0) ? h : T(1) - h;
+  return normal(x).cdf;
 }
 template <class T>
 FL_INLINE T gelu(T x) {

@@ -1,6 +1,7 @@
 // The loops of the pointwise primitives, made from pointwise.def. To build in parallel, pointwise_N.cpp includes this
 // with FL_SHARD = N and holds every fourth op.
 #pragma once
+#include "kernels/cpu/floats.h"
 #include "kernels/cpu/formulas.h"
 #include "kernels/cpu/register.h"
 
@@ -108,6 +109,25 @@ struct result_of<T, Result::CPLX> {
 #undef BINARY
 #undef TERNARY
 
+// Ops whose formulas floats.h can compute by the block.
+template <class Op>
+inline constexpr bool in_blocks = false;
+#define IN_BLOCKS(name) \
+  template <>           \
+  inline constexpr bool in_blocks<name##_formula> = true;
+IN_BLOCKS(exp)
+IN_BLOCKS(tanh)
+IN_BLOCKS(erf)
+IN_BLOCKS(ndtr)
+IN_BLOCKS(sigmoid)
+IN_BLOCKS(silu)
+IN_BLOCKS(mish)
+IN_BLOCKS(gelu)
+IN_BLOCKS(gelu_tanh)
+IN_BLOCKS(silu_backward)
+IN_BLOCKS(gelu_backward)
+IN_BLOCKS(gelu_tanh_backward)
+
 // Arguments for which an op's vector formula does not hold: a test, and what to compute instead.
 template <class Op>
 struct Rare {
@@ -174,6 +194,8 @@ FL_INLINE void tile_over(void* out, const double* params, int64_t n, const In*..
   for (int k = 0; k < Op::kParams; k++) p[k] = params[k];
   if constexpr (Rare<Op>::any && std::is_floating_point_v<T>) {
     tile_with_rare<Op>(y, n, p, in...);
+  } else if constexpr (in_blocks<Op> && std::is_same_v<T, float>) {
+    math::map_run(y, n, [&](auto... x) FL_ALWAYS { return Op::of(x..., p); }, in...);
   } else {
     using Kept = std::conditional_t<std::is_same_v<T, uint8_t>, bool, Out>;
     _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = static_cast<Kept>(Op::of(in[i]..., p));

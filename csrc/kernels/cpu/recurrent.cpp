@@ -9,7 +9,7 @@
 
 #include "core/kernels.h"
 #include "core/threads.h"
-#include "kernels/cpu/math.h"
+#include "kernels/cpu/floats.h"
 #include "kernels/cpu/panels.h"
 #include "kernels/cpu/register.h"
 
@@ -29,13 +29,13 @@ constexpr int64_t kRowsEach = 4;                // sequences that are worth a th
 template <class T>
 FL_INLINE T gate(T x) {
   const T e = math::exp_negative(-math::abs(x));
-  return (x < T(0) ? e : T(1)) / (T(1) + e);
+  return math::where_less(x, T(0), e, T(1)) / (T(1) + e);
 }
 
 // a: what W x and U h come to; b: the bias.
 template <class T>
 void tanh_row(const T* __restrict a, const T* __restrict b, T* __restrict out, int64_t n) {
-  for (int64_t j = 0; j < n; ++j) out[j] = math::tanh(a[j] + b[j]);
+  math::map_run(out, n, [](auto x, auto y) FL_ALWAYS { return math::tanh(x + y); }, a, b);
 }
 template <class T>
 void relu_row(const T* __restrict a, const T* __restrict b, T* __restrict out, int64_t n) {
@@ -48,24 +48,24 @@ void relu_row(const T* __restrict a, const T* __restrict b, T* __restrict out, i
 template <class T>
 void lstm_row(T* __restrict g, const T* __restrict b, const T* __restrict before, T* __restrict cell, T* __restrict out,
               int64_t h, int64_t n) {
-  for (int64_t j = 0; j < n; ++j) {
-    const T i = gate(g[j] + b[j]), f = gate(g[j + h] + b[j + h]), u = math::tanh(g[j + 2 * h] + b[j + 2 * h]),
-            o = gate(g[j + 3 * h] + b[j + 3 * h]), c = f * before[j] + i * u;
-    g[j] = i, g[j + h] = f, g[j + 2 * h] = u, g[j + 3 * h] = o;
-    cell[j] = c;
-    out[j] = o * math::tanh(c);
-  }
+  math::for_places<T, 2>(n, [=](auto at) FL_ALWAYS {
+    const auto i = gate(at(g) + at(b)), f = gate(at(g + h) + at(b + h)), u = math::tanh(at(g + 2 * h) + at(b + 2 * h)),
+               o = gate(at(g + 3 * h) + at(b + 3 * h)), c = f * at(before) + i * u;
+    at.put(g, i), at.put(g + h, f), at.put(g + 2 * h, u), at.put(g + 3 * h, o);
+    at.put(cell, c);
+    at.put(out, o * math::tanh(c));
+  });
 }
 // g: r, z, n, and what n has from h.
 template <class T>
 void gru_row(T* __restrict g, const T* __restrict b, const T* __restrict before, T* __restrict out, int64_t h,
              int64_t n) {
-  for (int64_t j = 0; j < n; ++j) {
-    const T r = gate(g[j] + b[j]), z = gate(g[j + h] + b[j + h]), part = g[j + 3 * h] + b[j + 3 * h],
-            u = math::tanh(g[j + 2 * h] + b[j + 2 * h] + r * part);
-    g[j] = r, g[j + h] = z, g[j + 2 * h] = u, g[j + 3 * h] = part;
-    out[j] = u + z * (before[j] - u);
-  }
+  math::for_places<T, 2>(n, [=](auto at) FL_ALWAYS {
+    const auto r = gate(at(g) + at(b)), z = gate(at(g + h) + at(b + h)), part = at(g + 3 * h) + at(b + 3 * h),
+               u = math::tanh(at(g + 2 * h) + at(b + 2 * h) + r * part);
+    at.put(g, r), at.put(g + h, z), at.put(g + 2 * h, u), at.put(g + 3 * h, part);
+    at.put(out, u + z * (at(before) - u));
+  });
 }
 
 template <class T>
@@ -79,15 +79,15 @@ void relu_back(const T* __restrict y, const T* __restrict dy, T* __restrict da, 
 template <class T>
 void lstm_back(const T* __restrict g, const T* __restrict before, const T* __restrict cell, const T* __restrict dh,
                T* __restrict dc, T* __restrict da, int64_t h, int64_t n) {
-  for (int64_t j = 0; j < n; ++j) {
-    const T i = g[j], f = g[j + h], u = g[j + 2 * h], o = g[j + 3 * h], t = math::tanh(cell[j]);
-    const T d = dc[j] + dh[j] * o * (T(1) - t * t);
-    da[j] = d * u * (i * (T(1) - i));
-    da[j + h] = d * before[j] * (f * (T(1) - f));
-    da[j + 2 * h] = d * i * (T(1) - u * u);
-    da[j + 3 * h] = dh[j] * t * (o * (T(1) - o));
-    dc[j] = d * f;
-  }
+  math::for_places<T, 2>(n, [=](auto at) FL_ALWAYS {
+    const auto i = at(g), f = at(g + h), u = at(g + 2 * h), o = at(g + 3 * h), t = math::tanh(at(cell));
+    const decltype(i) one(1), d = at(dc) + at(dh) * o * (one - t * t);
+    at.put(da, d * u * (i * (one - i)));
+    at.put(da + h, d * at(before) * (f * (one - f)));
+    at.put(da + 2 * h, d * i * (one - u * u));
+    at.put(da + 3 * h, at(dh) * t * (o * (one - o)));
+    at.put(dc, d * f);
+  });
 }
 template <class T>
 void gru_back(const T* __restrict g, const T* __restrict before, T* __restrict dh, T* __restrict da, int64_t h,

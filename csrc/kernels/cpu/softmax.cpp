@@ -5,7 +5,7 @@
 #include "core/kernels/softmax.h"
 
 #include "core/threads.h"
-#include "kernels/cpu/math.h"
+#include "kernels/cpu/floats.h"
 #include "kernels/cpu/register.h"
 #include "kernels/cpu/rows.h"
 
@@ -55,6 +55,12 @@ inline T row_max(const T* x, int64_t n) {
   return m;
 }
 
+// y = exp(x - shift)
+template <class T>
+inline void exp_run(const T* x, T* y, int64_t n, T shift) {
+  math::map_run(y, n, [=](auto v) FL_ALWAYS { return math::exp_negative(v - decltype(v)(shift)); }, x);
+}
+
 // y = exp(x - max), and the sum of that. Without y only the sum.
 template <class T>
 inline double row_exp(const T* __restrict x, T* __restrict y, int64_t n, T max) {
@@ -63,7 +69,7 @@ inline double row_exp(const T* __restrict x, T* __restrict y, int64_t n, T max) 
   for (int64_t i = 0; i < n; i += kBlock) {
     const int64_t m = std::min(kBlock, n - i);
     T* __restrict to = y ? y + i : block;
-    for (int64_t j = 0; j < m; ++j) to[j] = math::exp_negative(x[i + j] - max);
+    exp_run(x + i, to, m, max);
     sum += double(reduce_run<Sum, T>(to, m, 0));
   }
   return sum;
@@ -103,17 +109,13 @@ void column_exp(const T* x, T* y, int64_t n, int64_t stride, int64_t w, ColumnSu
     sum[j] = 0;
   }
   for (int64_t i = 0; i < n; ++i) {
-    const T* __restrict row = x + i * stride;
-    if (y) {
-      T* __restrict to = y + i * stride;
-      for (int64_t j = 0; j < w; ++j) {
-        const T e = math::exp_negative(row[j] - max[j]);
-        to[j] = e;
-        sum[j] += e;
-      }
-    } else {
-      for (int64_t j = 0; j < w; ++j) sum[j] += math::exp_negative(row[j] - max[j]);
-    }
+    const T* row = x + i * stride;
+    T* to = y ? y + i * stride : nullptr;
+    math::for_places<T>(w, [=](auto at) FL_ALWAYS {
+      const auto e = math::exp_negative(at(row) - at(max));
+      if (to) at.put(to, e);
+      at.put(sum, at(sum) + e);
+    });
   }
 }
 
@@ -138,7 +140,7 @@ inline void softmax_short_rows(const T* __restrict x, T* __restrict y, int64_t n
     const T max = row_max(x + r * n, n);
     for (int64_t i = r * n; i < (r + 1) * n; ++i) y[i] = x[i] - max;
   }
-  for (int64_t i = 0; i < count * n; ++i) exps[i] = math::exp_negative(y[i]);
+  exp_run(y, exps, count * n, T(0));
   for (int64_t r = 0; r < count; ++r) {
     const T sum = T(reduce_run<Sum, T>(exps + r * n, n, 0));
     if (log) {
@@ -211,7 +213,8 @@ void softmax_backward(const SoftmaxArgs& a) {
     T* __restrict to = out + o * n;
     const T sum = T(dot_run<T>(g, a.log ? nullptr : y, n));
     if (a.log) {
-      for (int64_t i = 0; i < n; ++i) to[i] = g[i] - math::exp_negative(y[i]) * sum;
+      math::map_run(
+          to, n, [=](auto u, auto v) FL_ALWAYS { return u - math::exp_negative(v) * decltype(v)(sum); }, g, y);
     } else {
       for (int64_t i = 0; i < n; ++i) to[i] = (g[i] - sum) * y[i];
     }
@@ -228,7 +231,7 @@ void softmax_backward(const SoftmaxArgs& a) {
       const T* __restrict y = ys + base + i * a.inner, * __restrict g = gs + base + i * a.inner;
       T* __restrict to = out + base + i * a.inner;
       if (a.log) {
-        for (int64_t j = 0; j < w; ++j) to[j] = g[j] - math::exp_negative(y[j]) * sum[j];
+        math::map_run(to, w, [](auto u, auto v, auto s) FL_ALWAYS { return u - math::exp_negative(v) * s; }, g, y, sum);
       } else {
         for (int64_t j = 0; j < w; ++j) to[j] = (g[j] - sum[j]) * y[j];
       }
@@ -320,7 +323,8 @@ void cross_entropy_back(const CrossEntropyArgs& a) {
       for (int64_t c = 0; c < n; ++c) to[c] = 0;
       return;
     }
-    for (int64_t c = 0; c < n; ++c) to[c] = math::exp_negative(x[c] - log_sum) * whole;
+    math::map_run(
+        to, n, [=](auto v) FL_ALWAYS { return math::exp_negative(v - decltype(v)(log_sum)) * decltype(v)(whole); }, x);
     if (a.smoothing > 0) {
       for (int64_t c = 0; c < n; ++c) to[c] -= at_all * (weight ? weight[c] : T(1));
     }

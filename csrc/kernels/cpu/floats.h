@@ -1,0 +1,244 @@
+// Floats by the block: a formula of math.h, written for a number, runs on N vectors of 16 at once. Their instructions
+// interleave, which hides the latency of each, and AVX-512 has what makes some functions short: scaling by powers of
+// two with IEEE's special cases, and tables of 32 numbers in two registers, so that a function is a polynomial on each
+// of 32 intervals, without exp or division. Each lane computes for itself: how a loop is cut never shows.
+// Elsewhere `map_run` is a plain loop.
+#pragma once
+#include "kernels/cpu/math.h"
+
+#define FL_ALWAYS __attribute__((always_inline))  // for lambdas
+
+#ifdef __AVX512DQ__
+#include <immintrin.h>
+
+#include "kernels/cpu/tables.h"
+
+namespace flambeau::cpu::FL_ISA::math {
+
+template <int N>
+struct Floats {
+  __m512 v[N];
+  Floats() = default;
+  FL_INLINE explicit Floats(double x) {
+    for (int i = 0; i < N; i++) v[i] = _mm512_set1_ps(float(x));
+  }
+};
+template <int N>
+inline constexpr bool is_float<Floats<N>> = true;
+
+inline constexpr __mmask16 all_lanes = 0xffff;
+
+template <int N, class F>
+FL_INLINE Floats<N> each(F vector) {
+  Floats<N> y;
+#pragma GCC unroll 4
+  for (int i = 0; i < N; i++) y.v[i] = vector(i);
+  return y;
+}
+// A block from an expression for its i-th vector.
+#define FL_EACH(expression) each<N>([&](int i) FL_ALWAYS { return expression; })
+
+template <int N>
+FL_INLINE Floats<N> operator+(Floats<N> a, Floats<N> b) {
+  return FL_EACH(a.v[i] + b.v[i]);
+}
+template <int N>
+FL_INLINE Floats<N> operator-(Floats<N> a, Floats<N> b) {
+  return FL_EACH(a.v[i] - b.v[i]);
+}
+template <int N>
+FL_INLINE Floats<N> operator*(Floats<N> a, Floats<N> b) {
+  return FL_EACH(a.v[i] * b.v[i]);
+}
+template <int N>
+FL_INLINE Floats<N> operator/(Floats<N> a, Floats<N> b) {
+  return FL_EACH(a.v[i] / b.v[i]);
+}
+template <int N>
+FL_INLINE Floats<N> operator-(Floats<N> x) {
+  return FL_EACH(_mm512_xor_ps(x.v[i], _mm512_set1_ps(-0.0f)));
+}
+template <int N>
+FL_INLINE Floats<N> abs(Floats<N> x) {
+  return FL_EACH(_mm512_andnot_ps(_mm512_set1_ps(-0.0f), x.v[i]));
+}
+// Bits of `sign` where the mask has ones, of x elsewhere.
+template <int N>
+FL_INLINE Floats<N> copysign(Floats<N> x, Floats<N> sign) {
+  const __m512i mask = _mm512_set1_epi32(int(sign_mask<float>));
+  return FL_EACH(_mm512_castsi512_ps(
+      _mm512_ternarylogic_epi32(mask, _mm512_castps_si512(sign.v[i]), _mm512_castps_si512(x.v[i]), 0xca)));
+}
+// The instructions give their second operand where one is NaN.
+template <int N>
+FL_INLINE Floats<N> at_most(Floats<N> x, Floats<N> high) {
+  return FL_EACH(_mm512_maskz_min_ps(all_lanes, high.v[i], x.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> at_least(Floats<N> x, Floats<N> low) {
+  return FL_EACH(_mm512_maskz_max_ps(all_lanes, low.v[i], x.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> where_less(Floats<N> x, Floats<N> bound, Floats<N> y, Floats<N> z) {
+  return FL_EACH(_mm512_mask_blend_ps(_mm512_cmp_ps_mask(x.v[i], bound.v[i], _CMP_LT_OQ), z.v[i], y.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> product_or_zero(Floats<N> a, Floats<N> b) {
+  return FL_EACH(_mm512_maskz_mul_ps(_mm512_cmp_ps_mask(b.v[i], __m512{}, _CMP_NEQ_UQ), a.v[i], b.v[i]));
+}
+// a b + c, a b - c and c - a b, rounded once.
+template <int N>
+FL_INLINE Floats<N> fma(Floats<N> a, Floats<N> b, Floats<N> c) {
+  return FL_EACH(_mm512_fmadd_ps(a.v[i], b.v[i], c.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> fms(Floats<N> a, Floats<N> b, Floats<N> c) {
+  return FL_EACH(_mm512_fmsub_ps(a.v[i], b.v[i], c.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> fnma(Floats<N> a, Floats<N> b, Floats<N> c) {
+  return FL_EACH(_mm512_fnmadd_ps(a.v[i], b.v[i], c.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> poly(Floats<N>, double c) {
+  return Floats<N>(c);
+}
+template <int N, class... C>
+FL_INLINE Floats<N> poly(Floats<N> x, double c, C... rest) {
+  return fma(poly(x, rest...), x, Floats<N>(c));
+}
+
+// ---------------------------------------------------------------- exponentials
+
+// The integer n nearest to x / ln 2.
+template <int N>
+FL_INLINE Floats<N> nearest_power(Floats<N> x) {
+  const Floats<N> round(Format<float>::round);
+  return fma(x, Floats<N>(1.4426950408889634074), round) - round;
+}
+// x - n ln 2; the first difference is exact.
+template <int N>
+FL_INLINE Floats<N> without_power(Floats<N> x, Floats<N> n) {
+  return fnma(n, Floats<N>(-0x1.05c61p-29), fnma(n, Floats<N>(0x1.62e43p-1), x));
+}
+// exp(r), |r| <= 0.35
+template <int N>
+FL_INLINE Floats<N> exp_reduced(Floats<N> r) {
+  return poly(r, 1, 1, 0.49999994, 0.16666521, 0.04166839, 0.008368736, 0.0013814558);
+}
+// Beyond the bounds the result is infinite or zero in any case.
+template <int N>
+FL_INLINE Floats<N> exp(Floats<N> x) {
+  x = at_least(at_most(x, Floats<N>(89)), Floats<N>(-104));
+  Floats<N> n = nearest_power(x), e = exp_reduced(without_power(x, n));
+  return FL_EACH(_mm512_maskz_scalef_ps(all_lanes, e.v[i], n.v[i]));
+}
+// e 2^n, where it stands for exp(x): zero below the smallest normal number.
+template <int N>
+FL_INLINE Floats<N> scale_negative(Floats<N> e, Floats<N> n, Floats<N> x) {
+  const __m512 lowest = _mm512_set1_ps(-87.33f);
+  return FL_EACH(_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x.v[i], lowest, _CMP_NLT_UQ), e.v[i], n.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> exp_negative(Floats<N> x) {
+  Floats<N> n = nearest_power(x);
+  return scale_negative(exp_reduced(without_power(x, n)), n, x);
+}
+// n times the upper part of ln 2 is exact, and so the difference is rounded once, square and all.
+template <int N>
+FL_INLINE Floats<N> exp_half_square(Floats<N> x) {
+  Floats<N> half = x * Floats<N>(-0.5), y = half * x, n = nearest_power(y);
+  Floats<N> r = fnma(n, Floats<N>(Format<float>::ln2_lo), fms(half, x, n * Floats<N>(Format<float>::ln2_hi)));
+  return scale_negative(exp_reduced(r), n, y);
+}
+
+// ---------------------------------------------------------------- piecewise polynomials
+
+// The polynomial that belongs to the multiple of `width` nearest to 0 <= x < 31.5 width.
+template <int N, int terms>
+FL_INLINE Floats<N> piecewise(Floats<N> x, double width, const float (&table)[terms][32]) {
+  const Floats<N> round(Format<float>::round);
+  Floats<N> index = fma(x, Floats<N>(1 / width), round);  // in the low bits
+  Floats<N> d = fnma(index - round, Floats<N>(width), x);
+  auto coefficients = [&](int k) FL_ALWAYS {
+    const __m512 low = _mm512_load_ps(table[k]), high = _mm512_load_ps(table[k] + 16);
+    return FL_EACH(_mm512_permutex2var_ps(low, _mm512_castps_si512(index.v[i]), high));
+  };
+  Floats<N> slope = coefficients(terms - 1);  // less one
+#pragma GCC unroll 8
+  for (int k = terms - 2; k > 0; k--) slope = fma(slope, d, coefficients(k));
+  return coefficients(0) + fma(slope, d, d);
+}
+template <int N>
+FL_INLINE Floats<N> tanh(Floats<N> x) {
+  return copysign(piecewise(at_most(abs(x), Floats<N>(9.1)), tanh_width, tanh_table), x);
+}
+template <int N>
+FL_INLINE Floats<N> erf(Floats<N> x) {
+  return copysign(piecewise(at_most(abs(x), Floats<N>(4)), erf_width, erf_table), x);
+}
+
+// ---------------------------------------------------------------- loops
+
+// Where a loop is: a block of N vectors, or the last elements as one vector, zero beyond them. at(x) reads, at.put(y,
+// v) writes; `ahead` is how much further on memory is asked for.
+template <int N>
+struct BlockAt {
+  int64_t i, ahead;
+  FL_INLINE Floats<N> operator()(const float* x) const {
+    for (int k = 0; k < N; k++) __builtin_prefetch(x + i + ahead + 16 * k);
+    const int64_t first = this->i;
+    return FL_EACH(_mm512_loadu_ps(x + first + 16 * i));
+  }
+  FL_INLINE void put(float* y, Floats<N> values) const {
+    for (int k = 0; k < N; k++) {
+      __builtin_prefetch(y + i + ahead + 16 * k, 1);
+      _mm512_storeu_ps(y + i + 16 * k, values.v[k]);
+    }
+  }
+};
+struct PartAt {
+  int64_t i;
+  __mmask16 lanes;
+  FL_INLINE Floats<1> operator()(const float* x) const {
+    Floats<1> y;
+    y.v[0] = _mm512_maskz_loadu_ps(lanes, x + i);
+    return y;
+  }
+  FL_INLINE void put(float* y, Floats<1> values) const { _mm512_mask_storeu_ps(y + i, lanes, values.v[0]); }
+};
+
+}  // namespace flambeau::cpu::FL_ISA::math
+#endif
+
+namespace flambeau::cpu::FL_ISA::math {
+
+template <class T>
+struct ElementAt {
+  int64_t i;
+  FL_INLINE T operator()(const T* x) const { return x[i]; }
+  FL_INLINE void put(T* y, T value) const { y[i] = value; }
+};
+
+// body(at) for places that cover 0, 1, ..., n - 1, in any order.
+template <class T, int N = 4, class Body>
+FL_INLINE void for_places(int64_t n, Body body) {
+#ifdef __AVX512DQ__
+  if constexpr (std::is_same_v<T, float>) {
+    const int64_t ahead = n > 4096 ? 128 : 0;
+    int64_t i = 0;
+    for (; i + 16 * N <= n; i += 16 * N) body(BlockAt<N>{i, ahead});
+    for (; i < n; i += 16) body(PartAt{i, n - i < 16 ? __mmask16((1 << (n - i)) - 1) : all_lanes});
+    return;
+  }
+#endif
+  _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) body(ElementAt<T>{i});
+}
+
+// y[i] = formula(x[i]...)
+template <class T, class Formula, class... In>
+FL_INLINE void map_run(T* y, int64_t n, Formula formula, const In*... x) {
+  for_places<T>(n, [&](auto at) FL_ALWAYS { at.put(y, formula(at(x)...)); });
+}
+
+}  // namespace flambeau::cpu::FL_ISA::math
