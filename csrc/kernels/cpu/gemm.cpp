@@ -19,6 +19,7 @@ constexpr int64_t kL2Bytes = 448 * 1024;       // of the second-level cache that
 constexpr int64_t kMaxDepthHalf = 2048;        // sums of 16-bit types must not be rounded between passes
 constexpr int64_t kPanelValues = 1024 * 1024;  // of B packed at a time (4 MB of floats)
 constexpr int64_t kPanelsAtOnce = 4;           // of B packed in one go: rows are read in longer pieces
+constexpr int64_t kTilesAtOnce = 8;            // of A packed in one go, where rows lie side by side
 constexpr int64_t kMaxRows = 4096;             // of A packed at a time
 constexpr int64_t kSerialWork = 600 * 1000;    // multiply-adds that one thread does faster than two
 
@@ -313,7 +314,9 @@ template <class T, class S>
 Layout<T> layout_of(const Product<T, S>& p) {
   Layout<T> l{true, true, AKind::kRowContiguous};
   if constexpr (std::is_same_v<T, S>) {
-    if (p.a_col == 1 && (p.n <= 128 || !crowds_cache<T>(p.a_row))) l = {false, true, AKind::kDepthContiguous};
+    // Packed rows need fewer instructions; that pays off where they are used often.
+    if (p.a_col == 1 && (p.n <= 128 || (p.n <= 288 && !crowds_cache<T>(p.a_row))))
+      l = {false, true, AKind::kDepthContiguous};
     if (p.a_row == 1 && p.a_col != 1 && p.n <= 64 && !crowds_cache<T>(p.a_col)) l.pack_a = false;
     // B stays where it is if it is read only once, or sits in L2 and is not read often.
     const bool near = p.k * p.n * int64_t(sizeof(T)) <= 256 * 1024 && p.b_row * int64_t(sizeof(T)) <= 1024;
@@ -332,7 +335,31 @@ struct Pass {
   bool first, last;
   T *a_packed, *b_packed, *wide;  // wide: sums of 16-bit types that need several passes
 
+  // Rows of A that lie side by side in memory: several tiles at once, so that the pieces read are a few lines long.
+  void pack_across(int64_t begin, int64_t end) const {
+    T* to[kTilesAtOnce];
+    int64_t height[kTilesAtOnce];
+    for (int64_t t = begin; t < end; t += kTilesAtOnce) {
+      const int64_t count = std::min(end - t, kTilesAtOnce), first = part_begin(rows, tiles, t);
+      const int64_t width = part_begin(rows, tiles, t + count) - first;
+      for (int64_t u = 0; u < count; ++u) {
+        const int64_t row = part_begin(rows, tiles, t + u);
+        to[u] = a_packed + row * steps;
+        height[u] = part_begin(rows, tiles, t + u + 1) - row;
+      }
+      const S* row = p.a + i0 + first + k0 * p.a_col;
+      for (int64_t l = 0; l < depth; ++l, row += p.a_col) {
+        if (l + kRowsAhead < depth) fetch_row(row + kRowsAhead * p.a_col, width);
+        const S* from = row;
+        for (int64_t u = 0; u < count; from += height[u], to[u] += height[u], ++u)
+          for (int64_t r = 0; r < height[u]; r += kLanes<T>)
+            store_some(to[u] + r, load_some<T>(from + r, height[u] - r), std::min<int64_t>(kLanes<T>, height[u] - r));
+      }
+    }
+  }
+
   void pack_a(int64_t begin, int64_t end) const {
+    if (p.a_row == 1 && !p.pairs) return pack_across(begin, end);
     for (int64_t t = begin; t < end; ++t) {
       const int64_t row = part_begin(rows, tiles, t), count = part_begin(rows, tiles, t + 1) - row;
       const S* from = p.a + (i0 + row) * p.a_row + k0 * p.a_col;
@@ -507,15 +534,15 @@ void blocked(const Product<T, S>& p) {
   }
 }
 
-// Nanoseconds, roughly, of the blocked loop: columns are rounded up to vectors, and B that is not laid out in
-// rows is turned while it is packed.
+// Nanoseconds, roughly, of the blocked loop: columns are rounded up to vectors, and what is packed is read from memory.
 template <class T, class S>
 double cost(const Product<T, S>& p) {
   const double rate = 70.0 * 4 / sizeof(T), vectors = round_up(p.n, kLanes<T>);
   const double narrow = p.n <= kLanes<T> ? 1.2 : 1;
-  const double pack = p.b_col == 1 ? 0.15 : p.b_row == 1 ? 0.3 : 1.5;
-  const double write = p.c_col == 1 ? 0.02 : 0.1;
-  return narrow * p.m * vectors * p.k / rate + pack * p.k * p.n + write * p.m * p.n;
+  auto pack = [](int64_t one, int64_t other) { return one == 1 || other == 1 ? 0.4 : 1.5; };
+  const double pack_b = pack(p.b_row, p.b_col), pack_a = layout_of(p).pack_a ? pack(p.a_row, p.a_col) : 0;
+  const double write = p.c_col == 1 ? 0.02 : 0.3;
+  return narrow * p.m * vectors * p.k / rate + pack_a * p.m * p.k + pack_b * p.k * p.n + write * p.m * p.n;
 }
 
 template <class T, class S>
