@@ -95,11 +95,19 @@ Batches batches_of(const Dims& batch, const Tensor& a, const Tensor& b) {
   return r;
 }
 
+// Few rows at a time, far from the next few, against one matrix: copied first, all rows are one product.
+bool better_copied(const Tensor& a, const Tensor& b, const Sizes& s, const Batches& batches) {
+  constexpr int64_t many = 256;
+  return batches.count > 1 && s.m < many && b.ndim() == 2 && !is_contiguous(a, MemoryFormat::Contiguous) &&
+         (!batches.a_offsets.empty() || batches.a_stride != s.m * a.stride(-2));
+}
+
 // out = alpha * a b + beta * out (+ bias per column).
 void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Tensor& b, const Sizes& s,
                    double alpha = 1, double beta = 0, const Tensor* bias = nullptr) {
   const auto entry = need(kernels_of(op, {&a, &b, bias ? bias : &out}).gemm.gemm[static_cast<int>(a.dtype())], op, a);
   const Batches batches = batches_of(s.batch, a, b);
+  if (better_copied(a, b, s, batches)) return multiply_into(op, out, contiguous(alias(a)), b, s, alpha, beta, bias);
   GemmArgs g;
   g.dtype = a.dtype();
   g.m = s.m;
