@@ -34,6 +34,8 @@ void run_f32(const ConvPlan& plan, const void* source, const void* w, const void
   const auto *from = static_cast<const float*>(source), *weights = static_cast<const float*>(w);
   const auto* start = static_cast<const float*>(bias);
   auto* to = static_cast<float*>(result);
+  if (is_depthwise(plan))
+    return (plan.channels_last ? conv_depthwise_last_f32 : conv_depthwise_f32)(plan, from, weights, start, to);
   if (conv_is_pointwise(plan)) return conv_pointwise_f32(plan, from, weights, start, to);
   if (winograd_applies(plan)) return conv_winograd_f32(plan, from, weights, start, to);
   if (prefers_pixels_last(plan)) return conv_pixels_last_f32(plan, from, weights, start, to);

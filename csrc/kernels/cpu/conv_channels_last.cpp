@@ -48,36 +48,6 @@ void tile(const float* const* x, const Run* runs, int64_t run_count, const float
     for (int j = 0; j < NR; ++j) store(c[i] + j * kWidth, acc[i][j] + (fresh ? start[j] : load(c[i] + j * kWidth)));
 }
 
-// NP pixels x NR vectors of channels: the weights are loaded once for all pixels.
-template <int NP, int NR>
-inline void depthwise_tile(const float* const* x, const int64_t* at, const float* w, int64_t taps, int64_t channels,
-                           const float* bias, float* const* out, int64_t c) {
-  Vector<float> acc[NP][NR];
-  for (int p = 0; p < NP; ++p)
-    for (int j = 0; j < NR; ++j) acc[p][j] = bias ? load(bias + c + j * kWidth) : Vector<float>{};
-  for (int64_t t = 0; t < taps; ++t)
-    for (int j = 0; j < NR; ++j) {
-      const Vector<float> weight = load(w + t * channels + c + j * kWidth);
-      for (int p = 0; p < NP; ++p) acc[p][j] += load(x[p] + at[t] + c + j * kWidth) * weight;
-    }
-  for (int p = 0; p < NP; ++p)
-    for (int j = 0; j < NR; ++j) store(out[p] + c + j * kWidth, acc[p][j]);
-}
-
-template <int NP>
-void depthwise_pixels(const float* const* x, const int64_t* at, const float* w, int64_t taps, int64_t channels,
-                      const float* bias, float* const* out) {
-  int64_t c = 0;
-  for (; c + 2 * kWidth <= channels; c += 2 * kWidth) depthwise_tile<NP, 2>(x, at, w, taps, channels, bias, out, c);
-  for (; c + kWidth <= channels; c += kWidth) depthwise_tile<NP, 1>(x, at, w, taps, channels, bias, out, c);
-  for (; c < channels; ++c)
-    for (int p = 0; p < NP; ++p) {
-      float sum = bias ? bias[c] : 0.0f;
-      for (int64_t k = 0; k < taps; ++k) sum += x[p][at[k] + c] * w[k * channels + c];
-      out[p][c] = sum;
-    }
-}
-
 struct Job {
   const AxisJob* axis[3];
   std::vector<Run> runs;
@@ -86,8 +56,7 @@ struct Job {
 };
 
 struct PixelsLast {
-  ConvPlan plan;  // depthwise: groups became channels
-  bool depthwise = false;
+  const ConvPlan& plan;
   const float *source, *w, *bias;
   float* result;
   std::vector<Job> jobs;
@@ -99,12 +68,7 @@ struct PixelsLast {
   const float* packed = nullptr;
 
   PixelsLast(const ConvPlan& p, const float* s, const float* weights, const float* b, float* r)
-      : plan(p), source(s), w(weights), bias(b), result(r) {
-    depthwise = p.channels_last && p.groups > 1 && p.cin == 1 && p.cout == 1;
-    if (!depthwise) return;
-    plan.cin = plan.cout = p.groups;
-    plan.groups = 1;
-  }
+      : plan(p), source(s), w(weights), bias(b), result(r) {}
 
   void lay_out() {
     int64_t most[3] = {0, 0, 0};
@@ -168,7 +132,7 @@ struct PixelsLast {
           else
             job.runs.push_back({offset, plan.cin});
         }
-    packed_per_group += depthwise ? job.depth : panels * job.depth * kPanel;
+    packed_per_group += panels * job.depth * kPanel;
     jobs.push_back(std::move(job));
   }
 
@@ -176,7 +140,6 @@ struct PixelsLast {
   void pack_weights() {
     float* to = conv_scratch<float>(kPackedWeights, plan.groups * packed_per_group);
     packed = to;
-    if (depthwise) return pack_depthwise(to);
     const int64_t job_count = jobs.size(), lumps = ceil_div(plan.cin, 64);
     parallel_for(plan.groups * panels * lumps, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
@@ -186,13 +149,6 @@ struct PixelsLast {
                      to + group * packed_per_group);
         }
     });
-  }
-
-  // Weights as [tap][channel].
-  void pack_depthwise(float* to) const {
-    for (const Job& job : jobs)
-      for (int64_t offset : job.tap_offset)
-        for (int64_t c = 0; c < plan.cout; ++c) *to++ = w[c * plan.w_group + offset];
   }
 
   void pack_panel(const Job& job, int64_t panel, int64_t c0, int64_t c1, const float* from, float* to) const {
@@ -245,34 +201,9 @@ struct PixelsLast {
               start[2] + q2 * job.axis[2]->step;
     }
     for (int64_t p = per_image; p < pixels; ++p) at[p] = at[p - per_image] + image_size;
-    if (depthwise) return run_depthwise(job, item, from, pixels, per_image, at, to);
     float* hold = conv_scratch<float>(kTileResult, (pixels + 1) * kPanel);
     for (int64_t panel = item.panel_begin; panel < item.panel_end; ++panel)
       run_panel(job, item, from, panel, pixels, per_image, at, to, hold);
-  }
-
-  void run_depthwise(const Job& job, const Item& item, const float* from, int64_t pixels, int64_t per_image,
-                     const int64_t* at, const int64_t* to) const {
-    const int64_t channels = plan.cout, spatial = plan.result_spatial(), taps = job.tap_offset.size();
-    int64_t* tap_at = conv_scratch<int64_t>(kWholeInput, taps);
-    int64_t t = 0;
-    for (const Run& run : job.runs)
-      for (int64_t k = 0; k < run.length; k += channels) tap_at[t++] = run.offset + k;
-    const float* weights = packed + job.packed_at;
-    for (int64_t p = 0; p < pixels; p += 4) {
-      const float* x[4];
-      float* out[4];
-      const int64_t now = std::min<int64_t>(4, pixels - p);
-      for (int64_t i = 0; i < now; ++i) {
-        x[i] = from + at[p + i];
-        out[i] = result + ((item.image + (p + i) / per_image) * spatial + to[(p + i) % per_image]) * channels;
-      }
-      if (now == 4) {
-        depthwise_pixels<4>(x, tap_at, weights, taps, channels, bias, out);
-      } else {
-        for (int64_t i = 0; i < now; ++i) depthwise_pixels<1>(x + i, tap_at, weights, taps, channels, bias, out + i);
-      }
-    }
   }
 
   void run_panel(const Job& job, const Item& item, const float* from, int64_t panel, int64_t pixels, int64_t per_image,

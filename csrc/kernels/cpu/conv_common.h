@@ -128,6 +128,16 @@ void copy_window_first(const ConvPlan& plan, const Window& window, int64_t chann
   }
 }
 
+// One source channel per group; channels-last data also one result channel.
+inline bool is_depthwise(const ConvPlan& plan) {
+  return plan.groups > 1 && plan.cin == 1 && plan.cout <= (plan.channels_last ? 1 : 2);
+}
+void conv_depthwise_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
+void conv_depthwise_weight_grad_f32(const ConvArgs& args);
+void conv_depthwise_last_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias,
+                             float* result);
+void conv_depthwise_last_weight_grad_f32(const ConvArgs& args);
+
 void conv_forward_f32(const ConvArgs& args);
 void conv_input_grad_f32(const ConvArgs& args);
 void conv_weight_grad_f32(const ConvArgs& args);

@@ -414,6 +414,8 @@ void weight_grad(const ConvArgs& args) {
   if (args.n == 0 || args.out[0] * args.out[1] * args.out[2] == 0) {
     const int64_t taps = args.kernel[0] * args.kernel[1] * args.kernel[2];
     std::fill_n(static_cast<T*>(args.result), args.groups * args.oc * args.ic * taps, T(0));  // w is dense in memory
+  } else if (std::is_same_v<T, float> && is_depthwise(forward_plan(args))) {
+    (args.channels_last ? conv_depthwise_last_weight_grad_f32 : conv_depthwise_weight_grad_f32)(args);
   } else if (args.oc <= 4) {
     if (args.channels_last)
       as_channels_first(args, conv_weight_grad_few<float>);
