@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/threads.h"
-#include "kernels/cpu/microkernel.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/transpose.h"
 
 namespace flambeau::cpu::FL_ISA {
 
@@ -33,72 +34,112 @@ T divisor(const PoolArgs& a, int64_t o0, int64_t o1, int64_t o2) {
 
 // ------------------------------------------------------------------------------------------------------------- max
 
-// Two rows of 2 x 2 windows side by side, one vector of results at a time.
-void max_2x2_row(const float* top, const float* bottom, int64_t count, int64_t at, int64_t width, float* out,
-                 int64_t* indices) {
-  constexpr int L = 8;
-  typedef float F __attribute__((vector_size(L * 4)));
-  typedef int32_t I __attribute__((vector_size(L * 4)));
-  typedef int64_t I64 __attribute__((vector_size(L * 8)));
-  typedef F FAny __attribute__((aligned(4), may_alias));
-  typedef I64 I64Any __attribute__((aligned(8), may_alias));
-  int64_t i = 0;
-  for (; i + L <= count; i += L) {
-    auto split = [&](const float* row, F& even, F& odd) {
-      const F a = *reinterpret_cast<const FAny*>(row + 2 * i), b = *reinterpret_cast<const FAny*>(row + 2 * i + L);
-      even = __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
-      odd = __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
-    };
-    F best, value[3];
-    split(top, best, value[0]);
-    split(bottom, value[1], value[2]);
-    I place = {0, 2, 4, 6, 8, 10, 12, 14}, first = place;
-    const int32_t shift[3] = {1, static_cast<int32_t>(width), static_cast<int32_t>(width) + 1};
-    for (int k = 0; k < 3; ++k) {
-      const I wins = (value[k] > best) | (value[k] != value[k]);
-      best = wins ? value[k] : best;
-      place = wins ? first + shift[k] : place;
-    }
-    *reinterpret_cast<FAny*>(out + i) = best;
-    if (indices) *reinterpret_cast<I64Any*>(indices + i) = __builtin_convertvector(place, I64) + (at + 2 * i);
-  }
-  for (; i < count; ++i) {
-    const float value[4] = {top[2 * i], top[2 * i + 1], bottom[2 * i], bottom[2 * i + 1]};
-    int k = 0;
-    for (int j = 1; j < 4; ++j)
-      if (beats(value[j], value[k])) k = j;
-    out[i] = value[k];
-    if (indices) indices[i] = at + 2 * i + (k & 1) + (k >> 1) * width;
+// Results [begin, end) of a row whose windows are whole and lie `step` apart: they are computed side by side.
+struct Regular {
+  int64_t begin = 0, end = 0, step = 1, taps = 0;
+};
+
+Regular regular_run(const PoolArgs& a) {
+  const int64_t *begin = a.begin[2], *end = a.end[2], count = a.out[2];
+  Regular r;
+  for (int64_t o = 0; o < count; ++o) r.taps = std::max(r.taps, end[o] - begin[o]);
+  while (r.begin < count && end[r.begin] - begin[r.begin] != r.taps) ++r.begin;
+  r.end = r.begin + 1;
+  if (r.end < count) r.step = begin[r.end] - begin[r.begin];
+  while (r.end < count && end[r.end] - begin[r.end] == r.taps && begin[r.end] - begin[r.end - 1] == r.step) ++r.end;
+  if (r.step < 1 || r.end - r.begin < 4) r = {};
+  return r;
+}
+
+template <class T, int... J>
+inline T every_second(T a, T b, std::integer_sequence<int, J...>) {
+  return __builtin_shufflevector(a, b, 2 * J...);
+}
+
+// body(first result, how many, load) for a regular run, a vector of results at a time; load(p) is the vector of the
+// numbers at p, p + step, ... for them.
+template <class T, class Body>
+void side_by_side(const Regular& r, Body body) {
+  constexpr int L = kLanes<T>;
+  for (int64_t o = r.begin; o < r.end; o += L) {
+    const int64_t count = std::min<int64_t>(L, r.end - o);
+    const bool last = o + L >= r.end;  // nothing may be read behind the last number
+    if (r.step == 1)
+      body(o, count, [=](const T* p) { return load_some<T>(p, count); });
+    else if (r.step == 2)
+      body(o, count, [=](const T* p) {
+        const int64_t reach = last ? 2 * count - 1 : 2 * L;
+        const Vector<T> a = load_some<T>(p, reach), b = reach > L ? load_some<T>(p + L, reach - L) : Vector<T>{};
+        return every_second(a, b, std::make_integer_sequence<int, L>{});
+      });
+    else
+      body(o, count, [=](const T* p) {
+        Vector<T> v{};
+        for (int64_t l = 0; l < count; ++l) v[l] = p[l * r.step];
+        return v;
+      });
   }
 }
 
-bool is_2x2(const PoolArgs& a) {
-  if (a.in[0] != 1 || a.out[0] != 1) return false;
-  for (int d = 1; d < 3; ++d)
-    for (int64_t o = 0; o < a.out[d]; ++o)
-      if (a.begin[d][o] != 2 * o || a.end[d][o] != 2 * o + 2 || a.dilation[d] != 1) return false;
-  return true;
+// row(flat position of the row in the plane) for every row of a window, in memory order.
+template <class Row>
+inline void for_rows(const PoolArgs& a, int64_t o0, int64_t o1, Row row) {
+  for (int64_t i0 = a.begin[0][o0]; i0 < a.end[0][o0]; i0 += a.dilation[0])
+    for (int64_t i1 = a.begin[1][o1]; i1 < a.end[1][o1]; i1 += a.dilation[1]) row((i0 * a.in[1] + i1) * a.in[2]);
 }
 
 template <class T>
-void max_plane(const PoolArgs& a, const T* x, T* y, int64_t* indices) {
+void max_one(const PoolArgs& a, const T* x, int64_t o0, int64_t o1, int64_t o2, T* y, int64_t* index) {
+  T best = lowest<T>();
+  int64_t place = (a.begin[0][o0] * a.in[1] + a.begin[1][o1]) * a.in[2] + a.begin[2][o2];
+  for_rows(a, o0, o1, [&](int64_t row) {
+    for (int64_t i2 = a.begin[2][o2]; i2 < a.end[2][o2]; i2 += a.dilation[2])
+      if (beats(x[row + i2], best)) best = x[row + i2], place = row + i2;
+  });
+  *y = best;
+  if (index) *index = place;
+}
+
+template <int L>
+struct WideIndices {
+  typedef int64_t type __attribute__((vector_size(8 * L)));
+};
+
+// to[l] = first + l * step + place[l].
+template <class Places>
+inline void store_places(int64_t* to, Places place, int64_t first, int64_t step, int64_t count) {
+  constexpr int L = sizeof(Places) / sizeof(place[0]);
+  using All = typename WideIndices<L>::type;
+  All at = __builtin_convertvector(place, All) + first;
+  for (int l = 0; l < L; ++l) at[l] += l * step;
+  std::memcpy(to, &at, count * sizeof(int64_t));
+}
+
+template <class T>
+void max_plane(const PoolArgs& a, const Regular& regular, const T* x, T* y, int64_t* indices) {
+  using Place = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;  // as wide as T: one mask serves for both
   for (int64_t o0 = 0; o0 < a.out[0]; ++o0)
-    for (int64_t o1 = 0; o1 < a.out[1]; ++o1)
-      for (int64_t o2 = 0; o2 < a.out[2]; ++o2) {
-        T best = lowest<T>();
-        int64_t place = (a.begin[0][o0] * a.in[1] + a.begin[1][o1]) * a.in[2] + a.begin[2][o2];
-        for (int64_t i0 = a.begin[0][o0]; i0 < a.end[0][o0]; i0 += a.dilation[0])
-          for (int64_t i1 = a.begin[1][o1]; i1 < a.end[1][o1]; i1 += a.dilation[1]) {
-            const int64_t row = (i0 * a.in[1] + i1) * a.in[2];
-            for (int64_t i2 = a.begin[2][o2]; i2 < a.end[2][o2]; i2 += a.dilation[2])
-              if (beats(x[row + i2], best)) {
-                best = x[row + i2];
-                place = row + i2;
-              }
+    for (int64_t o1 = 0; o1 < a.out[1]; ++o1, y += a.out[2], indices += indices ? a.out[2] : 0) {
+      side_by_side<T>(regular, [&](int64_t o, int64_t count, auto load) {
+        const int64_t first = (a.begin[0][o0] * a.in[1] + a.begin[1][o1]) * a.in[2] + a.begin[2][o];
+        Vector<T> best = Vector<T>{} + lowest<T>();
+        Vector<Place> place{};  // from the window's first number
+        for_rows(a, o0, o1, [&](int64_t row) {
+          for (int64_t t = 0; t < regular.taps; t += a.dilation[2]) {
+            const int64_t at = row + a.begin[2][o] + t;
+            const Vector<T> value = load(x + at);
+            const Vector<Place> wins = (value > best) | (value != value);
+            best = wins ? value : best;
+            place = wins ? Vector<Place>{} + Place(at - first) : place;
           }
-        *y++ = best;
-        if (indices) *indices++ = place;
-      }
+        });
+        store_some(y + o, best, count);
+        if (indices) store_places(indices + o, place, first, regular.step, count);
+      });
+      for (int64_t o2 = 0; o2 < a.out[2]; ++o2)
+        if (o2 < regular.begin || o2 >= regular.end)
+          max_one(a, x, o0, o1, o2, y + o2, indices ? indices + o2 : nullptr);
+    }
 }
 
 template <class T>
@@ -153,21 +194,10 @@ void max(const PoolArgs& a) {
     return;
   }
   const int64_t in = in_size(a), out = out_size(a);
-  const bool simple = std::is_same_v<T, float> && is_2x2(a);
+  const Regular regular = regular_run(a);
   parallel_for(a.n * a.channels, grain(out * window_size(a)), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      int64_t* indices = a.indices ? a.indices + p * out : nullptr;
-      if constexpr (std::is_same_v<T, float>) {
-        if (simple) {
-          const int64_t width = a.in[2];
-          for (int64_t o = 0; o < a.out[1]; ++o)
-            max_2x2_row(x + p * in + 2 * o * width, x + p * in + (2 * o + 1) * width, a.out[2], 2 * o * width, width,
-                        y + p * out + o * a.out[2], indices ? indices + o * a.out[2] : nullptr);
-          continue;
-        }
-      }
-      max_plane(a, x + p * in, y + p * out, indices);
-    }
+    for (int64_t p = begin; p < end; ++p)
+      max_plane(a, regular, x + p * in, y + p * out, a.indices ? a.indices + p * out : nullptr);
   });
 }
 
@@ -233,18 +263,25 @@ T sum_run(const T* x, int64_t count) {
 }
 
 template <class T>
-void average_plane(const PoolArgs& a, const T* x, T* y) {
+void average_plane(const PoolArgs& a, const Regular& regular, const T* x, T* y) {
   for (int64_t o0 = 0; o0 < a.out[0]; ++o0)
-    for (int64_t o1 = 0; o1 < a.out[1]; ++o1)
+    for (int64_t o1 = 0; o1 < a.out[1]; ++o1, y += a.out[2]) {
+      side_by_side<T>(regular, [&](int64_t o, int64_t count, auto load) {
+        Vector<T> sums{};
+        for_rows(a, o0, o1, [&](int64_t row) {
+          for (int64_t t = 0; t < regular.taps; ++t) sums += load(x + row + a.begin[2][o] + t);
+        });
+        store_some(y + o, sums / divisor<T>(a, o0, o1, o), count);  // whole windows: all have the same
+      });
       for (int64_t o2 = 0; o2 < a.out[2]; ++o2) {
+        if (o2 >= regular.begin && o2 < regular.end) continue;
         T sum = 0;
-        for (int64_t i0 = a.begin[0][o0]; i0 < a.end[0][o0]; ++i0)
-          for (int64_t i1 = a.begin[1][o1]; i1 < a.end[1][o1]; ++i1) {
-            const T* row = x + (i0 * a.in[1] + i1) * a.in[2];
-            for (int64_t i2 = a.begin[2][o2]; i2 < a.end[2][o2]; ++i2) sum += row[i2];
-          }
-        *y++ = sum / divisor<T>(a, o0, o1, o2);
+        for_rows(a, o0, o1, [&](int64_t row) {
+          for (int64_t i2 = a.begin[2][o2]; i2 < a.end[2][o2]; ++i2) sum += x[row + i2];
+        });
+        y[o2] = sum / divisor<T>(a, o0, o1, o2);
       }
+    }
 }
 
 template <class T>
@@ -254,6 +291,7 @@ void average(const PoolArgs& a) {
   const T* x = static_cast<const T*>(a.source);
   T* y = static_cast<T*>(a.result);
   const bool whole = out == 1 && window_size(a) == in;
+  const Regular regular = regular_run(a);
   if (a.channels_last) {
     for_pixels(a, c * window_size(a), [&](int64_t o0, int64_t o1, int64_t o2, int64_t image, int64_t at) {
       T* sums = y + at * c;
@@ -276,7 +314,7 @@ void average(const PoolArgs& a) {
           y[p] = sum_run(x + p * in, in) / divisor<T>(a, 0, 0, 0);
           continue;
         }
-      average_plane(a, x + p * in, y + p * out);
+      average_plane(a, regular, x + p * in, y + p * out);
     }
   });
 }
