@@ -63,7 +63,14 @@ void write(const Tensor& out, const Tensor& in) {
 }
 
 void clear(const Tensor& dense) {
-  if (dense.numel() && dense.device().is_cpu()) std::memset(dense.raw(), 0, dense.bytes());
+  if (dense.numel() == 0 || !dense.device().is_cpu()) return;
+  if (dense.bytes() < (1 << 20)) {
+    std::memset(dense.raw(), 0, dense.bytes());
+    return;
+  }
+  Tensor zero = empty({}, dense.dtype());  // copied by several threads
+  std::memset(zero.raw(), 0, zero.bytes());
+  kernels_of(dense).pointwise.copy(dense, zero);
 }
 
 void clone_vjp(Backward& b) { b.set(0, b.grad()); }

@@ -5,6 +5,7 @@
 
 #include "core/threads.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/stream.h"
 #include "kernels/cpu/transpose.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -111,8 +112,9 @@ void cat(const CatArgs& a) {
     for (int64_t p = 0; p < a.count; ++p) {
       const CatPart& part = a.parts[p];
       parallel_for(part.bytes, piece, [&](int64_t begin, int64_t end) {
-        std::memcpy(static_cast<char*>(a.out) + part.offset + begin, static_cast<const char*>(part.in) + begin,
-                    size_t(end - begin));
+        char* to = static_cast<char*>(a.out) + part.offset + begin;
+        const char* from = static_cast<const char*>(part.in) + begin;
+        part.bytes >= kFarBytes ? copy_far(to, from, end - begin) : void(std::memcpy(to, from, size_t(end - begin)));
       });
     }
     return;

@@ -6,6 +6,7 @@
 #include "core/threads.h"
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/stream.h"
 
 namespace flambeau::cpu::FL_ISA {
 
@@ -320,7 +321,7 @@ constexpr TileFn kIdentity[] = {identity_tile<float>,
 
 // Bit for bit, without a look at the type: rows of plain memory.
 template <class Word>
-void copy_words(const Plan& plan, int64_t begin, int64_t end) {
+void copy_words(const Plan& plan, int64_t begin, int64_t end, bool far) {
   int inner = plan.ndim - 1;
   int64_t length = plan.sizes[inner];
   const Operand &from = plan.operand[0], &to = plan.operand[1];
@@ -331,10 +332,22 @@ void copy_words(const Plan& plan, int64_t begin, int64_t end) {
     int64_t n = std::min(length - column, end - begin);
     const char* x = from.base + walk.offset[0] + column * from_step;
     char* y = to.base + walk.offset[1] + column * to_step;
+    const int64_t bytes = n * int64_t(sizeof(Word));
+    const bool stream = far && bytes >= 8 << 10;
     if (from_step == sizeof(Word) && to_step == sizeof(Word)) {
-      std::memmove(y, x, n * sizeof(Word));
+      if (stream && (x + bytes <= y || y + bytes <= x)) {
+        copy_far(y, x, bytes);
+      } else {
+        std::memmove(y, x, bytes);
+      }
     } else if (from_step == 0 && to_step == sizeof(Word)) {
-      std::fill_n(reinterpret_cast<Word*>(y), n, *reinterpret_cast<const Word*>(x));
+      const Word value = *reinterpret_cast<const Word*>(x);
+      auto* first = reinterpret_cast<Word*>(y);
+      if (stream) {
+        fill_far(first, n, value);
+      } else {
+        std::fill_n(first, n, value);
+      }
     } else if (from_step == -static_cast<int64_t>(sizeof(Word)) && to_step == sizeof(Word)) {
       auto* last = reinterpret_cast<const Word*>(x);
       for (int64_t i = 0; i < n; i++) reinterpret_cast<Word*>(y)[i] = last[-i];
@@ -376,18 +389,19 @@ void copy(const Tensor& out, const Tensor& in) {
   plan.add(out, out.shape());
   plan.arrange(out.shape());
   if (out.dtype() == in.dtype()) {
+    const bool far = n * out.item_size() >= kFarBytes;
     auto body = [&](int64_t begin, int64_t end) {
       switch (out.item_size()) {
         case 1:
-          return copy_words<uint8_t>(plan, begin, end);
+          return copy_words<uint8_t>(plan, begin, end, far);
         case 2:
-          return copy_words<uint16_t>(plan, begin, end);
+          return copy_words<uint16_t>(plan, begin, end, far);
         case 4:
-          return copy_words<uint32_t>(plan, begin, end);
+          return copy_words<uint32_t>(plan, begin, end, far);
         case 8:
-          return copy_words<uint64_t>(plan, begin, end);
+          return copy_words<uint64_t>(plan, begin, end, far);
         default:
-          return copy_words<Pair>(plan, begin, end);
+          return copy_words<Pair>(plan, begin, end, far);
       }
     };
     if (n <= kGrain) return body(0, n);

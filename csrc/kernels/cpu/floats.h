@@ -154,9 +154,14 @@ FL_INLINE Floats<N> exp_half_square(Floats<N> x) {
 
 // ---------------------------------------------------------------- piecewise polynomials
 
-// The polynomial that belongs to the multiple of `width` nearest to 0 <= x < 31.5 width.
+// Of the polynomial that belongs to the multiple of `width` nearest to 0 <= x < 31.5 width: its value is first + d
+// slope.
+template <int N>
+struct Piece {
+  Floats<N> first, slope, d;
+};
 template <int N, int terms>
-FL_INLINE Floats<N> piecewise(Floats<N> x, double width, const float (&table)[terms][32]) {
+FL_INLINE Piece<N> piece_of(Floats<N> x, double width, const float (&table)[terms][32]) {
   const Floats<N> round(Format<float>::round);
   Floats<N> index = fma(x, Floats<N>(1 / width), round);  // in the low bits
   Floats<N> d = fnma(index - round, Floats<N>(width), x);
@@ -164,18 +169,82 @@ FL_INLINE Floats<N> piecewise(Floats<N> x, double width, const float (&table)[te
     const __m512 low = _mm512_load_ps(table[k]), high = _mm512_load_ps(table[k] + 16);
     return FL_EACH(_mm512_permutex2var_ps(low, _mm512_castps_si512(index.v[i]), high));
   };
-  Floats<N> slope = coefficients(terms - 1);  // less one
+  Floats<N> slope = coefficients(terms - 1);
 #pragma GCC unroll 8
   for (int k = terms - 2; k > 0; k--) slope = fma(slope, d, coefficients(k));
-  return coefficients(0) + fma(slope, d, d);
+  return {coefficients(0), slope, d};
 }
 template <int N>
 FL_INLINE Floats<N> tanh(Floats<N> x) {
-  return copysign(piecewise(at_most(abs(x), Floats<N>(9.1)), tanh_width, tanh_table), x);
+  auto [first, slope, d] = piece_of(at_most(abs(x), Floats<N>(9.1)), tanh_width, tanh_table);
+  return copysign(first + fma(slope, d, d), x);
 }
 template <int N>
 FL_INLINE Floats<N> erf(Floats<N> x) {
-  return copysign(piecewise(at_most(abs(x), Floats<N>(4)), erf_width, erf_table), x);
+  auto [first, slope, d] = piece_of(at_most(abs(x), Floats<N>(4)), erf_width, erf_table);
+  return copysign(first + fma(slope, d, d), x);
+}
+
+// Whether an element is below the bound.
+template <int N>
+FL_INLINE bool any_less(Floats<N> x, double bound) {
+  unsigned found = 0;
+  for (int i = 0; i < N; i++) found |= _mm512_cmp_ps_mask(x.v[i], _mm512_set1_ps(float(bound)), _CMP_LT_OQ);
+  return found != 0;
+}
+// Where an element is in the far tail, `tail` of the block counts there.
+template <int N, class Tail>
+FL_INLINE Floats<N> with_tail(Floats<N> x, Floats<N> y, Tail tail) {
+  if (any_less(x, -gelu_limit)) [[unlikely]]
+    y = where_less(x, Floats<N>(-gelu_limit), tail(x), y);
+  return y;
+}
+template <int N>
+FL_INLINE Floats<N> gelu(Floats<N> x) {
+  Floats<N> a = at_most(abs(x), Floats<N>(gelu_limit));
+  auto [first, slope, d] = piece_of(a, gelu_width, normal_tail_table);
+  Floats<N> y = fnma(a, fma(slope, d, first), at_least(x, Floats<N>(0)));  // x F(x) = max(x, 0) - |x| F(-|x|)
+  return with_tail(x, y, [](Floats<N> x) { return x * normal_cdf(x); });
+}
+template <int N>
+FL_INLINE Floats<N> gelu_derivative(Floats<N> x) {
+  auto [first, slope, d] = piece_of(at_most(abs(x), Floats<N>(gelu_limit)), gelu_width, gelu_slope_table);
+  Floats<N> below = fma(slope, d, first), y = where_less(x, Floats<N>(0), below, Floats<N>(1) - below);
+  return with_tail(x, y, [](Floats<N> x) {
+    auto [cdf, density] = normal(x);
+    return cdf + product_or_zero(x, density);
+  });
+}
+
+// ---------------------------------------------------------------- trigonometry
+
+// sin(x + offset pi / 2) for |x| up to trig_limit. Pi is a sum of three floats; the first difference is exact.
+template <int N>
+FL_INLINE Floats<N> sin_shifted(Floats<N> x, int offset) {
+  const Floats<N> round(Format<float>::round + float(offset));
+  Floats<N> quadrant = fma(x, Floats<N>(0.63661977236758134308), round), n = quadrant - round;  // in the low bits
+  Floats<N> r = fnma(n, Floats<N>(-0x1.777a5cp-25), fnma(n, Floats<N>(0x1.921fb6p+0), x));
+  r = fma(n, Floats<N>(0x1.ee59dap-50), r);
+  Floats<N> z = r * r;
+  Floats<N> s = fma(r * z, poly(z, -0.166666666, 0.00833332927, -0.000198392961, 2.71793949e-06), r);
+  Floats<N> c = poly(z, 1, -0.5, 0.0416666666, -0.00138888836, 2.47994786e-05, -2.72067883e-07);
+  const __m512i one = _mm512_set1_epi32(1), sign = _mm512_set1_epi32(int(sign_mask<float>));
+  return FL_EACH(([&] {
+    const __m512i q = _mm512_castps_si512(quadrant.v[i]);
+    const __m512 y = _mm512_mask_blend_ps(_mm512_test_epi32_mask(q, one), s.v[i], c.v[i]);
+    const __m512i turned = _mm512_maskz_slli_epi32(all_lanes, q, 30);
+    return _mm512_castsi512_ps(
+        _mm512_ternarylogic_epi32(_mm512_castps_si512(y), turned, sign, 0x78));  // y ^ (turned & sign)
+  }()));
+}
+template <int N>
+FL_INLINE Floats<N> sin(Floats<N> x) {
+  Floats<N> y = sin_shifted(x, 0);
+  return FL_EACH(_mm512_mask_mov_ps(y.v[i], _mm512_cmp_ps_mask(x.v[i], __m512{}, _CMP_EQ_OQ), x.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> cos(Floats<N> x) {
+  return sin_shifted(x, 1);
 }
 
 // ---------------------------------------------------------------- loops

@@ -117,6 +117,8 @@ inline constexpr bool in_blocks = false;
   inline constexpr bool in_blocks<name##_formula> = true;
 IN_BLOCKS(exp)
 IN_BLOCKS(tanh)
+IN_BLOCKS(sin)
+IN_BLOCKS(cos)
 IN_BLOCKS(erf)
 IN_BLOCKS(ndtr)
 IN_BLOCKS(sigmoid)
@@ -168,7 +170,17 @@ RARE_BINARY(remainder, math::remainder_from_fmod(m, b))
 RARE_BINARY(div_floor, math::floor_divide_from_fmod(a, b, m))
 RARE_BINARY(floor_divide, math::floor_divide_from_fmod(a, b, m))
 
-// A loop over blocks: those with rare arguments are computed one by one.
+template <class Op, class Out, class... In>
+FL_INLINE void plain_run(Out* y, int64_t n, const double* p, const In*... in) {
+  if constexpr (in_blocks<Op> && (std::is_same_v<In, float> && ...)) {
+    math::map_run(y, n, [&](auto... x) FL_ALWAYS { return Op::of(x..., p); }, in...);
+  } else {
+    using Kept = std::conditional_t<(std::is_same_v<In, uint8_t> || ...), bool, Out>;
+    _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = static_cast<Kept>(Op::of(in[i]..., p));
+  }
+}
+
+// A loop over blocks: those with rare arguments are computed again, one by one.
 template <class Op, class Out, class... In>
 void tile_with_rare(Out* y, int64_t n, const double* p, const In*... in) {
   constexpr int64_t kBlock = 256;
@@ -177,12 +189,22 @@ void tile_with_rare(Out* y, int64_t n, const double* p, const In*... in) {
     int rare = 0;
     for (int64_t i = start; i < stop; i++) rare |= Rare<Op>::test(in[i]...);
     if (!rare) [[likely]] {
-      _Pragma("GCC ivdep") for (int64_t i = start; i < stop; i++) y[i] = Op::of(in[i]..., p);
+      plain_run<Op>(y + start, stop - start, p, (in + start)...);
     } else {
+      Out common[kBlock];
+      plain_run<Op>(common, stop - start, p, (in + start)...);
       for (int64_t i = start; i < stop; i++)
-        y[i] = Rare<Op>::test(in[i]...) ? Rare<Op>::slow(in[i]...) : Op::of(in[i]..., p);
+        y[i] = Rare<Op>::test(in[i]...) ? Rare<Op>::slow(in[i]...) : common[i - start];
     }
   }
+}
+
+// Long loops ask for memory ahead: from the third-level cache that is a fifth faster than what the processor does by
+// itself.
+constexpr int64_t kLong = 32 << 10;
+template <class T>
+FL_INLINE void ask_for(const T* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += 64 / int64_t(sizeof(T))) __builtin_prefetch(x + i);
 }
 
 template <class Op, class... In>
@@ -194,11 +216,13 @@ FL_INLINE void tile_over(void* out, const double* params, int64_t n, const In*..
   for (int k = 0; k < Op::kParams; k++) p[k] = params[k];
   if constexpr (Rare<Op>::any && std::is_floating_point_v<T>) {
     tile_with_rare<Op>(y, n, p, in...);
-  } else if constexpr (in_blocks<Op> && std::is_same_v<T, float>) {
-    math::map_run(y, n, [&](auto... x) FL_ALWAYS { return Op::of(x..., p); }, in...);
   } else {
-    using Kept = std::conditional_t<std::is_same_v<T, uint8_t>, bool, Out>;
-    _Pragma("GCC ivdep") for (int64_t i = 0; i < n; i++) y[i] = static_cast<Kept>(Op::of(in[i]..., p));
+    const bool ask = n >= kLong && !(in_blocks<Op> && std::is_same_v<T, float>);  // blocks ask by themselves
+    const int64_t step = ask ? 1024 / int64_t(sizeof(T)) : n;
+    for (int64_t start = 0; start < n; start += step) {
+      if (ask) ask_for(y + start + 2 * step, step), (ask_for(in + start + 2 * step, step), ...);
+      plain_run<Op>(y + start, std::min(step, n - start), p, (in + start)...);
+    }
   }
 }
 

@@ -19,6 +19,7 @@ using Complex64 = std::complex<double>;
 
 constexpr int64_t kTile = 4096;       // elements of one kernel call: in L1
 constexpr int64_t kChunk = 64 << 10;  // elements of one task
+constexpr int64_t kFar = 16 << 20;    // bytes that no cache holds
 constexpr int64_t kColumns = 1024;    // widest tile of `outer`
 constexpr int kRows = 8;              // rows that `outer` adds up before it touches its accumulators
 
@@ -49,6 +50,7 @@ struct Kernel {
   Rows joined;
   void (*init)(Acc*, int64_t index);
   void (*tile)(Acc*, const void* x, int64_t n, int64_t index, double p);
+  void (*far_tile)(Acc*, const void* x, int64_t n, int64_t index, double p);  // for data beyond the caches, or null
   void (*combine)(Acc*, const Acc*, int64_t n);
   int64_t column_bytes;
   void (*begin)(void* columns, int64_t w, int64_t index);
@@ -94,6 +96,11 @@ struct Simple {
       part = reduce_run<Op, T>(static_cast<const T*>(x), n, p);
     }
     add(acc, part);
+  }
+  static void far_tile(Acc* acc, const void* data, int64_t n, int64_t index, double p) {
+    const T* x = static_cast<const T*>(data);
+    for (; n >= kFarRun<T>; x += kFarRun<T>, n -= kFarRun<T>) add(acc, reduce_far_run<Op, T>(x, p));
+    if (n) tile(acc, x, n, index, p);
   }
   static inline void add(Acc* acc, W part) {
     if constexpr (exact) {
@@ -459,11 +466,12 @@ struct Inner {
     const char* x = run_at(base, r);
     const bool direct = !k.converts && run.in_stride == 1;
     void* stage = direct ? nullptr : scratch(kStage, kTile * k.size);
+    const auto reduce_tile = direct && k.far_tile && p.count * p.outputs * p.item > kFar ? k.far_tile : k.tile;
     for (int64_t i = begin; i < end; i += kTile) {
       const int64_t n = std::min(kTile, end - i);
       const void* tile = x + i * run.in_stride * p.item;
       if (!direct) stage_run(stage, tile, n), tile = stage;
-      k.tile(acc, tile, n, r * run.size + i, a.p);
+      reduce_tile(acc, tile, n, r * run.size + i, a.p);
     }
   }
   void stage_run(void* to, const void* from, int64_t n) const { k.load(to, k.size, from, run.in_stride * p.item, n); }
@@ -704,6 +712,7 @@ Kernel kernel_of(const ReduceArgs& a, int64_t column_bytes, Rows joined) {
 template <class Op, class T>
 void run_simple(const ReduceArgs& a) {
   Kernel k = kernel_of<T, Simple<Op, T>>(a, kColumns * int64_t(sizeof(Wide<Op, T>)), Rows::Any);
+  if constexpr (std::is_arithmetic_v<T>) k.far_tile = Simple<Op, T>::far_tile;
   k.finish = finish_simple<Op, T>;
   k.finish_rows = finish_rows<Op, T>;
   drive(a, k);

@@ -228,6 +228,37 @@ inline Wide<Op, T> reduce_run(const T* x, int64_t n, double p) {
   return all;
 }
 
+// The same for data beyond the caches: four blocks side by side, while memory is asked for the next four, for memory
+// gives more to several streams than to one.
+template <class T>
+constexpr int64_t kFarRun = 256 * kLanes<T>;
+template <class Op, class T>
+inline Wide<Op, T> reduce_far_run(const T* x, double p) {
+#ifdef __AVX512F__
+  constexpr int L = kLanes<T>;
+  Vec<T> parts[4][4];
+  for (auto& part : parts)
+    for (Vec<T>& v : part) v = Vec<T>{} + Op::template identity<T>;
+  for (int64_t i = 0; i < 64 * L; i += 4 * L) {
+    for (int b = 0; b < 4; ++b) {
+      for (int k = 0; k < 4; ++k) {
+        const T* from = x + (64 * b + k) * L + i;
+        __builtin_prefetch(from + kFarRun<T>);
+        parts[b][k] = Op::combine(parts[b][k], Op::map(vector_at(from), p));
+      }
+    }
+  }
+  Wide<Op, T> all[4];
+  for (int b = 0; b < 4; ++b) {
+    const Vec<T>* v = parts[b];
+    all[b] = Wide<Op, T>(fold_lanes<Op, T>(Op::combine(Op::combine(v[0], v[1]), Op::combine(v[2], v[3]))));
+  }
+  return Op::combine(Op::combine(Op::combine(all[0], all[1]), all[2]), all[3]);
+#else
+  return reduce_run<Op, T>(x, kFarRun<T>, p);  // too few registers
+#endif
+}
+
 // Up to a whole vector of elements, `rest` in the lanes beyond the n-th.
 template <class T>
 inline Vec<T> some_at(const T* x, int64_t n, T rest) {
