@@ -216,8 +216,19 @@ def _operators(name):
     return getattr(operators, name) if name in ("load_library", "loaded_libraries") else operators.namespace(name)
 
 
+def _shown(core):
+    """`flambeau._C` as programs see it, with names that are looked for when they are asked for.
+
+    Python finds the names of a module with a `__getattr__` several times as slowly: so the core itself, which our own
+    modules use, stays without.
+    """
+    made = type(_sys)(core.__name__, core.__doc__)
+    vars(made).update(vars(core), __path__=[f"{__path__[0]}/_bindings"], __getattr__=_bound)
+    _sys.modules[core.__name__] = made
+    return made
+
+
 vars(ops)["__getattr__"] = _operators
-_C.__path__ = [f"{__path__[0]}/_bindings"]
-_C.__getattr__ = _bound
 _C.enable_locations()
+_core, _C = _C, _shown(_C)
 __all__ = [name for name in dir() if not name.startswith("_")]

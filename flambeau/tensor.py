@@ -2,7 +2,7 @@
 
 import importlib
 
-from . import _C, ops
+from . import _C, autograd, ops
 from .ops.creation import construct
 
 Tensor = _C.Tensor
@@ -175,6 +175,23 @@ _C._disabled_torch_function_impl = _disabled_torch_function_impl
 _C.watch_classes(_class_noticed, _disabled_torch_function_impl)
 
 
+def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Compute the gradients of this tensor and add them to `.grad` of the leaves it came from.
+
+    Args:
+        gradient: the gradient of what follows by this tensor, of its shape; may be left out for one-element tensors.
+        retain_graph: keep what the graph has saved, for another pass (default: create_graph).
+        create_graph: record the pass itself, for higher derivatives.
+        inputs: only these tensors get a gradient.
+
+    >>> x = flambeau.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
 def _iterate(self):
     """The slices along the first dimension, one by one."""
     if self.dim() == 0:
@@ -247,6 +264,7 @@ def _reduce(self, protocol):
 
 
 _PROTOCOLS = {
+    "backward": backward,
     "__iter__": _iterate,
     "__contains__": _contains,
     "__reversed__": _reversed,

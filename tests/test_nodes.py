@@ -219,3 +219,25 @@ def test_quotients_and_inverses_have_saved_what_they_read():
     quotient = (a / b).grad_fn
     assert quotient._saved_self.tolist() == [0.5, 0.25] and quotient._saved_other.tolist() == [0.5, 2.0]
     assert fl.erfinv(a).grad_fn._saved_self.tolist() == [0.5, 0.25]
+
+
+def test_an_error_while_tensors_are_saved_leaves_nothing_behind():
+    x = fl.ones(3, requires_grad=True)
+
+    def pack(tensor):
+        if tensor is not x:
+            raise ValueError("no room")
+        return tensor
+
+    for _ in range(100):
+        with fl.autograd.graph.saved_tensors_hooks(pack, lambda kept: kept), pytest.raises(ValueError, match="no room"):
+            fl.addcmul(x, x, fl.ones(3) * 2)
+    fl.addcmul(x, x, x).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0, 3.0]
+
+
+def test_a_node_with_many_inputs_and_outputs():
+    parts = [fl.full((1,), float(i), requires_grad=True) for i in range(40)]
+    pieces = fl.cat(parts).unbind(0)
+    sum(piece * (i + 1) for i, piece in enumerate(pieces)).backward()
+    assert [part.grad.item() for part in parts] == [i + 1.0 for i in range(40)]

@@ -14,8 +14,51 @@ namespace {
 bool anomaly_ = false, check_nan_ = true;
 thread_local std::vector<std::function<void()>>* callbacks = nullptr;
 
-struct Later {
-  bool operator()(const Node* a, const Node* b) const { return a->sequence < b->sequence; }
+using Gradients = Few<Tensor, 2>;
+
+// A node that gradients have come to.
+struct Entry {
+  Ref<Node> node;
+  Gradients gradients;
+  bool waits;  // in the heap
+};
+
+// The entries of a pass, found by their node; none is ever taken out.
+class Entries {
+ public:
+  size_t find_or_add(const Ref<Node>& node) {
+    size_t at = place(node.get());
+    if (table_[at]) return table_[at] - 1;
+    entries_.push_back({node, {}, false});
+    table_[at] = static_cast<uint32_t>(entries_.size());
+    if (2 * entries_.size() > table_.size()) widen();
+    return entries_.size() - 1;
+  }
+  Entry& operator[](size_t i) { return entries_[i]; }
+
+ private:
+  size_t place(const Node* node) const {
+    auto bits = reinterpret_cast<uintptr_t>(node);
+    size_t mask = table_.size() - 1, at = ((bits >> 4) ^ (bits >> 12)) & mask;
+    while (table_[at] && entries_[table_[at] - 1].node.get() != node) at = (at + 1) & mask;
+    return at;
+  }
+  void widen() {
+    size_t size = 2 * table_.size();
+    table_.clear();
+    table_.resize(size);
+    for (size_t i = 0; i < entries_.size(); i++) table_[place(entries_[i].node.get())] = static_cast<uint32_t>(i) + 1;
+  }
+
+  Few<Entry, 16> entries_;
+  Few<uint32_t, 64> table_ = Few<uint32_t, 64>(64);  // number of an entry plus one; 0: free
+};
+
+// What runs next: of the nodes that wait, the one made last.
+struct Place {
+  uint64_t sequence;
+  size_t entry;
+  bool operator<(const Place& o) const { return sequence < o.sequence; }
 };
 
 // A tensor whose gradient is wanted.
@@ -33,6 +76,21 @@ void fit(Tensor& gradient, const InputMeta& input) {
   if (input.shape && !(gradient.shape() == *input.shape)) gradient = ops::sum_to(gradient, *input.shape);
 }
 
+// The gradients of a node's inputs from those of its outputs.
+void differentiate(Node& node, std::span<const Tensor> gradients, std::span<Tensor> results) {
+  FL_CHECK(!node.released, Runtime, "backward",
+           "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+           "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+           "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if "
+           "you need to access saved tensors after calling backward. (",
+           node.op->name, ")");
+  FL_CHECK(node.op->vjp, NotImplemented, "backward", "the derivative for '", node.op->name, "' is not implemented.");
+  Backward backward(node, gradients, results);
+  node.op->vjp(backward);
+  for (size_t i = 0; i < results.size(); i++)
+    if (results[i].defined() && node.edges[i].node) fit(results[i], node.inputs[i]);
+}
+
 class Pass {
  public:
   Pass(std::span<const Tensor> inputs, const Options& options) : options_(options), collected_(inputs.size()) {
@@ -46,39 +104,38 @@ class Pass {
   }
 
   void add(const Edge& edge, const Tensor& gradient) {
-    Node* node = edge.node.get();
-    auto [at, fresh] = buffers_.try_emplace(node);
-    if (fresh) {
-      at->second.resize(node->outputs);
-      keep_.push_back(edge.node);
-      heap_.push_back(node);
-      std::push_heap(heap_.begin(), heap_.end(), Later{});
+    size_t at = entries_.find_or_add(edge.node);
+    Entry& entry = entries_[at];
+    if (!entry.waits) {
+      entry.waits = true;
+      entry.gradients.resize(edge.node->outputs);
+      heap_.push_back({edge.node->sequence, at});
+      std::push_heap(heap_.begin(), heap_.end());
     }
-    Tensor& slot = at->second[edge.output];
-    slot = slot.defined() ? accumulate(slot, gradient) : gradient;
+    Tensor before = entry.gradients[edge.output];
+    entries_[at].gradients[edge.output] = before.defined() ? ops::add(before, gradient) : gradient;
   }
 
   std::vector<Tensor> run() {
     if (selective_) mark_needed();
     while (!heap_.empty()) {
-      std::pop_heap(heap_.begin(), heap_.end(), Later{});
-      Node* node = heap_.back();
+      std::pop_heap(heap_.begin(), heap_.end());
+      Entry& entry = entries_[heap_.back().entry];
       heap_.pop_back();
-      std::vector<Tensor> gradients = std::move(buffers_[node]);
-      buffers_.erase(node);
+      Ref<Node> node = entry.node;
+      Gradients gradients = std::move(entry.gradients);
+      entry.waits = false;
       step(*node, gradients);
     }
     return std::move(collected_);
   }
 
  private:
-  static Tensor accumulate(const Tensor& a, const Tensor& b) { return ops::add(a, b); }
-
   // The nodes from which a wanted one can be reached: only these run.
   void mark_needed() {
     std::vector<std::pair<Node*, size_t>> stack;
     std::unordered_map<Node*, bool> seen;
-    for (Node* root : heap_) stack.emplace_back(root, 0);
+    for (const Place& root : heap_) stack.emplace_back(entries_[root.entry].node.get(), 0);
     while (!stack.empty()) {
       auto& [node, next] = stack.back();
       if (next == 0) {
@@ -112,29 +169,37 @@ class Pass {
     return at != needed_.end() && at->second;
   }
 
-  void step(Node& node, std::vector<Tensor>& gradients) {
+  void step(Node& node, Gradients& gradients) {
     if (node.hooks) run_pre_hooks(node, gradients);
-    auto wanted = wanted_.find(&node);
-    if (wanted != wanted_.end()) {
-      for (const Wanted& w : wanted->second) collected_[w.index] = gradients[w.output];
-      if (!options_.accumulate && !leads_on(node)) return;
-    }
+    bool wanted = selective_ && collect(node, gradients);
+    if (wanted && !options_.accumulate && !leads_on(node)) return;
     if (node.variable.defined()) {
-      if (options_.accumulate && (!selective_ || wanted != wanted_.end())) accumulate_leaf(node, gradients[0]);
+      if (options_.accumulate && (!selective_ || wanted)) accumulate_leaf(node, gradients[0]);
       return;
     }
     if (selective_ && !leads_on(node)) return;
-    std::vector<Tensor> results = run_node(node, gradients);
+    Few<Tensor, 3> results(node.edges.size());
+    differentiate(node, {gradients.data(), gradients.size()}, {results.data(), results.size()});
     if (anomaly_ && check_nan_)
       for (size_t i = 0; i < results.size(); i++)
         if (results[i].defined() && node.edges[i].node) check_finite(node, results[i], i);
-    if (node.hooks)
-      for (auto& [id, hook] : HookList(node.hooks->post)) hook->call(results, &gradients);
+    if (node.hooks && !node.hooks->post.empty()) {
+      std::vector<Tensor> given(gradients.begin(), gradients.end());
+      call_hooks(node.hooks->post, results, &given);
+    }
     for (size_t i = 0; i < results.size(); i++) {
       const Edge& edge = node.edges[i];
       if (edge.node && results[i].defined() && is_needed(edge.node.get())) add(edge, results[i]);
     }
     if (!options_.keep_graph) release(node);
+  }
+
+  // Keeps the gradients that are asked for; whether any of this node's are.
+  bool collect(Node& node, const Gradients& gradients) {
+    auto wanted = wanted_.find(&node);
+    if (wanted == wanted_.end()) return false;
+    for (const Wanted& w : wanted->second) collected_[w.index] = gradients[w.output];
+    return true;
   }
 
   // Whether a wanted tensor lies behind this node.
@@ -155,26 +220,35 @@ class Pass {
              index, "th output", where, ".");
   }
 
-  static void run_pre_hooks(Node& node, std::vector<Tensor>& gradients) {
-    for (auto& [id, hook] : HookList(node.hooks->tensor_pre)) hook->call(gradients, nullptr);
-    for (auto& [id, hook] : HookList(node.hooks->pre)) hook->call(gradients, nullptr);
+  // Hooks see lists that they may change; the list of hooks may change too.
+  template <class List>
+  static void call_hooks(const HookList& hooks, List& gradients, const std::vector<Tensor>* outputs) {
+    std::vector<Tensor> list(gradients.begin(), gradients.end());
+    for (auto& [id, hook] : HookList(hooks)) hook->call(list, outputs);
+    std::move(list.begin(), list.end(), gradients.begin());
+  }
+
+  static void run_pre_hooks(Node& node, Gradients& gradients) {
+    call_hooks(node.hooks->tensor_pre, gradients, nullptr);
+    call_hooks(node.hooks->pre, gradients, nullptr);
     auto retain = node.hooks->retain;
-    for (auto& [output, hooks] : retain)
-      for (auto& [id, hook] : hooks) hook->call(gradients, nullptr);
+    for (auto& [output, hooks] : retain) call_hooks(hooks, gradients, nullptr);
   }
 
   void accumulate_leaf(Node& node, Tensor gradient) {
     Tensor leaf = node.variable;
     AutogradMeta& meta = need_autograd(leaf);
-    std::vector<Tensor> one{gradient};
-    for (auto& [id, hook] : HookList(meta.hooks)) hook->call(one, nullptr);
-    gradient = one[0];
+    if (meta.hooks && !meta.hooks->pre.empty()) {
+      std::vector<Tensor> one{gradient};
+      for (auto& [id, hook] : HookList(meta.hooks->pre)) hook->call(one, nullptr);
+      gradient = one[0];
+    }
     if (!gradient.defined()) return;
     FL_CHECK(gradient.shape() == leaf.shape(), Runtime, "backward", "a gradient of shape ", gradient.shape(),
              " came for a tensor of shape ", leaf.shape());
     if (!meta.grad.defined()) {
       // Taken over if nobody else holds it, else copied: .grad must not share memory with the graph.
-      bool own = !options_.create_graph && !gradient->autograd && gradient->owners() <= 3 && !gradient->python() &&
+      bool own = !options_.create_graph && !gradient->autograd && gradient->owners() <= 2 && !gradient->python() &&
                  gradient->owns_memory() && gradient.strides() == leaf.strides();
       meta.grad = own ? gradient : options_.create_graph ? ops::clone(gradient) : copy_like(gradient, leaf);
     } else if (options_.create_graph || (grad_enabled() && meta.grad.requires_grad())) {
@@ -182,14 +256,13 @@ class Pass {
     } else {
       ops::inplace_add(meta.grad, gradient);
     }
-    if (!node.hooks || node.hooks->post.empty()) {
-      if (meta.post_accumulate.empty()) return;
-    } else {
-      std::vector<Tensor> none;
+    if (node.hooks && !node.hooks->post.empty()) {
+      std::vector<Tensor> none, one{gradient};
       for (auto& [id, hook] : HookList(node.hooks->post)) hook->call(none, &one);
     }
+    if (!meta.hooks || meta.hooks->post_accumulate.empty()) return;
     std::vector<Tensor> self{leaf};
-    for (auto& [id, hook] : HookList(meta.post_accumulate)) hook->call(self, nullptr);
+    for (auto& [id, hook] : HookList(meta.hooks->post_accumulate)) hook->call(self, nullptr);
   }
 
   static Tensor copy_like(const Tensor& gradient, const Tensor& leaf) {
@@ -202,15 +275,15 @@ class Pass {
     bool had_saved = !node.saved.empty();
     node.release_saved();
     if (!had_saved) return;
-    node.edges.assign(node.edges.size(), Edge{});
+    for (Edge& edge : node.edges) edge = {};
   }
 
   const Options& options_;
   std::vector<Tensor> collected_;
   std::unordered_map<Node*, std::vector<Wanted>> wanted_;
   std::unordered_map<Node*, bool> needed_;
-  std::unordered_map<Node*, std::vector<Tensor>> buffers_;
-  std::vector<Node*> heap_;
+  Entries entries_;
+  Few<Place, 16> heap_;
   std::vector<Ref<Node>> keep_;
   bool selective_ = false;
 };
@@ -236,18 +309,8 @@ Tensor start_gradient(const Tensor& root, const Tensor& given, const Options& op
 }  // namespace
 
 std::vector<Tensor> run_node(Node& node, const std::vector<Tensor>& gradients) {
-  FL_CHECK(!node.released, Runtime, "backward",
-           "Trying to backward through the graph a second time (or directly access saved tensors after they have "
-           "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
-           "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if "
-           "you need to access saved tensors after calling backward. (",
-           node.op->name, ")");
-  FL_CHECK(node.op->vjp, NotImplemented, "backward", "the derivative for '", node.op->name, "' is not implemented.");
   std::vector<Tensor> results(node.edges.size());
-  Backward backward(node, gradients, results);
-  node.op->vjp(backward);
-  for (size_t i = 0; i < results.size(); i++)
-    if (results[i].defined() && node.edges[i].node) fit(results[i], node.inputs[i]);
+  differentiate(node, gradients, results);
   return results;
 }
 

@@ -112,25 +112,23 @@ Node::~Node() {
 
 void Node::dispose() {
   // Nodes that die while one is being destroyed wait in a list, so that the depth stays one.
-  thread_local std::vector<Node*>* dying = nullptr;
-  if (dying) {
-    dying->push_back(this);
-    return;
-  }
-  std::vector<Node*> list{this};
-  dying = &list;
-  while (!list.empty()) {
-    Node* next = list.back();
-    list.pop_back();
+  thread_local bool busy = false;
+  thread_local Node* waiting = nullptr;
+  next_dying = waiting;
+  waiting = this;
+  if (busy) return;
+  busy = true;
+  while (waiting) {
+    Node* next = waiting;
+    waiting = next->next_dying;
     delete next;
   }
-  dying = nullptr;
+  busy = false;
 }
 
 void Node::release_saved() {
   if (saved.empty()) return;
-  saved.clear();
-  saved.shrink_to_fit();
+  saved = {};
   released = true;
 }
 
@@ -263,6 +261,8 @@ Tensor record(const Op& op, Inputs inputs, Attrs attrs, Saves saved, const Tenso
 void record_many(const Op& op, std::span<const Tensor> inputs, Attrs attrs, Saves saved, std::span<const Tensor> outs) {
   if (!needs_grad(inputs)) return;
   Ref<Node> node(new Node(&op));
+  node->edges.reserve(inputs.size());
+  node->inputs.reserve(inputs.size());
   for (const Tensor& t : inputs) {
     node->edges.push_back(gradient_edge(t));
     node->inputs.push_back(t.defined() ? InputMeta::of(t, false) : InputMeta{});

@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "core/few.h"
 #include "core/tensor.h"
 
 namespace flambeau {
@@ -91,15 +92,16 @@ class Node final : public Counted, public Pooled<Node> {
   uint64_t sequence;
   int32_t outputs = 1;
   bool released = false;  // a backward pass has used up what was saved
-  std::vector<Edge> edges;
-  std::vector<InputMeta> inputs;
-  std::vector<SavedTensor> saved;
+  Few<Edge, 3> edges;
+  Few<InputMeta, 3> inputs;
+  Few<SavedTensor, 3> saved;
   std::vector<Attr> attrs;
   std::vector<InputMeta> output_metas;  // shapes of the outputs where there are several
   std::unique_ptr<NodeHooks> hooks;
   Location made_at;
   std::shared_ptr<void> metadata;  // Node.metadata of Python
   Tensor variable;                 // of an AccumulateGrad
+  Node* next_dying = nullptr;      // see dispose()
 
   bool needs(int input) const { return static_cast<bool>(edges[input].node); }
   void release_saved();
@@ -118,15 +120,24 @@ struct ViewInfo : Pooled<ViewInfo> {
   const char* refuse = nullptr;  // why in-place changes are not allowed (views of multi-view ops)
 };
 
+// Of a leaf (others keep theirs on grad_fn).
+struct LeafHooks {
+  HookList pre, post_accumulate;
+};
+
 struct AutogradMeta : Pooled<AutogradMeta> {
   Ref<Node> grad_fn;
   int32_t output = 0;
+  bool retains_grad = false;
   Tensor grad;
   Node* accumulator = nullptr;  // of a leaf; not owned
   std::unique_ptr<ViewInfo> view;
-  HookList hooks;  // of a leaf (others keep theirs on grad_fn)
-  HookList post_accumulate;
-  bool retains_grad = false;
+  std::unique_ptr<LeafHooks> hooks;
+
+  LeafHooks& need_hooks() {
+    if (!hooks) hooks = std::make_unique<LeafHooks>();
+    return *hooks;
+  }
 };
 AutogradMeta& need_autograd(const Tensor& t);
 
@@ -201,8 +212,8 @@ class InplaceRecord {
   Tensor self_;
   bool active_;
   uint64_t needs_ = 0;
-  std::vector<Edge> edges_;
-  std::vector<InputMeta> metas_;
+  Few<Edge, 3> edges_;
+  Few<InputMeta, 3> metas_;
 };
 
 // Makes output `output` of `node` the history of `self`, which it has changed in place (through a view: of its base).
@@ -212,7 +223,7 @@ void rebase_history(const Tensor& self, Ref<Node> node, int output, uint64_t sel
 // ---- what a derivative sees
 class Backward {
  public:
-  Backward(Node& node, const std::vector<Tensor>& grads, std::vector<Tensor>& results)
+  Backward(Node& node, std::span<const Tensor> grads, std::span<Tensor> results)
       : node_(node), grads_(grads), results_(results) {}
   const Tensor& grad(int output = 0) const { return grads_[output]; }  // may be undefined if there are several
   Tensor grad_or_zeros(int output) const;
@@ -230,8 +241,8 @@ class Backward {
 
  private:
   Node& node_;
-  const std::vector<Tensor>& grads_;
-  std::vector<Tensor>& results_;
+  std::span<const Tensor> grads_;
+  std::span<Tensor> results_;
 };
 
 }  // namespace flambeau

@@ -28,13 +28,11 @@ bool Tensor::has_grad_fn() const {
 
 namespace {
 
-Tensor make(Dims shape, Dims strides, int64_t numel, bool contiguous, DType dtype, int64_t span, Device device) {
+// With memory for `span` elements; what they mean is for the caller to say.
+Tensor make(int64_t span, int64_t numel, DType dtype, Device device) {
   auto* impl = new TensorImpl;
   Tensor out(impl);
-  impl->shape = std::move(shape);
-  impl->strides = std::move(strides);
   impl->numel = numel;
-  impl->contiguous = contiguous;
   impl->dtype = dtype;
   impl->inference = inference_mode();
   impl->storage = Ref<Storage>(new Storage(span * item_size(dtype), device));
@@ -42,9 +40,31 @@ Tensor make(Dims shape, Dims strides, int64_t numel, bool contiguous, DType dtyp
   return out;
 }
 
+Tensor make_contiguous(DimsRef shape, int64_t numel, DType dtype, Device device) {
+  Tensor out = make(numel, numel, dtype, device);
+  auto n = static_cast<int64_t>(shape.size());
+  out->shape.resize(n);
+  out->strides.resize(n);
+  int64_t *sizes = out->shape.data(), *strides = out->strides.data(), step = 1;
+  for (int64_t i = n - 1; i >= 0; i--) {
+    sizes[i] = shape[i];
+    strides[i] = step;
+    step *= std::max<int64_t>(shape[i], 1);
+  }
+  return out;
+}
+
+Tensor make_strided(DimsRef shape, DimsRef strides, int64_t span, int64_t numel, DType dtype, Device device) {
+  Tensor out = make(span, numel, dtype, device);
+  out->shape = Dims(shape);
+  out->strides = Dims(strides);
+  out->contiguous = is_contiguous(shape, strides);
+  return out;
+}
+
 template <class T>
 Tensor scalar_of(T value, DType dtype) {
-  Tensor t = make({}, {}, 1, true, dtype, 1, {});
+  Tensor t = make(1, 1, dtype, {});
   *t.data<T>() = value;
   t->weak = true;
   return t;
@@ -52,10 +72,7 @@ Tensor scalar_of(T value, DType dtype) {
 
 }  // namespace
 
-Tensor empty(DimsRef shape, DType dtype, Device device) {
-  int64_t n = count(shape);
-  return make(Dims(shape), contiguous_strides(shape), n, true, dtype, n, device);
-}
+Tensor empty(DimsRef shape, DType dtype, Device device) { return make_contiguous(shape, count(shape), dtype, device); }
 
 Tensor empty_strided(DimsRef shape, DimsRef strides, DType dtype, Device device) {
   FL_CHECK(shape.size() == strides.size(), Runtime, "empty_strided", "dimensionality of sizes (", shape.size(),
@@ -66,14 +83,13 @@ Tensor empty_strided(DimsRef shape, DimsRef strides, DType dtype, Device device)
              "as_strided: Negative strides are not supported at the moment, got strides: ", strides);
     if (n) span += (shape[i] - 1) * strides[i];
   }
-  return make(Dims(shape), Dims(strides), n, is_contiguous(shape, strides), dtype, span, device);
+  return make_strided(shape, strides, span, n, dtype, device);
 }
 
 Tensor empty_like(const Tensor& like, DType dtype, Device device) {
-  if (like.is_contiguous())
-    return make(like.shape(), contiguous_strides(like.shape()), like.numel(), true, dtype, like.numel(), device);
+  if (like.is_contiguous()) return make_contiguous(like.shape(), like.numel(), dtype, device);
   if (is_dense(like.shape(), like.strides()))
-    return make(like.shape(), like.strides(), like.numel(), false, dtype, like.numel(), device);
+    return make_strided(like.shape(), like.strides(), like.numel(), like.numel(), dtype, device);
   // The order of the strides, without their gaps.
   int64_t n = like.ndim();
   Dims order(n, 0);
@@ -87,7 +103,7 @@ Tensor empty_like(const Tensor& like, DType dtype, Device device) {
     strides[order[i]] = step;
     step *= std::max<int64_t>(like.shape()[order[i]], 1);
   }
-  return make(like.shape(), strides, like.numel(), is_contiguous(like.shape(), strides), dtype, like.numel(), device);
+  return make_strided(like.shape(), strides, like.numel(), like.numel(), dtype, device);
 }
 
 Tensor alias(const Tensor& base, Dims shape, Dims strides, int64_t offset) {
@@ -155,6 +171,9 @@ DType result_type(std::span<const Tensor> tensors) {
 }
 
 Device common_device(const char* op, std::span<const Tensor* const> tensors) {
+  bool cpu = true;
+  for (const Tensor* t : tensors) cpu &= !t->defined() || t->device().is_cpu();
+  if (cpu) return {};
   Device found;
   const Tensor* holder = nullptr;  // of `found`: one with dimensions, or not on the CPU
   for (const Tensor* t : tensors) {

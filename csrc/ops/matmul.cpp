@@ -102,12 +102,16 @@ bool better_copied(const Tensor& a, const Tensor& b, const Sizes& s, const Batch
          (!batches.a_offsets.empty() || batches.a_stride != s.m * a.stride(-2));
 }
 
+// How b lies: as it is, or with its last two dimensions exchanged.
+enum class Right { Plain, Transposed };
+
 // out = alpha * a b + beta * out (+ bias per column).
 void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Tensor& b, const Sizes& s,
-                   double alpha = 1, double beta = 0, const Tensor* bias = nullptr) {
+                   double alpha = 1, double beta = 0, const Tensor* bias = nullptr, Right right = Right::Plain) {
   const auto entry = need(kernels_of(op, {&a, &b, bias ? bias : &out}).gemm.gemm[static_cast<int>(a.dtype())], op, a);
   const Batches batches = batches_of(s.batch, a, b);
-  if (better_copied(a, b, s, batches)) return multiply_into(op, out, contiguous(alias(a)), b, s, alpha, beta, bias);
+  if (better_copied(a, b, s, batches))
+    return multiply_into(op, out, contiguous(alias(a)), b, s, alpha, beta, bias, right);
   GemmArgs g;
   g.dtype = a.dtype();
   g.m = s.m;
@@ -119,6 +123,7 @@ void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Ten
   g.b = b.raw();
   g.b_row = b.ndim() == 1 ? b.stride(0) : b.stride(-2);
   g.b_col = b.ndim() == 1 ? 1 : b.stride(-1);
+  if (right == Right::Transposed) std::swap(g.b_row, g.b_col);
   g.c = out.raw();
   g.c_row = s.n;
   g.batch = batches.count;
@@ -135,7 +140,13 @@ void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Ten
   entry(g);
 }
 
-Tensor adjoint(const Tensor& x) { return conj(transpose(x, -1, -2)); }
+// Without a record where nothing is recorded.
+Tensor transposed(const Tensor& x) {
+  if (grad_enabled() || x.ndim() != 2) return transpose(x, -1, -2);
+  return alias(x, {x.size(1), x.size(0)}, {x.stride(1), x.stride(0)}, x->offset);
+}
+
+Tensor adjoint(const Tensor& x) { return conj(transposed(x)); }
 
 // All but the last dimension as one.
 Tensor rows_of(const Tensor& x) {
@@ -188,7 +199,7 @@ void linear_vjp(Backward& b) {
     const Tensor x = b.saved(0);
     const Tensor rows = x.ndim() == 1 ? unsqueeze(x, 0) : rows_of(x),
                  wide = g.ndim() == 1 ? unsqueeze(g, 0) : rows_of(g);
-    b.set(1, matmul(transpose(wide, 0, 1), conj(rows)));
+    b.set(1, matmul(transposed(wide), conj(rows)));
   }
   if (b.inputs() > 2 && b.needs(2)) {
     Dims dims;
@@ -242,10 +253,9 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (bias.defined()) check_dtypes("linear", x, bias);
   const bool fused = bias.defined() && bias.ndim() == 1 && bias.size(0) == s.n && is_floating(x.dtype());
   if (bias.defined() && !fused) return linear(x, weight, Tensor()) + bias;
-  const Tensor flat = fused ? contiguous(alias(bias)) : Tensor();
+  const Tensor flat = !fused || bias.is_contiguous() ? bias : contiguous(alias(bias));
   const Tensor out = empty(s.out, x.dtype(), x.device());
-  multiply_into("linear", out, x, alias(weight, {s.k, s.n}, {weight.stride(1), weight.stride(0)}, weight->offset), s, 1,
-                0, fused ? &flat : nullptr);
+  multiply_into("linear", out, x, weight, s, 1, 0, fused ? &flat : nullptr, Right::Transposed);
   if (!bias.defined()) return record(linear_op, {&x, &weight}, {}, {Save(x, 2), Save(weight, 1)}, out);
   return record(linear_op, {&x, &weight, &bias}, {}, {Save(x, 2), Save(weight, 1)}, out);
 }

@@ -31,8 +31,9 @@ bool usable(const std::vector<Tensor>& params, const std::vector<Tensor>& grads,
   DType dtype = params[0].dtype();
   if (dtype != DType::Float32 && dtype != DType::Float64) return false;
   for (size_t i = 0; i < params.size(); i++) {
-    if (params[i].dtype() != dtype || !is_dense(params[i].shape(), params[i].strides()) || !alike(grads[i], params[i]))
-      return false;
+    const Tensor& p = params[i];
+    bool dense = p.is_contiguous() || is_dense(p.shape(), p.strides());
+    if (p.dtype() != dtype || !dense || !alike(grads[i], p)) return false;
     for (const auto& list : states)
       if (!list.empty() && !alike(list[i], params[i])) return false;
   }

@@ -77,11 +77,8 @@ Tile tile_of(PointwiseResult rule, DType common) {
 
 // The layout of the first input that has the output's shape.
 Tensor make_output(const Dims& shape, DType dtype, Device device, std::span<const Tensor* const> inputs) {
-  for (const Tensor* t : inputs) {
-    if (!((*t).shape() == shape)) continue;
-    if (t->is_contiguous()) break;
-    if (t->device() == device) return empty_like(*t, dtype);
-  }
+  for (const Tensor* t : inputs)
+    if (t->shape() == shape && (t->is_contiguous() || t->device() == device)) return empty_like(*t, dtype, device);
   return empty(shape, dtype, device);
 }
 
@@ -130,9 +127,14 @@ static Tensor rounded_to(const Tensor& x, DType dtype) {
 
 Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std::span<const Tensor* const> inputs,
                      Params params, const Tensor* into, DType common) {
-  Dims shape = inputs[0]->shape();
+  Dims broadcast;
+  const Dims* common_shape = &inputs[0]->shape();
   for (size_t i = 1; i < inputs.size(); i++)
-    if (!(inputs[i]->shape() == shape)) shape = broadcast_shapes(shape, inputs[i]->shape(), name);
+    if (!(inputs[i]->shape() == *common_shape)) {
+      broadcast = broadcast_shapes(*common_shape, inputs[i]->shape(), name);
+      common_shape = &broadcast;
+    }
+  const Dims& shape = *common_shape;
   DType computed = rule == PointwiseResult::FLOAT || rule == PointwiseResult::FREAL || rule == PointwiseResult::CPLX
                        ? (is_inexact(common) ? common : default_dtype())
                        : common;

@@ -35,7 +35,8 @@ struct Layer {
   }
 };
 
-Tensor plain(const Tensor& t) { return t.defined() ? contiguous(alias(t)) : t; }
+// Nothing is recorded while this is used: see recurrent() and recurrent_vjp().
+Tensor plain(const Tensor& t) { return t.defined() ? contiguous(t) : t; }
 char* at(const Tensor& t, int64_t element) {
   return t.defined() ? static_cast<char*>(t.raw()) + element * t.item_size() : nullptr;
 }
@@ -105,9 +106,8 @@ Dims state_shape(const Layer& l, const Tensor& like, int64_t width) {
 
 // What is added to the kept gates: the sum of both biases, but for GRU's n and its part from h.
 Tensor bias_of(const Layer& l, int64_t d) {
-  const Tensor nothing = zeros(Dims{l.gates()}, l.dtype(), l.input.device());
-  const Tensor b_ih = l.weight(d, 2).defined() ? l.weight(d, 2) : nothing;
-  const Tensor b_hh = l.weight(d, 3).defined() ? l.weight(d, 3) : nothing, both = b_ih + b_hh;
+  const Tensor b_ih = l.or_zeros(l.weight(d, 2), {l.gates()}), b_hh = l.or_zeros(l.weight(d, 3), {l.gates()}),
+               both = b_ih + b_hh;
   if (l.cell != RecurrentCell::Gru) return both;
   const int64_t h = l.hidden;
   const Tensor parts[] = {narrow(both, 0, 0, 2 * h), narrow(b_ih, 0, 2 * h, h), narrow(b_hh, 0, 2 * h, h)};
@@ -282,6 +282,8 @@ std::vector<Tensor> recurrent(RecurrentCell cell, const Tensor& input, const Ten
            kPerDirection, " weights for each of one or two directions, got ", weights.size());
   std::vector<Tensor> inputs{input, h0, c0};
   inputs.insert(inputs.end(), weights.begin(), weights.end());
+  const bool differentiable = needs_grad(inputs);
+  std::optional<GradMode> plainly(std::in_place, false);
   const Layer l = layer_of(cell, batch_sizes, weights.size() / kPerDirection, [&](int i) { return inputs[i]; });
   std::vector<const Tensor*> all;
   for (const Tensor& t : inputs) all.push_back(&t);
@@ -296,7 +298,7 @@ std::vector<Tensor> recurrent(RecurrentCell cell, const Tensor& input, const Ten
   const Tensor first = l.or_zeros(l.h0, states), memory = lstm ? l.or_zeros(l.c0, memories) : Tensor();
   const Dims kept{l.directions, l.rows, l.hidden};
   // With many sequences W x is computed where it is used; then gates need not be kept but for derivatives.
-  const bool at_once = l.batch < kSequences || l.steps() == 1, keep = at_once || needs_grad(inputs);
+  const bool at_once = l.batch < kSequences || l.steps() == 1, keep = at_once || differentiable;
   const Tensor gates = l.fresh(Dims{l.directions, keep ? l.rows : l.batch, l.kept()});
   const Tensor cells = lstm ? l.fresh(kept) : Tensor(), full = projected ? l.fresh(kept) : Tensor();
   Dims shape = input.shape();
@@ -320,6 +322,8 @@ std::vector<Tensor> recurrent(RecurrentCell cell, const Tensor& input, const Ten
     args.push_back(p);
   }
   entry(args.data(), l.directions);
+  if (!differentiable) return outs;
+  plainly.reset();
   inputs.resize(kFirstWeight + kWeights);  // undefined: weights of a second direction that is not there
   const auto& i = inputs;
   record_many(recurrent_op, std::span(i).first(kFirstWeight + weights.size()),

@@ -1,5 +1,7 @@
 // Graph nodes, hooks, modes, the backward pass and functions written in Python.
 
+#include <cstring>
+
 #include "autograd/engine.h"
 #include "python/python.h"
 
@@ -78,7 +80,7 @@ int64_t add_hook(Map& list, std::shared_ptr<GradHook> hook) {
 
 HookList& tensor_hooks(const Tensor& t) {
   if (Ref<Node> node = grad_fn(t)) return node->need_hooks().tensor_pre;
-  return need_autograd(t).hooks;
+  return need_autograd(t).need_hooks().pre;
 }
 
 int64_t register_tensor_hook(const Tensor& t, nb::object function) {
@@ -89,9 +91,9 @@ int64_t register_tensor_hook(const Tensor& t, nb::object function) {
 }
 
 void remove_tensor_hook(const Tensor& t, int64_t id) {
-  if (t->autograd) {
-    t->autograd->hooks.erase(id);
-    t->autograd->post_accumulate.erase(id);
+  if (t->autograd && t->autograd->hooks) {
+    t->autograd->hooks->pre.erase(id);
+    t->autograd->hooks->post_accumulate.erase(id);
   }
   if (Ref<Node> node = grad_fn(t))
     if (node->hooks) node->hooks->tensor_pre.erase(id);
@@ -249,8 +251,8 @@ Ref<Node> with_saved(nb::handle self) {
   return node;
 }
 
-template <class T>
-T& entry(std::vector<T>& list, size_t i, const char* what) {
+template <class List>
+auto& entry(List& list, size_t i, const char* what) {
   if (i >= list.size()) throw nb::index_error(what);
   return list[i];
 }
@@ -406,7 +408,7 @@ void define_node(nb::module_& m) {
 
 // Whether a code object belongs to flambeau itself; asked once per code object.
 bool is_internal(PyCodeObject* code) {
-  static auto* known = new std::map<PyCodeObject*, bool>;
+  static auto* known = new std::unordered_map<PyCodeObject*, bool>;
   auto at = known->find(code);
   if (at != known->end()) return at->second;
   const char* file = PyUnicode_AsUTF8(code->co_filename);
@@ -417,6 +419,33 @@ bool is_internal(PyCodeObject* code) {
   return (*known)[code] = internal;
 }
 
+#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x030C0000
+// Python 3.11 makes a frame object when one is asked for, which takes longer than a small op. What the interpreter has
+// of a call is laid out like this.
+struct Frame {
+  PyObject *function, *globals, *builtins, *locals;
+  PyCodeObject* code;
+  PyObject* object;
+  Frame* previous;
+  _Py_CODEUNIT* at;  // the last instruction begun
+  int stacktop;
+  bool is_entry;
+  char owner;
+
+  int instruction() const {
+    return static_cast<int>(at - reinterpret_cast<_Py_CODEUNIT*>(code->co_code_adaptive)) *
+           static_cast<int>(sizeof(_Py_CODEUNIT));
+  }
+};
+
+Location capture_location() {
+  auto* frame = reinterpret_cast<Frame*>(PyThreadState_Get()->cframe->current_frame);
+  while (frame && is_internal(frame->code)) frame = frame->previous;
+  if (!frame) return {};
+  Py_INCREF(frame->code);
+  return {frame->code, frame->instruction()};
+}
+#else
 Location capture_location() {
   PyFrameObject* frame = PyEval_GetFrame();  // borrowed
   if (!frame) return {};
@@ -435,6 +464,7 @@ Location capture_location() {
   }
   return {};
 }
+#endif
 
 std::string describe_location(const Location& at) {
   auto* code = static_cast<PyCodeObject*>(at.code);
@@ -457,7 +487,52 @@ std::vector<Tensor> run_backward(const std::vector<Tensor>& roots, nb::list grad
   return autograd::run(roots, starts, inputs, options);
 }
 
+// ---- blocks in which recording is off, or on: `with no_grad():`
+
+struct BlockObject {
+  PyObject_HEAD bool before;
+};
+
+PyObject* exit_block(PyObject* self, PyObject* const*, Py_ssize_t) {
+  set_grad_enabled(reinterpret_cast<BlockObject*>(self)->before);
+  Py_RETURN_NONE;
+}
+
+template <bool on>
+PyObject* enter_block(PyObject* self, PyObject*) {
+  reinterpret_cast<BlockObject*>(self)->before = grad_enabled();
+  set_grad_enabled(on);
+  Py_RETURN_NONE;
+}
+
+// no_grad(function) is the function, decorated.
+PyObject* new_block(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"orig_func", nullptr};
+  PyObject* function = Py_None;
+  if ((PyTuple_GET_SIZE(args) || kwargs) &&
+      !PyArg_ParseTupleAndKeywords(args, kwargs, "|O", const_cast<char**>(names), &function))
+    return nullptr;
+  nb::object made = nb::steal(type->tp_alloc(type, 0));
+  if (!made.is_valid() || function == Py_None) return made.release().ptr();
+  return PyObject_CallOneArg(made.ptr(), function);
+}
+
+template <bool on>
+void define_block(nb::module_& m, const char* name) {
+  static PyMethodDef methods[] = {
+      {"__enter__", enter_block<on>, METH_NOARGS, nullptr},
+      {"__exit__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(exit_block)), METH_FASTCALL, nullptr},
+      {nullptr, nullptr, 0, nullptr}};
+  PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(new_block)}, {Py_tp_methods, methods}, {0, nullptr}};
+  PyType_Spec spec = {name, sizeof(BlockObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
+  nb::object type = nb::steal(PyType_FromSpec(&spec));
+  if (!type.is_valid()) throw nb::python_error();
+  m.attr(std::strrchr(name, '.') + 1) = type;
+}
+
 void define_modes(nb::module_& m) {
+  define_block<false>(m, "flambeau.autograd.grad_mode.NoGradBlock");
+  define_block<true>(m, "flambeau.autograd.grad_mode.GradBlock");
   m.def("is_grad_enabled", grad_enabled, R"(Whether ops on this thread are recorded.
 
 >>> with flambeau.no_grad():
@@ -522,7 +597,7 @@ void define_autograd(nb::module_& m) {
   m.def("register_post_accumulate_grad_hook", [](const Tensor& t, nb::object f) {
     FL_CHECK(t.is_leaf() && t->requires_grad, Runtime, "register_post_accumulate_grad_hook",
              "post accumulate grad hooks can only be registered on leaf tensors that require a gradient");
-    return add_hook(need_autograd(t).post_accumulate, std::make_shared<TensorHook>(f, 0));
+    return add_hook(need_autograd(t).need_hooks().post_accumulate, std::make_shared<TensorHook>(f, 0));
   });
   m.def("retain_grad", retain_grad);
   m.def("gradient_edge", [](const Tensor& t) {

@@ -86,6 +86,7 @@ NB_MODULE(_C, m) {
   define_tensor(m);
   define_autograd(m);
   define_buffers(m);
+  define_callable(m);
   define_checksum(m);
   define_creation(m);
   define_indexing(m);

@@ -57,6 +57,7 @@ void advanced_set(const Tensor& x, PyObject* key, PyObject* value);
 
 // ---- ops, by family
 void define_buffers(nb::module_& m);
+void define_callable(nb::module_& m);
 void define_checksum(nb::module_& m);
 void define_creation(nb::module_& m);
 void define_indexing(nb::module_& m);

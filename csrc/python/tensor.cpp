@@ -18,8 +18,19 @@ PyObject* steal(nb::object o) { return o.release().ptr(); }
 
 // ---- life
 
+// Objects of Tensor itself that have died: most live for one op, and the next takes their place.
+constexpr int kKept = 64;
+PyObject* kept[kKept];
+int kept_count = 0;
+
+PyObject* take_kept() {
+  PyObject* o = PyObject_Init(kept[--kept_count], tensor_type);
+  PyObject_GC_Track(o);
+  return o;
+}
+
 PyObject* allocate(PyTypeObject* type, const Tensor& t) {
-  PyObject* o = type->tp_alloc(type, 0);
+  PyObject* o = type == tensor_type && kept_count ? take_kept() : type->tp_alloc(type, 0);
   if (!o) return nullptr;
   auto* self = reinterpret_cast<TensorObject*>(o);
   self->impl = t.impl();
@@ -33,8 +44,13 @@ void tensor_dealloc(PyObject* o) {
   PyObject_GC_UnTrack(o);
   if (self->weakrefs) PyObject_ClearWeakRefs(o);
   Py_CLEAR(self->dict);
-  if (self->impl) self->impl->dispose();
-  type->tp_free(o);
+  if (TensorImpl* impl = std::exchange(self->impl, nullptr)) impl->dispose();
+  if (type == tensor_type && kept_count < kKept) {
+    self->weakrefs = nullptr;
+    kept[kept_count++] = o;
+  } else {
+    type->tp_free(o);
+  }
   Py_DECREF(type);
 }
 
@@ -73,6 +89,7 @@ struct Names {
   const char* reflected;
 };
 bool operator_diverted(const Names& names, PyObject* a, PyObject* b, PyObject** result) {
+  if (!interception) return false;
   return is_tensor(a) ? diverted(names.plain, {a, b}, result) : diverted(names.reflected, {b, a}, result);
 }
 

@@ -112,7 +112,9 @@ PyObject* size_numel(PyObject* self, PyObject*) {
 
 PyObject* as_size(PyObject* tuple) {
   if (!tuple || !PyTuple_Check(tuple)) return tuple;
-  PyObject* out = PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(size_type), tuple, nullptr);
+  Py_ssize_t n = PyTuple_GET_SIZE(tuple);
+  PyObject* out = size_type->tp_alloc(size_type, n);
+  for (Py_ssize_t i = 0; out && i < n; i++) PyTuple_SET_ITEM(out, i, Py_NewRef(PyTuple_GET_ITEM(tuple, i)));
   Py_DECREF(tuple);
   return out;
 }
@@ -243,12 +245,37 @@ bool is_dtype(PyObject* o, DType& out) {
   return false;
 }
 
-PyObject* make_size(DimsRef dims) {
+namespace {
+
+PyObject* fresh_size(DimsRef dims) {
   auto n = static_cast<Py_ssize_t>(dims.size());
   PyObject* out = size_type->tp_alloc(size_type, n);
   if (!out) return nullptr;
   for (Py_ssize_t i = 0; i < n; i++) PyTuple_SET_ITEM(out, i, PyLong_FromLongLong(dims[i]));
   return out;
+}
+
+// The sizes made last, each in a place that follows from its numbers: programs ask for the same few again and again.
+struct KnownSize {
+  Dims dims;
+  PyObject* object = nullptr;
+};
+KnownSize known_sizes[64];
+
+}  // namespace
+
+PyObject* make_size(DimsRef dims) {
+  uint64_t hash = dims.size();
+  for (int64_t d : dims) hash = (hash ^ static_cast<uint64_t>(d)) * 0x9E3779B97F4A7C15;
+  KnownSize& known = known_sizes[hash >> 58];
+  if (!known.object || !same(known.dims, dims)) {
+    PyObject* made = fresh_size(dims);
+    if (!made) return nullptr;
+    known.dims = Dims(dims);
+    Py_XSETREF(known.object, made);
+  }
+  Py_INCREF(known.object);
+  return known.object;
 }
 
 namespace {

@@ -1,7 +1,7 @@
 """Automatic differentiation: backward, grad, and functions with derivatives of their own."""
 
 from .. import _C
-from . import function, grad_mode, graph
+from . import _deliveries, function, grad_mode, graph
 from ._deliveries import Pass, total
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
 from .function import Function, NestedIOFunction
@@ -90,12 +90,15 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     """
     if grad_variables is not None:
         grad_tensors = grad_variables
-    tensors, inputs_given = _as_tuple(tensors), inputs is not None
-    inputs = _as_tuple(inputs)
-    if inputs_given and not inputs:
-        raise RuntimeError("[backward] `inputs` argument to `backward` cannot be empty.")
+    tensors = (tensors,) if isinstance(tensors, _C.Tensor) else _as_tuple(tensors)
     keep = create_graph if retain_graph is None else retain_graph
-    starts = _gradients_for(tensors, grad_tensors, "backward")
+    starts = [None] * len(tensors) if grad_tensors is None else _gradients_for(tensors, grad_tensors, "backward")
+    if inputs is None and not _deliveries.expected:
+        _C.run_backward(tensors, starts, keep, create_graph, (), True, True)
+        return
+    given, inputs = inputs is not None, _as_tuple(inputs)
+    if given and not inputs:
+        raise RuntimeError("[backward] `inputs` argument to `backward` cannot be empty.")
     with Pass({id(x) for x in inputs} if inputs else None) as current:
         results = _C.run_backward(tensors, starts, keep, create_graph, inputs, True, True)
     if current.found or current.aside:

@@ -1,7 +1,8 @@
 """Gradients that do not go through the engine: sparse ones of dense leaves (an Embedding's table).
 
 The core adds and stores dense gradients only. A function whose gradient is sparse gives None to the engine and delivers the
-gradient here; where the pass ends, it goes into `.grad` or among the results of `grad`.
+gradient here; where the pass ends, it goes into `.grad` or among the results of `grad`. It says so when it is called
+(`expect`): before the first such call nobody makes a `Pass`.
 """
 
 import threading
@@ -16,7 +17,14 @@ class _Passes(threading.local):
 
 
 _passes = _Passes()
+expected = False
 _guarded: dict = {}  # id: weak reference to a leaf whose .grad was sparse at least once
+
+
+def expect():
+    """From now on passes take deliveries."""
+    global expected
+    expected = True
 
 
 class Pass:

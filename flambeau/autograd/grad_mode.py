@@ -13,6 +13,8 @@ _GENERATOR = 0x20  # inspect.CO_GENERATOR; importing inspect takes longer than t
 class _Switch:
     """A context manager that is a decorator too; each use of the decorator gets a fresh one."""
 
+    __slots__ = ()
+
     def clone(self):
         return type(self)()
 
@@ -64,7 +66,7 @@ def _advance(step, value):
         return _DONE
 
 
-class no_grad(_Switch):
+class no_grad(_Switch, _C.NoGradBlock):
     """Nothing is recorded inside: results do not require gradients.
 
     >>> x = flambeau.ones(2, requires_grad=True)
@@ -73,19 +75,10 @@ class no_grad(_Switch):
     False
     """
 
-    def __new__(cls, orig_func=None):
-        made = super().__new__(cls)
-        return made if orig_func is None else made(orig_func)
-
-    def __enter__(self):
-        self._before = _C.is_grad_enabled()
-        _C.set_grad_enabled(False)
-
-    def __exit__(self, *error):
-        _C.set_grad_enabled(self._before)
+    __slots__ = ()
 
 
-class enable_grad(no_grad):
+class enable_grad(_Switch, _C.GradBlock):
     """Recording is on inside, also within no_grad.
 
     >>> x = flambeau.ones(2, requires_grad=True)
@@ -94,9 +87,7 @@ class enable_grad(no_grad):
     True
     """
 
-    def __enter__(self):
-        self._before = _C.is_grad_enabled()
-        _C.set_grad_enabled(True)
+    __slots__ = ()
 
 
 class set_grad_enabled(_Switch):

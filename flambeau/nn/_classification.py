@@ -6,6 +6,8 @@ from flambeau.ops.softmax import class_cross_entropy
 
 from ._reduction import choose, reduced
 
+_CLASSES = (flambeau.int64, flambeau.uint8)
+
 
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
     """-w[target] input[target]: minus the log-likelihood of the right classes.
@@ -43,21 +45,20 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
 
 def check_classes(op, input, target, weight):
     """Checks the shapes of predictions and class targets; returns the dimension of the classes."""
-    if input.dim() < 1:
+    shape, classes = input.shape, target.shape
+    if not shape:
         raise ValueError(f"[{op}] Expected 1 or more dimensions (got {input.dim()})")
-    dim = 0 if input.dim() == 1 else 1
-    if dim == 1 and input.shape[0] != target.shape[:1].numel():
-        raise ValueError(
-            f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[:1].numel()})."
-        )
-    if target.dtype not in (flambeau.int64, flambeau.uint8):
+    dim = 0 if len(shape) == 1 else 1
+    if dim == 1 and shape[0] != (classes[0] if classes else 1):
+        raise ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({classes[:1].numel()}).")
+    if target.dtype not in _CLASSES:
         kind = str(target.dtype).rpartition(".")[2].removesuffix("32").removesuffix("16").removesuffix("64").title()
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {kind}")
-    wanted = input.shape[:dim] + input.shape[dim + 1 :]
-    if tuple(target.shape) != tuple(wanted) and not (dim == 0 and target.numel() == 1):
+    plain = len(shape) == 2 and len(classes) == 1  # the usual case, compared above
+    if not plain and classes != shape[:dim] + shape[dim + 1 :] and not (dim == 0 and target.numel() == 1):
         raise RuntimeError(
-            f"[{op}] Expected target size {list(wanted)}, got {list(target.shape)}: input {tuple(input.shape)} has its "
-            f"classes in dimension {dim}, so target must have input's shape without it"
+            f"[{op}] Expected target size {list(shape[:dim] + shape[dim + 1 :])}, got {list(classes)}: input "
+            f"{tuple(shape)} has its classes in dimension {dim}, so target must have input's shape without it"
         )
     if weight is not None and weight.numel() != input.shape[dim]:
         raise RuntimeError(
@@ -121,11 +122,12 @@ def cross_entropy(
     reduction = choose(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    dim = 0 if input.dim() == 1 else 1
-    if target.shape == input.shape and target.is_floating_point():
+    if target.is_floating_point() and target.shape == input.shape:
+        dim = 0 if input.dim() == 1 else 1
         return _against_probabilities(input, target, weight, reduction, label_smoothing, dim)
-    check_classes("cross_entropy", input, target, weight)
-    target = target.reshape(input.shape[:dim] + input.shape[dim + 1 :])
+    dim = check_classes("cross_entropy", input, target, weight)
+    if dim == 0:
+        target = target.reshape(())
     return class_cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing)
 
 

@@ -1,7 +1,7 @@
 """The steps of recurrent networks, and running them over sequences."""
 
 import flambeau
-from flambeau import _C
+from flambeau import _core as _C
 
 
 def rnn_tanh_step(from_input, state, weights):
@@ -39,6 +39,7 @@ def gru_step(from_input, state, weights):
 STEPS = {"RNN_TANH": rnn_tanh_step, "RNN_RELU": rnn_relu_step, "LSTM": lstm_step, "GRU": gru_step}
 MODES = tuple(STEPS)  # the core counts them so
 LSTM = 2
+_NATIVE = (flambeau.float32, flambeau.float64)
 
 
 def _linear(h, weights):
@@ -139,18 +140,26 @@ def gradients(cell, inputs, batch_sizes, gradients, needed):
 
 def is_native(input):
     """Whether the core has the kernel for a dtype. Autocast shows it the tensor as its functions would see it."""
-    return input.dtype is flambeau.float32 or input.dtype is flambeau.float64
+    return input.dtype in _NATIVE
+
+
+def _alike(state, input):
+    """Both for one sample, or for batches of one size."""
+    dims = input.dim()
+    return state.dim() == dims and (
+        state.size(0) == input.size(0) if dims == 2 else state.shape[:-1] == input.shape[:-1]
+    )
 
 
 def run_cell(mode, input, states, weights):
     """One step: the new states, for weights (w_ih, w_hh, b_ih, b_hh) and (N, I), or (I), and states like it."""
     cell, h = MODES.index(mode), states[0]
-    if is_native(h) and all(s.shape[:-1] == input.shape[:-1] for s in states):
+    if is_native(h) and all(_alike(s, input) for s in states):
         if input.dim() == 1:
             return [s[0] for s in run_cell(mode, input[None], [s[None] for s in states], weights)]
         if input.dim() == 2:
             c = states[1] if cell == LSTM else None
-            return _C.recurrent(cell, input, h, c, (*weights, None), (input.shape[0],))[1:]
+            return _C.recurrent(cell, input, h, c, (*weights, None), (input.size(0),))[1:]
     from_input = flambeau.nn.functional.linear(input, weights[0], weights[2])
     return STEPS[mode](from_input, states, (weights[1], weights[3]))
 

@@ -3,6 +3,7 @@
 import warnings
 
 REDUCTIONS = ("none", "mean", "sum")
+_KNOWN = frozenset(REDUCTIONS)
 
 
 def legacy_get_string(size_average, reduce, emit_warning=True):
@@ -21,7 +22,7 @@ def choose(reduction, size_average=None, reduce=None):
     """The reduction, after the old arguments and a check."""
     if size_average is not None or reduce is not None:
         return legacy_get_string(size_average, reduce)
-    if reduction not in REDUCTIONS:
+    if reduction not in _KNOWN:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
 

@@ -5,6 +5,16 @@ import importlib
 from flambeau import ops
 
 from ._attention import multi_head_attention_forward
+from ._attention_parts import (  # noqa: F401  (copies of torch's attention import them)
+    _canonical_mask,
+    _get_softmax_dim,
+    _in_projection,
+    _in_projection_packed,
+    _mha_shape_check,
+    _none_or_dtype,
+    _verify_batch_size,
+    _verify_spatial_size,
+)
 from ._classification import cross_entropy, ctc_loss, nll_loss
 from ._composed import cosine_similarity, normalize, one_hot, pairwise_distance, pdist
 from ._embedding_bag import embedding_bag
@@ -69,10 +79,7 @@ for _family in ops.FAMILIES:
             globals()[_name] = getattr(_module, _name)
             __all__.append(_name)
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a checker cannot compute the names
 
-def __getattr__(name):  # for type checkers too, which cannot compute the names
-    from . import _attention_parts
-
-    if name.startswith("_") and not name.startswith("__") and hasattr(_attention_parts, name):
-        return getattr(_attention_parts, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name): ...

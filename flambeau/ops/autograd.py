@@ -1,10 +1,9 @@
-"""What tensors know of the graph: backward, hooks, detach."""
+"""What tensors know of the graph: hooks, detach."""
 
 from .. import _C
 
 __all__ = ["detach", "detach_", "is_grad_enabled", "is_inference", "is_inference_mode_enabled"]
 METHODS = [
-    "backward",
     "detach",
     "detach_",
     "requires_grad_",
@@ -24,25 +23,6 @@ def is_inference(input):
     False
     """
     return input.is_inference()
-
-
-def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-    """Compute the gradients of this tensor and add them to `.grad` of the leaves it came from.
-
-    Args:
-        gradient: the gradient of what follows by this tensor, of its shape; may be left out for one-element tensors.
-        retain_graph: keep what the graph has saved, for another pass (default: create_graph).
-        create_graph: record the pass itself, for higher derivatives.
-        inputs: only these tensors get a gradient.
-
-    >>> x = flambeau.tensor([1.0, 2.0], requires_grad=True)
-    >>> (x * x).sum().backward()
-    >>> x.grad
-    tensor([2., 4.])
-    """
-    import flambeau.autograd
-
-    flambeau.autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
 def detach(input):

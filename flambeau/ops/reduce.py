@@ -89,7 +89,9 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, keep
     >>> flambeau.sum(flambeau.tensor([[1, 2], [3, 4]]), 0)
     tensor([4, 6])
     """
-    result = _C.sum(input, _dims(dim, axis), keepdim if keepdims is None else keepdims, dtype)
+    if dim is None:
+        dim = () if axis is None else axis
+    result = _C.sum(input, dim, keepdim if keepdims is None else keepdims, dtype)
     return result if out is None else write_out(out, result)
 
 
@@ -110,7 +112,9 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, axis=None, kee
     >>> flambeau.mean(flambeau.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
     tensor([1.5000, 3.5000])
     """
-    result = _C.mean(input, _dims(dim, axis), keepdim if keepdims is None else keepdims, dtype)
+    if dim is None:
+        dim = () if axis is None else axis
+    result = _C.mean(input, dim, keepdim if keepdims is None else keepdims, dtype)
     return result if out is None else write_out(out, result)
 
 

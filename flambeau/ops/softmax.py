@@ -64,7 +64,9 @@ def softmin(input, dim=None, _stacklevel=3, dtype=None):
     return _C.softmax(-input, dim)
 
 
+_REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
+
+
 def class_cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing):
     """-log softmax(input)[target] in one pass, for class targets whose shapes have been checked."""
-    code = ("none", "mean", "sum").index(reduction)
-    return _C.cross_entropy(input, target, weight, code, ignore_index, float(label_smoothing))
+    return _C.cross_entropy(input, target, weight, _REDUCTIONS[reduction], ignore_index, float(label_smoothing))

@@ -1,7 +1,7 @@
 """Adagrad."""
 
 import flambeau
-from flambeau import _C
+from flambeau import _core as _C
 from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import (

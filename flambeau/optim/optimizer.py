@@ -68,13 +68,13 @@ def _with_hooks(step):
     @functools.wraps(step)
     def wrapper(self, *args, **kwargs):
         own = self.__dict__  # a wrapper may be an Optimizer without having called its __init__
-        before, after = own.get("_optimizer_step_pre_hooks", {}), own.get("_optimizer_step_post_hooks", {})
+        before, after = own.get("_optimizer_step_pre_hooks"), own.get("_optimizer_step_post_hooks")
         if not (before or after or _global_optimizer_pre_hooks or _global_optimizer_post_hooks):
             return step(self, *args, **kwargs)
         if type(self).step is not wrapper:  # called by the step of a subclass, which has called the hooks
             return step(self, *args, **kwargs)
         args = (self, *args)  # hooks see the arguments as an unbound call has them
-        for hook in [*_global_optimizer_pre_hooks.values(), *before.values()]:
+        for hook in [*_global_optimizer_pre_hooks.values(), *(before or {}).values()]:
             result = hook(self, args, kwargs)
             if result is None:
                 continue

@@ -1,7 +1,7 @@
 """RMSprop."""
 
 import flambeau
-from flambeau import _C
+from flambeau import _core as _C
 from flambeau.optim._functional import functional
 from flambeau.optim.adam import restore_steps
 from flambeau.optim.optimizer import FormulaOptimizer, check_lr, check_option, new_step, number, zeros_like

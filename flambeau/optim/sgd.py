@@ -1,7 +1,7 @@
 """Stochastic gradient descent."""
 
 import flambeau
-from flambeau import _C
+from flambeau import _core as _C
 from flambeau.optim._functional import functional
 from flambeau.optim.optimizer import FormulaOptimizer, check_fused, check_lr, check_option, number
 

@@ -2,7 +2,7 @@
 
 import flambeau
 from flambeau.autograd import Function
-from flambeau.autograd._deliveries import deliver
+from flambeau.autograd._deliveries import deliver, expect
 
 from ._coordinates import unflatten
 from ._tensor import make_coo
@@ -21,6 +21,7 @@ class EmbeddingSparse(Function):
 
     @staticmethod
     def forward(ctx, weight, index, padding, scaled):
+        expect()
         ctx.target, ctx.padding, ctx.scaled = weight, padding, scaled
         ctx.save_for_backward(index)
         return flambeau._C.embedding(weight, index, padding, False)
@@ -42,6 +43,7 @@ class GatherSparse(Function):
 
     @staticmethod
     def forward(ctx, input, dim, index):
+        expect()
         ctx.target, ctx.dim = input, dim
         ctx.save_for_backward(index)
         return flambeau._C.gather(input, dim, index)

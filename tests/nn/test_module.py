@@ -464,3 +464,33 @@ def test_lazy():
     net.double()
     net(fl.ones(2, 3, 5, 5, dtype=fl.float64))
     assert type(net[0]) is nn.Conv2d and type(net[1]) is nn.BatchNorm2d and net[1].running_mean.shape == (4,)
+
+
+class Passed(nn.Module):
+    def forward(self, *args, **kwargs):
+        return args, kwargs
+
+
+@pytest.mark.parametrize("count", [0, 1, 6, 7, 20])
+def test_calls_pass_everything_on(count):
+    module, args = Passed(), tuple(range(count))
+    assert module(*args) == (args, {})
+    assert module(*args, a=1) == (args, {"a": 1})
+    module.forward = lambda *args, **kwargs: ("own", args, kwargs)
+    assert module(*args, a=1) == ("own", args, {"a": 1})
+    assert nn.Module.__call__(module, *args) == ("own", args, {})
+
+
+def test_calls_without_a_forward_and_errors_in_it():
+    with pytest.raises(NotImplementedError, match="forward"):
+        nn.Module()(1)
+    with pytest.raises(TypeError):
+        nn.Identity()(1, 2, 3)
+    module = Passed()
+    with pytest.raises(ValueError, match="wrong"):
+        module.forward = error_of
+        module(1)
+
+
+def error_of(value):
+    raise ValueError(f"wrong: {value}")

@@ -65,8 +65,9 @@ struct Plan {
       if (shape[d] != 1) order[n++] = d;
     const int64_t* out = operand[operands - 1].steps;
     const int64_t* first = operand[0].steps;
-    std::stable_sort(order, order + n,
-                     [&](int a, int b) { return out[a] != out[b] ? out[a] > out[b] : first[a] > first[b]; });
+    auto before = [&](int a, int b) { return out[a] != out[b] ? out[a] > out[b] : first[a] > first[b]; };
+    for (int i = 1; i < n; i++)  // few and mostly in order
+      for (int j = i; j > 0 && before(order[j], order[j - 1]); j--) std::swap(order[j], order[j - 1]);
     for (int i = 0; i < n; i++) sizes[i] = shape[order[i]];
     int64_t sorted[kMaxDims];
     for (int k = 0; k < operands; k++) {
@@ -268,25 +269,45 @@ struct Job {
   }
 };
 
-// All operands contiguous, of the compute type and the same shape: no plan needed.
+// All operands contiguous, of the compute type and the same shape, or a single element: no plan needed.
 bool run_plain(const PointwiseCall& call) {
   DType in_tile = kComputeDType[static_cast<int>(call.compute)];
   const Tensor& out = *call.out;
   if (!out.is_contiguous() || out.dtype() != tile_dtype(call.compute, call.result)) return false;
+  bool single[kMaxOperands], any_single = false;
   for (int k = 0; k < call.inputs; k++) {
     const Tensor& t = *call.in[k];
-    if (t.dtype() != in_tile || !t.is_contiguous() || !(t.shape() == out.shape())) return false;
+    single[k] = t.numel() == 1 && out.numel() != 1;
+    any_single |= single[k];
+    if (!single[k] && (t.dtype() != in_tile || !t.is_contiguous() || !(t.shape() == out.shape()))) return false;
   }
   int64_t in_item = item_size(in_tile), out_item = out.item_size();
-  auto body = [&](int64_t begin, int64_t end) {
+  char* to = static_cast<char*>(out.raw());
+  auto run_all = [&](int64_t begin, int64_t end) {
     const void* in[kMaxOperands];
-    for (int k = 0; k < call.inputs; k++) in[k] = call.in[k]->data<char>() + begin * in_item;
-    call.tile(out.data<char>() + begin * out_item, in, call.params, end - begin);
+    for (int k = 0; k < call.inputs; k++) in[k] = static_cast<char*>(call.in[k]->raw()) + begin * in_item;
+    call.tile(to + begin * out_item, in, call.params, end - begin);
   };
-  if (out.numel() <= kGrain) {
-    body(0, out.numel());
+  auto run_tiles = [&](int64_t begin, int64_t end) {
+    Buffers buffers;
+    const void* in[kMaxOperands];
+    for (int k = 0; k < call.inputs; k++) {
+      if (!single[k]) continue;
+      load_run(call.in[k]->dtype(), call.compute)(buffers.bytes[k], in_item, static_cast<char*>(call.in[k]->raw()), 0,
+                                                  std::min(kTile, end - begin));
+      in[k] = buffers.bytes[k];
+    }
+    for (; begin < end; begin += kTile) {
+      for (int k = 0; k < call.inputs; k++)
+        if (!single[k]) in[k] = static_cast<char*>(call.in[k]->raw()) + begin * in_item;
+      call.tile(to + begin * out_item, in, call.params, std::min(kTile, end - begin));
+    }
+  };
+  int64_t n = out.numel();
+  if (n > kGrain) {
+    any_single ? parallel_for(n, kGrain, run_tiles) : parallel_for(n, kGrain, run_all);
   } else {
-    parallel_for(out.numel(), kGrain, body);
+    any_single ? run_tiles(0, n) : run_all(0, n);
   }
   return true;
 }

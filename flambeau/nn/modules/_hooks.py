@@ -3,10 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
+from flambeau import _core as _C
 from flambeau.utils.hooks import RemovableHandle
-
-# One flag for the whole process: until somebody registers a hook, a call of a module is a call of its forward.
-_hooks_in_use = False
 
 _global_forward_hooks: OrderedDict[int, Callable] = OrderedDict()
 _global_forward_hooks_with_kwargs: OrderedDict[int, Callable] = OrderedDict()
@@ -30,9 +28,8 @@ _NONE: dict = {}
 
 
 def use_hooks():
-    """From now on every call of every module looks for hooks."""
-    global _hooks_in_use
-    _hooks_in_use = True
+    """From now on every call of every module looks for hooks; until then it is a call of its forward."""
+    _C.call_with_hooks(Callable_._call_with_hooks)
 
 
 def hook_dictionary(name, on_use=None):
@@ -76,13 +73,7 @@ class Callable_:
     _backward_hooks = hook_dictionary("_backward_hooks", use_hooks)
     _backward_pre_hooks = hook_dictionary("_backward_pre_hooks", use_hooks)
     _is_full_backward_hook = None
-
-    def __call__(self, *args, **kwargs):
-        if _hooks_in_use:
-            return self._call_with_hooks(args, kwargs)
-        if kwargs:
-            return self.forward(*args, **kwargs)
-        return self.forward(*args)
+    __call__ = _C.call_forward
 
     def _call_impl(self, *args, **kwargs):
         return Callable_.__call__(self, *args, **kwargs)

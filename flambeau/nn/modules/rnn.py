@@ -417,30 +417,31 @@ class RNNCellBase(Module):
 
     def _step(self, mode, input, state):
         """One step on a batch or on a single sample; state is a tuple or None."""
-        name = type(self).__name__
         if input.dim() not in (1, 2):
-            raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")
-        if input.shape[-1] != self.input_size:
+            raise ValueError(f"{type(self).__name__}: Expected input to be 1D or 2D, got {input.dim()}D instead")
+        if input.size(-1) != self.input_size:
             raise RuntimeError(f"input has inconsistent input_size: got {input.shape[-1]} expected {self.input_size}")
         if state is None:
             zeros = flambeau.zeros((*input.shape[:-1], self.hidden_size), dtype=input.dtype, device=input.device)
             state = (zeros, zeros) if mode == "LSTM" else (zeros,)
         else:
-            _check_cell_state(name, input, state, self.hidden_size)
+            _check_cell_state(self, input, state)
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return _recurrence.run_cell(mode, input, state, weights)
 
 
-def _check_cell_state(name, input, state, size):
+def _check_cell_state(cell, input, state):
     for i, tensor in enumerate(state):
-        if tensor.dim() not in (1, 2):
-            raise ValueError(f"{name}: Expected hidden to be 1D or 2D, got {tensor.dim()}D instead")
-        if input.dim() == 2 and tensor.dim() == 2 and tensor.shape[0] != input.shape[0]:
-            raise RuntimeError(
-                f"Input batch size {input.shape[0]} doesn't match hidden{i} batch size {tensor.shape[0]}"
-            )
-        if tensor.shape[-1] != size:
-            raise RuntimeError(f"hidden{i} has inconsistent hidden_size: got {tensor.shape[-1]}, expected {size}")
+        shape = tensor.shape
+        if len(shape) not in (1, 2):
+            raise ValueError(f"{type(cell).__name__}: Expected hidden to be 1D or 2D, got {tensor.dim()}D instead")
+        if len(shape) == 2 and input.dim() == 2 and shape[0] != input.size(0):
+            raise RuntimeError(f"Input batch size {input.shape[0]} doesn't match hidden{i} batch size {shape[0]}")
+        if shape[-1] != cell.hidden_size:
+            raise RuntimeError(f"hidden{i} has inconsistent hidden_size: got {shape[-1]}, expected {cell.hidden_size}")
+
+
+_PLAIN = {"tanh": "RNN_TANH", "relu": "RNN_RELU"}
 
 
 class RNNCell(RNNCellBase):
@@ -465,9 +466,9 @@ class RNNCell(RNNCellBase):
         self.nonlinearity = nonlinearity
 
     def forward(self, input, hx=None):
-        if self.nonlinearity not in ("tanh", "relu"):
+        if self.nonlinearity not in _PLAIN:
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        return self._step(f"RNN_{self.nonlinearity.upper()}", input, None if hx is None else (hx,))[0]
+        return self._step(_PLAIN[self.nonlinearity], input, None if hx is None else (hx,))[0]
 
 
 class LSTMCell(RNNCellBase):

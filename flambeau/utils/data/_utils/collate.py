@@ -144,7 +144,7 @@ def collate_numpy_array_fn(batch, *, collate_fn_map=None):
     first = batch[0]
     if _holds_text(first):
         raise TypeError(default_collate_err_msg_format.format(first.dtype))
-    return flambeau.stack([flambeau.as_tensor(array) for array in batch], 0)
+    return flambeau.stack([flambeau.from_numpy(array) for array in batch], 0)
 
 
 def collate_numpy_scalar_fn(batch, *, collate_fn_map=None):
