@@ -81,8 +81,6 @@ Tensor cat(std::span<const Tensor> tensors, int64_t wanted) {
   const Tensor out = empty(cat_shape(tensors, *first, dim), dtype, first->device());
   for (const Tensor& t : tensors)
     if (!skipped(t)) common_device("cat", std::array{&out, &t});
-  Dims sizes;
-  for (const Tensor& t : tensors) sizes.push_back(skipped(t) ? -1 : t.size(dim));
   if (!cat_runs(tensors, out, dim)) {
     GradMode no_grad(false);
     int64_t start = 0;
@@ -93,11 +91,14 @@ Tensor cat(std::span<const Tensor> tensors, int64_t wanted) {
     }
   }
   if (!needs_grad(tensors)) return out;
+  Dims sizes;
+  for (const Tensor& t : tensors) sizes.push_back(skipped(t) ? -1 : t.size(dim));
   return record_list(cat_op, tensors, {dim, sizes}, {}, out);
 }
 
 Tensor stack(std::span<const Tensor> tensors, int64_t dim) {
   std::vector<Tensor> parts;
+  parts.reserve(tensors.size());
   for (const Tensor& t : tensors) parts.push_back(unsqueeze(t, dim));
   return cat(parts, dim);
 }

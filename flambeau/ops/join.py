@@ -17,7 +17,7 @@ __all__ = [
 
 
 def _sequence(op, tensors):
-    if isinstance(tensors, _C.Tensor) or not isinstance(tensors, (tuple, list)):
+    if not isinstance(tensors, (tuple, list)):
         raise TypeError(f"[{op}] argument 'tensors' must be a tuple or list of Tensors, not {type(tensors).__name__}")
     if not tensors:
         raise (ValueError if op == "cat" else RuntimeError)(f"[{op}] expected a non-empty list of Tensors")
