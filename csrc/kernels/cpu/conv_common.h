@@ -70,8 +70,8 @@ struct Window {
 void copy_window_pixels(const ConvPlan& plan, const Window& window, const float* source, int64_t image, int64_t group,
                         float* turned, float* to);
 
-bool conv_is_pointwise(const ConvPlan& plan);
-void conv_pointwise_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
+bool conv_is_product(const ConvPlan& plan);
+void conv_product_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
 
 // Winograd's minimal filtering for dense 3 x 3 kernels of stride 1: F(2 x 2, 3 x 3), 2.25 times fewer multiplications
 // and, measured, the same rounding error as the direct sums (below 1e-6 of the largest value for 64 to 512 channels).

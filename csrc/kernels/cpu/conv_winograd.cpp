@@ -470,7 +470,7 @@ bool winograd_applies(const ConvPlan& plan) {
     if (job.step != 1 || job.start != 0 || job.tap.size() != 3 || max_offset(job) != 2) return false;
   }
   const int64_t covered = ceil_div(plan.axis[1].result, 2) * ceil_div(plan.axis[2].result, 2) * 4;
-  return covered <= plan.result_spatial() * 3 / 2 && covered * plan.n >= 64;
+  return covered <= plan.result_spatial() * 3 / 2 && covered * plan.n >= 128;
 }
 
 void conv_winograd_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {

@@ -1,0 +1,213 @@
+// 1 x 1 convolutions without padding: matrix products over the data as it lies, or over the pixels that a stride
+// leaves.
+#include "core/kernels.h"
+#include "kernels/cpu/conv_common.h"
+
+namespace flambeau::cpu::FL_ISA {
+
+namespace {
+
+constexpr int kPanel = kCols<float>;
+
+int64_t taps_of(const ConvPlan& plan) {
+  int64_t taps = 1;
+  for (const Axis& axis : plan.axis) taps *= axis.jobs[0].tap.size();
+  return taps;
+}
+
+// Panels of [row][kPanel] from whole vectors, reading every row in one go: the rows lie far apart.
+void pack_rows_of_pixels(const float* from, int64_t stride, int64_t rows, int64_t pixels, float* to) {
+  const int64_t whole = pixels / kPanel * kPanel;
+  for (int64_t row = 0; row < rows; ++row) {
+    const float* in = from + row * stride;
+    float* out = to + row * kPanel;
+    if (row + kRowsAhead < rows) fetch_row(in + kRowsAhead * stride, pixels);
+    for (int64_t p = 0; p < whole; p += kPanel, out += rows * kPanel)
+      for (int64_t v = 0; v < kPanel; v += kLanes<float>) store(out + v, load(in + p + v));
+    for (int64_t p = whole; p < pixels; ++p) out[p - whole] = in[p];
+  }
+}
+
+// y[co][pixel] = w[co][k] x[k][pixel], k = (ci, tap), for many channels or few pixels: the product of matrices as such.
+void product_per_image(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {
+  const int64_t spatial = plan.result_spatial(), taps = taps_of(plan);
+  GemmArgs g;
+  g.m = plan.cout, g.n = spatial, g.k = plan.cin * taps, g.batch = plan.n;
+  g.a_row = plan.w_out, g.a_col = taps > 1 ? 1 : plan.w_in;
+  g.b_row = spatial, g.b_col = 1, g.b_batch = plan.groups * g.k * spatial;
+  g.c_row = spatial, g.c_batch = plan.groups * plan.cout * spatial;
+  for (int64_t group = 0; group < plan.groups; ++group) {
+    g.a = w + group * plan.w_group;
+    g.b = source + group * g.k * spatial;
+    g.c = result + group * plan.cout * spatial;
+    g.row_bias = bias ? bias + group * plan.cout : nullptr;
+    cpu_kernels().gemm.gemm[int(DType::Float32)](g);
+  }
+}
+
+// The same with pixels packed block by block: few channels come back to them.
+void channels_first(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {
+  const int64_t spatial = plan.result_spatial();
+  if (plan.cout > 128 || spatial < 512) return product_per_image(plan, source, w, bias, result);
+  const int64_t block = std::max<int64_t>(2, 96 * 1024 / (plan.cin * kPanel)) * kPanel,
+                blocks = ceil_div(spatial, block);
+  const int64_t tiles = ceil_div(plan.cout, kRows);
+  float* const weights = conv_scratch<float>(kPackedWeights, plan.groups * plan.cout * plan.cin);
+  for (int64_t i = 0; i < plan.groups * tiles; ++i) {
+    const int64_t group = i / tiles, co = i % tiles * kRows;
+    pack_rows<float, float>(w + group * plan.w_group + co * plan.w_out, plan.w_out, plan.w_in,
+                            std::min<int64_t>(kRows, plan.cout - co), plan.cin,
+                            weights + (group * plan.cout + co) * plan.cin);
+  }
+  TileArgs<float> base;
+  base.k = plan.cin;
+  base.c_stride = spatial;
+  parallel_for(
+      plan.n * plan.groups * blocks,
+      std::max<int64_t>(1, 300000 / (2 * plan.cin * plan.cout * std::min(block, spatial) + 1)),
+      [&](int64_t begin, int64_t end) {
+        float* packed = conv_scratch<float>(kPaddedInput, block * plan.cin);
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t p0 = i % blocks * block, p1 = std::min(spatial, p0 + block), group = i / blocks % plan.groups;
+          pack_rows_of_pixels(source + i / blocks * plan.cin * spatial + p0, spatial, plan.cin, p1 - p0, packed);
+          TileArgs<float> args = base;
+          for (int64_t p = p0; p < p1; p += kPanel) {
+            args.n = std::min<int64_t>(kPanel, p1 - p);
+            args.b = packed + (p - p0) * plan.cin;
+            for (int64_t co = 0; co < plan.cout; co += kRows) {
+              const int rows = int(std::min<int64_t>(kRows, plan.cout - co));
+              args.a = weights + (group * plan.cout + co) * plan.cin;
+              args.a_stride = rows;
+              args.c = result + (i / blocks * plan.cout + co) * spatial + p;
+              args.row_bias = bias ? bias + group * plan.cout + co : nullptr;
+              tile_kernel<float>(rows, args.n, AKind::kRowContiguous)(args);
+            }
+          }
+        }
+      });
+}
+
+// y[pixel][co] = x[pixel][ci] w[co][ci]': result channels are the columns.
+void channels_last(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {
+  const int64_t pixels = plan.n * plan.result_spatial(), panels = ceil_div(plan.cout, kPanel);
+  const int64_t block = std::max<int64_t>(2, 64 * 1024 / (plan.cin * kRows)) * kRows, blocks = ceil_div(pixels, block);
+  const int64_t group_size = panels * plan.cin * kPanel;
+  float* packed = conv_scratch<float>(kPackedWeights, plan.groups * group_size);
+  for (int64_t group = 0; group < plan.groups; ++group)
+    pack_panels<float, float>(w + group * plan.w_group, plan.w_in, plan.w_out, plan.cin, plan.cout,
+                              packed + group * group_size);
+  parallel_for(
+      blocks * plan.groups, std::max<int64_t>(1, 300000 / (2 * plan.cin * plan.cout * std::min(block, pixels) + 1)),
+      [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t group = i % plan.groups, p0 = i / plan.groups * block, p1 = std::min(pixels, p0 + block);
+          TileArgs<float> args;
+          args.k = plan.cin;
+          args.a_stride = plan.groups * plan.cin;
+          args.c_stride = plan.groups * plan.cout;
+          for (int64_t co = 0; co < plan.cout; co += kPanel) {
+            args.n = std::min<int64_t>(kPanel, plan.cout - co);
+            args.b = packed + group * group_size + co * plan.cin;
+            args.column_bias = bias ? bias + group * plan.cout + co : nullptr;
+            for (int64_t p = p0; p < p1; p += kRows) {
+              args.a = source + p * args.a_stride + group * plan.cin;
+              args.c = result + p * args.c_stride + group * plan.cout + co;
+              tile_kernel<float>(std::min<int64_t>(kRows, p1 - p), args.n, AKind::kDepthContiguous)(args);
+            }
+          }
+        }
+      });
+}
+
+// One source plane under one tap (offsets[3]) where it meets the result's pixels, `lump` numbers each; zeros outside.
+void copy_under_tap(const ConvPlan& plan, const int64_t* offsets, const float* from, int64_t lump, float* to) {
+  const Axis* axis = plan.axis;
+  for (int64_t a = 0; a < axis[0].result; ++a)
+    for (int64_t b = 0; b < axis[1].result; ++b, to += axis[2].result * lump) {
+      const int64_t i = a * axis[0].pace + offsets[0], j = b * axis[1].pace + offsets[1];
+      if (i < 0 || i >= axis[0].size || j < 0 || j >= axis[1].size) {
+        std::fill_n(to, axis[2].result * lump, 0.0f);
+        continue;
+      }
+      const float* row = from + (i * axis[1].size + j) * axis[2].size * lump;
+      for (int64_t c = 0; c < axis[2].result; ++c) {
+        const int64_t k = c * axis[2].pace + offsets[2];
+        const bool inside = k >= 0 && k < axis[2].size;
+        if (lump == 1)
+          to[c] = inside ? row[k] : 0.0f;
+        else if (inside)
+          std::memcpy(to + c * lump, row + k * lump, lump * sizeof(float));
+        else
+          std::fill_n(to + c * lump, lump, 0.0f);
+      }
+    }
+}
+
+// The source of every tap, (n, channels, taps, result pixels), or (n, result pixels, channels) for the one tap of
+// channels-last data.
+const float* written_out(const ConvPlan& plan, const float* source) {
+  const int64_t channels = plan.groups * plan.cin, lump = plan.channels_last ? channels : 1;
+  const int64_t planes = plan.n * channels / std::max<int64_t>(lump, 1), taps = taps_of(plan);
+  const int64_t size = plan.result_spatial() * lump;
+  float* const all = conv_scratch<float>(kWholeInput, planes * taps * size);
+  parallel_for(planes, std::max<int64_t>(1, 16384 / (taps * size + 1)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* to = all + i * taps * size;
+      const float* from = source + i * plan.source_spatial() * lump;
+      for (int64_t a : plan.axis[0].jobs[0].offset)
+        for (int64_t b : plan.axis[1].jobs[0].offset)
+          for (int64_t c : plan.axis[2].jobs[0].offset) {
+            const int64_t offsets[3] = {a - plan.axis[0].lo, b - plan.axis[1].lo, c - plan.axis[2].lo};
+            copy_under_tap(plan, offsets, from, lump, to);
+            to += size;
+          }
+    }
+  });
+  return all;
+}
+
+// Every result is one sum over the same taps.
+bool one_job(const ConvPlan& plan) {
+  for (const Axis& axis : plan.axis)
+    if (axis.jobs.size() != 1 || axis.jobs[0].tap.empty() || axis.jobs[0].start != 0 || axis.jobs[0].step != 1)
+      return false;
+  return true;
+}
+
+// Few pixels under a larger kernel, whose weights are contiguous and in the order of the taps.
+bool has_few_pixels(const ConvPlan& plan) {
+  const int64_t spatial = plan.result_spatial();
+  int64_t stride = 1;
+  for (int d = 2; d >= 0; --d) {
+    if (plan.w_tap[d] != stride && plan.axis[d].jobs[0].tap.size() > 1) return false;
+    stride *= plan.axis[d].jobs[0].tap.size();
+    for (size_t t = 0; t < plan.axis[d].jobs[0].tap.size(); ++t)
+      if (plan.axis[d].jobs[0].tap[t] != int64_t(t)) return false;
+  }
+  return !plan.channels_last && plan.w_in == stride && stride > 1 && spatial >= kLanes<float> &&
+         plan.n * spatial <= 64 && plan.cin >= 64 && plan.cout >= 64;
+}
+
+}  // namespace
+
+bool conv_is_product(const ConvPlan& plan) {
+  if (!one_job(plan)) return false;
+  if (has_few_pixels(plan)) return true;
+  for (const Axis& axis : plan.axis)
+    if (axis.lo != 0 || axis.jobs[0].tap.size() != 1 || axis.jobs[0].offset[0] != 0 ||
+        (axis.result - 1) * axis.pace >= axis.size || (axis.pace == 1 && axis.result != axis.size))
+      return false;
+  return plan.cin >= 16 && plan.cout >= 8 && (plan.channels_last || plan.w_in == 1 || plan.w_out == 1) &&
+         (plan.channels_last || plan.result_spatial() >= kLanes<float>);
+}
+
+void conv_product_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {
+  if (plan.n == 0 || plan.cout == 0 || plan.groups == 0 || plan.result_spatial() == 0) return;
+  const bool larger = taps_of(plan) > 1;
+  if (larger || plan.axis[0].pace > 1 || plan.axis[1].pace > 1 || plan.axis[2].pace > 1)
+    source = written_out(plan, source);
+  if (larger) return product_per_image(plan, source, w, bias, result);
+  (plan.channels_last ? channels_last : channels_first)(plan, source, w, bias, result);
+}
+
+}  // namespace flambeau::cpu::FL_ISA
