@@ -126,34 +126,41 @@ template <int N>
 FL_INLINE Floats<N> exp_reduced(Floats<N> r) {
   return poly(r, 1, 1, 0.49999994, 0.16666521, 0.04166839, 0.008368736, 0.0013814558);
 }
-// Beyond the bounds the result is infinite or zero in any case.
+// e 2^n, where it stands for exp(x): zero below a bound, without computing numbers so small that it takes long.
+template <int N>
+FL_INLINE Floats<N> scale_above(Floats<N> x, double lowest, Floats<N> e, Floats<N> n) {
+  const __m512 bound = _mm512_set1_ps(float(lowest));
+  return FL_EACH(_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x.v[i], bound, _CMP_NLT_UQ), e.v[i], n.v[i]));
+}
+// Above the upper bound the result is infinite, below the lower one zero.
 template <int N>
 FL_INLINE Floats<N> exp(Floats<N> x) {
-  x = at_least(at_most(x, Floats<N>(89)), Floats<N>(-104));
-  Floats<N> n = nearest_power(x), e = exp_reduced(without_power(x, n));
-  return FL_EACH(_mm512_maskz_scalef_ps(all_lanes, e.v[i], n.v[i]));
+  x = at_most(x, Floats<N>(89));
+  Floats<N> n = nearest_power(x);
+  return scale_above(x, -103.9721, exp_reduced(without_power(x, n)), n);
 }
-// e 2^n, where it stands for exp(x): zero below the smallest normal number.
-template <int N>
-FL_INLINE Floats<N> scale_negative(Floats<N> e, Floats<N> n, Floats<N> x) {
-  const __m512 lowest = _mm512_set1_ps(-87.33f);
-  return FL_EACH(_mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x.v[i], lowest, _CMP_NLT_UQ), e.v[i], n.v[i]));
-}
+// Zero where the result is below the smallest normal number.
 template <int N>
 FL_INLINE Floats<N> exp_negative(Floats<N> x) {
   Floats<N> n = nearest_power(x);
-  return scale_negative(exp_reduced(without_power(x, n)), n, x);
+  return scale_above(x, -87.33, exp_reduced(without_power(x, n)), n);
 }
 // n times the upper part of ln 2 is exact, and so the difference is rounded once, square and all.
 template <int N>
 FL_INLINE Floats<N> exp_half_square(Floats<N> x) {
   Floats<N> half = x * Floats<N>(-0.5), y = half * x, n = nearest_power(y);
   Floats<N> r = fnma(n, Floats<N>(Format<float>::ln2_lo), fms(half, x, n * Floats<N>(Format<float>::ln2_hi)));
-  return scale_negative(exp_reduced(r), n, y);
+  return scale_above(y, -87.33, exp_reduced(r), n);
 }
 
 // ---------------------------------------------------------------- piecewise polynomials
 
+// Numbers of a table, by the last five bits.
+template <int N>
+FL_INLINE Floats<N> from_table(Floats<N> index, const float (&table)[32]) {
+  const __m512 low = _mm512_load_ps(table), high = _mm512_load_ps(table + 16);
+  return FL_EACH(_mm512_permutex2var_ps(low, _mm512_castps_si512(index.v[i]), high));
+}
 // Of the polynomial that belongs to the multiple of `width` nearest to 0 <= x < 31.5 width: its value is first + d
 // slope.
 template <int N>
@@ -165,14 +172,10 @@ FL_INLINE Piece<N> piece_of(Floats<N> x, double width, const float (&table)[term
   const Floats<N> round(Format<float>::round);
   Floats<N> index = fma(x, Floats<N>(1 / width), round);  // in the low bits
   Floats<N> d = fnma(index - round, Floats<N>(width), x);
-  auto coefficients = [&](int k) FL_ALWAYS {
-    const __m512 low = _mm512_load_ps(table[k]), high = _mm512_load_ps(table[k] + 16);
-    return FL_EACH(_mm512_permutex2var_ps(low, _mm512_castps_si512(index.v[i]), high));
-  };
-  Floats<N> slope = coefficients(terms - 1);
+  Floats<N> slope = from_table(index, table[terms - 1]);
 #pragma GCC unroll 8
-  for (int k = terms - 2; k > 0; k--) slope = fma(slope, d, coefficients(k));
-  return {coefficients(0), slope, d};
+  for (int k = terms - 2; k > 0; k--) slope = fma(slope, d, from_table(index, table[k]));
+  return {from_table(index, table[0]), slope, d};
 }
 template <int N>
 FL_INLINE Floats<N> tanh(Floats<N> x) {
@@ -214,6 +217,38 @@ FL_INLINE Floats<N> gelu_derivative(Floats<N> x) {
     auto [cdf, density] = normal(x);
     return cdf + product_or_zero(x, density);
   });
+}
+
+// ---------------------------------------------------------------- logarithms
+
+// x = 2^k m with 3/4 <= m < 3/2, and m times a factor from a table is 1 + r; `correct` may add to r. The table has the
+// logarithms of these factors too, all but exact. The instructions know IEEE's special cases.
+template <int N, class Correct>
+FL_INLINE Floats<N> log_with(Floats<N> x, Correct correct) {
+  Floats<N> m = FL_EACH(_mm512_maskz_getmant_ps(all_lanes, x.v[i], _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan));
+  Floats<N> k = FL_EACH(_mm512_maskz_getexp_ps(all_lanes, x.v[i]) - _mm512_maskz_getexp_ps(all_lanes, m.v[i]));
+  Floats<N> index = FL_EACH(_mm512_castsi512_ps(_mm512_maskz_srli_epi32(all_lanes, _mm512_castps_si512(m.v[i]), 18)));
+  Floats<N> factor = from_table(index, log_table[0]);
+  Floats<N> r = correct(k, factor, fma(factor, m, Floats<N>(-1)));
+  Floats<N> tail = poly(r, -0.50000125, 0.333368808, -0.244041115);
+  Floats<N> lo = fma(r * r, tail, k * Floats<N>(Format<float>::ln2_lo));
+  return fma(k, Floats<N>(Format<float>::ln2_hi), from_table(index, log_table[1]) + (r + lo));
+}
+template <int N>
+FL_INLINE Floats<N> log(Floats<N> x) {
+  return log_with(x, [](Floats<N>, Floats<N>, Floats<N> r) FL_ALWAYS { return r; });
+}
+// The sum 1 + x as u and what rounding lost, which matters while u is near 1.
+template <int N>
+FL_INLINE Floats<N> log1p(Floats<N> x) {
+  const __m512 big = _mm512_set1_ps(0x1p30f);
+  Floats<N> one(1), u = x + one, low = u - one;
+  Floats<N> rest = FL_EACH(_mm512_maskz_sub_ps(_mm512_cmp_ps_mask(x.v[i], big, _CMP_LT_OQ), x.v[i], low.v[i]));
+  Floats<N> y = log_with(u, [&](Floats<N> k, Floats<N> factor, Floats<N> r) FL_ALWAYS {
+    Floats<N> down = at_least(at_most(-k, Floats<N>(30)), Floats<N>(-30));
+    return fma(factor, FL_EACH(_mm512_maskz_scalef_ps(all_lanes, rest.v[i], down.v[i])), r);
+  });
+  return FL_EACH(_mm512_mask_mov_ps(y.v[i], _mm512_cmp_ps_mask(x.v[i], __m512{}, _CMP_EQ_OQ), x.v[i]));
 }
 
 // ---------------------------------------------------------------- trigonometry

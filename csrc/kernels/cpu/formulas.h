@@ -175,7 +175,7 @@ FL_INLINE T elu(T x, T alpha, T scale, T inner) {
 template <class T>
 FL_INLINE T softplus(T x, T beta, T threshold) {
   T z = x * beta;
-  return z > threshold ? x : softplus(z) / beta;
+  return where_less(threshold, z, x, softplus(z) / beta);
 }
 template <class T>
 FL_INLINE T hardsigmoid(T x) {

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kGrain = 16384;  // elements
 constexpr int64_t kPiece = 4096;   // of a mask
+constexpr int64_t kChecked = 512;  // of an index, while memory is asked for the next ones
 
 struct Word16 {
   uint64_t low, high;
@@ -72,8 +73,9 @@ int64_t grain_of(int64_t elements) { return std::max<int64_t>(1, kGrain / std::m
 int64_t out_of_range(const int64_t* index, int64_t n, int64_t low, int64_t high) {
   std::atomic<int64_t> first = INT64_MAX;
   parallel_for(n, kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t start = begin; start < end; start += kPiece) {
-      int64_t stop = std::min(end, start + kPiece), least = INT64_MAX, most = INT64_MIN;
+    for (int64_t start = begin; start < end; start += kChecked) {
+      int64_t stop = std::min(end, start + kChecked), least = INT64_MAX, most = INT64_MIN;
+      for (int64_t i = 0; i < kChecked; i += 8) __builtin_prefetch(index + start + kChecked + i);
       for (int64_t i = start; i < stop; i++) {
         least = std::min(least, index[i]);
         most = std::max(most, index[i]);
@@ -259,14 +261,31 @@ void scatter_rows(const DimPlan& plan, Body body) {
   }
 }
 
+// put(element of x, value) for positions [first, last) of a row, whose index and values `at` begins. Memory is asked
+// for ahead, and for the next row of x, all of which the places may be.
+template <class T, class Put>
+inline void scatter_row(const DimPlan& plan, T* x, const int64_t* index, const T* values, int64_t first, int64_t last,
+                        Put put) {
+  constexpr int64_t step = 16, ahead = 128;
+  const int64_t stride = plan.inner_stride, dim_stride = plan.dim_stride;
+  const T* next = plan.outer_dims && plan.dim_is_inner ? x + plan.outer_strides[plan.outer_dims - 1] : x;
+  for (int64_t start = first; start < last; start += step) {
+    const int64_t stop = std::min(last, start + step);
+    __builtin_prefetch(index + start + ahead);
+    __builtin_prefetch(index + start + ahead + 8);
+    __builtin_prefetch(values + start + ahead);
+    __builtin_prefetch(next + start, 1);
+    for (int64_t j = start; j < stop; j++) put(x[j * stride + index[j] * dim_stride], values[j]);
+  }
+}
+
 void scatter(int64_t item, const DimPlan& plan, void* x, const int64_t* index, const void* source) {
   by_size(item, [&](auto zero) {
     using T = decltype(zero);
     auto* to = static_cast<T*>(x);
     auto* from = static_cast<const T*>(source);
     scatter_rows(plan, [&](int64_t base, int64_t at, int64_t first, int64_t last) {
-      for (int64_t j = first; j < last; j++)
-        to[base + j * plan.inner_stride + index[at + j] * plan.dim_stride] = from[at + j];
+      scatter_row(plan, to + base, index + at, from + at, first, last, [](T& place, T value) { place = value; });
     });
   });
 }
@@ -301,8 +320,8 @@ void scatter_with(DType type, const DimPlan& plan, void* x, const int64_t* index
     auto* to = static_cast<T*>(x);
     auto* from = static_cast<const T*>(source);
     scatter_rows(plan, [&](int64_t base, int64_t at, int64_t first, int64_t last) {
-      for (int64_t j = first; j < last; j++)
-        combine<R>(to[base + j * plan.inner_stride + index[at + j] * plan.dim_stride], from[at + j]);
+      scatter_row(plan, to + base, index + at, from + at, first, last,
+                  [](T& place, T value) { combine<R>(place, value); });
     });
   });
 }

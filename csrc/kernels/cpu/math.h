@@ -724,7 +724,7 @@ FL_INLINE T sigmoid(T x) {
 }
 template <class T>
 FL_INLINE T log_sigmoid(T x) {
-  return (x > T(0) ? T(0) : x) - log1p(exp(-abs(x)));
+  return at_most(x, T(0)) - log1p(exp(-abs(x)));
 }
 template <class T>
 FL_INLINE T silu(T x) {
@@ -733,7 +733,7 @@ FL_INLINE T silu(T x) {
 // log(1 + exp(x))
 template <class T>
 FL_INLINE T softplus(T x) {
-  return (x < T(0) ? T(0) : x) + log1p(exp(-abs(x)));
+  return at_least(x, T(0)) + log1p(exp(-abs(x)));
 }
 // x tanh(softplus(x)) = x n / (n + 2) with n = e^x (e^x + 2)
 template <class T>
