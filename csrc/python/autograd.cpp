@@ -446,6 +446,14 @@ Location capture_location() {
   return {frame->code, frame->instruction()};
 }
 #else
+int instruction_of(PyFrameObject* frame) {
+#if PY_VERSION_HEX >= 0x030B0000
+  return PyFrame_GetLasti(frame);
+#else
+  return frame->f_lasti * static_cast<int>(sizeof(_Py_CODEUNIT));
+#endif
+}
+
 Location capture_location() {
   PyFrameObject* frame = PyEval_GetFrame();  // borrowed
   if (!frame) return {};
@@ -453,7 +461,7 @@ Location capture_location() {
   while (frame) {
     PyCodeObject* code = PyFrame_GetCode(frame);
     if (!is_internal(code)) {
-      Location at{code, PyFrame_GetLasti(frame)};  // keeps the reference
+      Location at{code, instruction_of(frame)};  // keeps the reference
       Py_DECREF(frame);
       return at;
     }

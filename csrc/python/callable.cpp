@@ -10,35 +10,39 @@ PyObject* with_hooks;  // (module, args, kwargs): looks for hooks, once there ma
 
 constexpr Py_ssize_t kFew = 6;
 
-PyObject* call_hooked(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-  nb::object positional = nb::steal(PyTuple_New(n)), named = nb::steal(PyDict_New());
-  if (!positional.is_valid() || !named.is_valid()) return nullptr;
-  for (Py_ssize_t i = 0; i < n; i++) PyTuple_SET_ITEM(positional.ptr(), i, Py_NewRef(args[i]));
-  for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); i++)
-    if (PyDict_SetItem(named.ptr(), PyTuple_GET_ITEM(names, i), args[n + i])) return nullptr;
-  PyObject* all[] = {self, positional.ptr(), named.ptr()};
-  return PyObject_Vectorcall(with_hooks, all, 3, nullptr);
-}
-
-PyObject* call(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* names) {
-  if (with_hooks) return call_hooked(self, args, n, names);
-  if (n > kFew || names) {
+// The slot behind `__call__`.
+PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
+  if (with_hooks) {
+    nb::object named = kwargs ? nb::borrow(kwargs) : nb::steal(PyDict_New());
+    if (!named.is_valid()) return nullptr;
+    PyObject* all[] = {self, args, named.ptr()};
+    return PyObject_Vectorcall(with_hooks, all, 3, nullptr);
+  }
+  Py_ssize_t n = PyTuple_GET_SIZE(args);
+  if (n > kFew || (kwargs && PyDict_GET_SIZE(kwargs))) {
     nb::object forward = nb::steal(PyObject_GetAttr(self, forward_name));
-    return forward.is_valid() ? PyObject_Vectorcall(forward.ptr(), args, n, names) : nullptr;
+    return forward.is_valid() ? PyObject_Call(forward.ptr(), args, kwargs) : nullptr;
   }
   PyObject* all[kFew + 2] = {nullptr, self};  // the callee may use the place before the first
-  std::copy_n(args, n, all + 2);
+  for (Py_ssize_t i = 0; i < n; i++) all[i + 2] = PyTuple_GET_ITEM(args, i);
   return PyObject_VectorcallMethod(forward_name, all + 1, (n + 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
 }
 
-PyMethodDef call_method{"__call__", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(call)),
-                        METH_FASTCALL | METH_KEYWORDS, "Calls `forward`, with the hooks around it."};
+// `__call__` as Python has it for a slot, of any object: a class with it among its attributes has `call` in the slot
+// itself, with no search for the attribute in each call, and no base class that would change the layout of instances.
+nb::object slot_wrapper() {
+  nb::object known = nb::steal(PyObject_GetAttrString(reinterpret_cast<PyObject*>(&PyType_Type), "__dict__"));
+  nb::object like = known["__call__"];
+  if (!Py_IS_TYPE(like.ptr(), &PyWrapperDescr_Type)) throw nb::type_error("type.__call__ is no slot");
+  auto* base = reinterpret_cast<PyWrapperDescrObject*>(like.ptr())->d_base;
+  return nb::steal(PyDescr_NewWrapper(&PyBaseObject_Type, base, reinterpret_cast<void*>(call)));
+}
 
 }  // namespace
 
 void define_callable(nb::module_& m) {
   forward_name = PyUnicode_InternFromString("forward");
-  m.attr("call_forward") = nb::steal(PyDescr_NewMethod(&PyBaseObject_Type, &call_method));
+  m.attr("call_forward") = slot_wrapper();
   // From now on every call of every module goes to this function.
   m.def("call_with_hooks", [](nb::object function) {
     if (!with_hooks) with_hooks = function.release().ptr();

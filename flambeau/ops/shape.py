@@ -139,9 +139,10 @@ def t(input):
     >>> flambeau.t(flambeau.ones(2, 3)).shape
     torch.Size([3, 2])
     """
-    if input.dim() > 2:
-        raise RuntimeError(f"[t] expects a tensor with <= 2 dimensions, but self is {input.dim()}D")
-    return _C.transpose(input, 0, 1) if input.dim() == 2 else _C.view(input, tuple(input.shape))
+    dims = input.dim()
+    if dims > 2:
+        raise RuntimeError(f"[t] expects a tensor with <= 2 dimensions, but self is {dims}D")
+    return _C.transpose(input, 0, 1) if dims == 2 else _C.view(input, tuple(input.shape))
 
 
 def adjoint(input):
