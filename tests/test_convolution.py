@@ -17,6 +17,7 @@ SHAPES = [
     (2, 32, (15, 13), 72, 1, 2, 0, 1, 1),  # 1 x 1 with a stride: pixels between are left out
     (1, 48, (14, 9), 160, 1, (2, 3), 0, 1, 1),
     (3, 64, (9, 9), 32, 1, 2, 0, 1, 2),
+    (5, 256, (61, 63), 16, 1, 2, 0, 1, 1),  # more than is copied at a time
     (2, 16, (4, 4), 8, 1, 1, 0, 1, 1),
     (1, 24, (6, 6), 24, 1, 1, 1, 1, 1),  # 1 x 1 with padding: not a plain product
     (1, 96, (7, 7), 80, 3, 1, 1, 1, 1),  # few pixels, many weights: every tap written out

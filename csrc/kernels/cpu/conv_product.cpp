@@ -8,6 +8,7 @@ namespace flambeau::cpu::FL_ISA {
 namespace {
 
 constexpr int kPanel = kCols<float>;
+constexpr int64_t kCopiedValues = 1024 * 1024;  // of a source that is written out at a time
 
 int64_t taps_of(const ConvPlan& plan) {
   int64_t taps = 1;
@@ -203,11 +204,22 @@ bool conv_is_product(const ConvPlan& plan) {
 
 void conv_product_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {
   if (plan.n == 0 || plan.cout == 0 || plan.groups == 0 || plan.result_spatial() == 0) return;
-  const bool larger = taps_of(plan) > 1;
-  if (larger || plan.axis[0].pace > 1 || plan.axis[1].pace > 1 || plan.axis[2].pace > 1)
-    source = written_out(plan, source);
-  if (larger) return product_per_image(plan, source, w, bias, result);
-  (plan.channels_last ? channels_last : channels_first)(plan, source, w, bias, result);
+  const int64_t taps = taps_of(plan);
+  auto multiply = [&](const ConvPlan& part, const float* from, float* to) {
+    if (taps > 1) return product_per_image(part, from, w, bias, to);
+    (plan.channels_last ? channels_last : channels_first)(part, from, w, bias, to);
+  };
+  if (taps == 1 && plan.axis[0].pace == 1 && plan.axis[1].pace == 1 && plan.axis[2].pace == 1)
+    return multiply(plan, source, result);
+  // Some images at a time, so that the copy stays small.
+  const int64_t copied = plan.groups * plan.cin * taps * plan.result_spatial();
+  const int64_t images = std::max<int64_t>(1, kCopiedValues / std::max<int64_t>(copied, 1));
+  for (int64_t i = 0; i < plan.n; i += images) {
+    ConvPlan part = plan;
+    part.n = std::min(images, plan.n - i);
+    const float* from = written_out(part, source + i * plan.groups * plan.cin * plan.source_spatial());
+    multiply(part, from, result + i * plan.groups * plan.cout * plan.result_spatial());
+  }
 }
 
 }  // namespace flambeau::cpu::FL_ISA
