@@ -4,6 +4,7 @@
 #include "kernels/cpu/floats.h"
 #include "kernels/cpu/formulas.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/stream.h"
 
 namespace flambeau::cpu::FL_ISA {
 
@@ -187,10 +188,6 @@ FL_INLINE void plain_run(Out* y, int64_t n, const double* p, const In*... in) {
 // Long loops ask for memory ahead: from the third-level cache that is a fifth faster than what the processor does by
 // itself.
 constexpr int64_t kLong = 32 << 10;
-template <class T>
-FL_INLINE void ask_for(const T* x, int64_t n) {
-  for (int64_t i = 0; i < n; i += 64 / int64_t(sizeof(T))) __builtin_prefetch(x + i);
-}
 
 // A loop over blocks: those with rare arguments are computed again, one by one.
 template <class Op, class Out, class... In>

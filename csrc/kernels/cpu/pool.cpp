@@ -8,6 +8,7 @@
 
 #include "core/threads.h"
 #include "kernels/cpu/register.h"
+#include "kernels/cpu/stream.h"
 #include "kernels/cpu/transpose.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -290,7 +291,7 @@ void average(const PoolArgs& a) {
   if (out == 0 || a.n * c == 0) return;
   const T* x = static_cast<const T*>(a.source);
   T* y = static_cast<T*>(a.result);
-  const bool whole = out == 1 && window_size(a) == in;
+  const bool whole = out == 1 && window_size(a) == in, far = a.n * c * in * int64_t(sizeof(T)) >= kFarBytes;
   const Regular regular = regular_run(a);
   if (a.channels_last) {
     for_pixels(a, c * window_size(a), [&](int64_t o0, int64_t o1, int64_t o2, int64_t image, int64_t at) {
@@ -311,6 +312,7 @@ void average(const PoolArgs& a) {
     for (int64_t p = begin; p < end; ++p) {
       if constexpr (!std::is_integral_v<T>)
         if (whole) {
+          if (far) ask_for(x + p * in + 1024, in);
           y[p] = sum_run(x + p * in, in) / divisor<T>(a, 0, 0, 0);
           continue;
         }

@@ -11,6 +11,12 @@ namespace {
 constexpr int64_t kFarBytes = 2 << 20;  // from here on this is faster
 constexpr int64_t kStreamBlock = 256, kReadAhead = 1024, kWriteAhead = 2048;
 
+// Asks for n elements that are needed soon.
+template <class T>
+inline void ask_for(const T* x, int64_t n) {
+  for (int64_t i = 0; i < n; i += 64 / int64_t(sizeof(T))) __builtin_prefetch(x + i);
+}
+
 // Memory that does not overlap.
 inline void copy_far(void* to, const void* from, int64_t bytes) {
   auto* y = static_cast<char*>(to);
