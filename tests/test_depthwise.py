@@ -6,8 +6,8 @@ import pytest
 
 import flambeau as fl
 
-# n, channels, sizes, kernel, stride, padding, dilation, result channels per group
-GEOMETRIES = [
+# n, channels, sizes, kernel, stride, padding, dilation, result channels per group; a group for each channel
+DEPTHWISE = [
     (2, 5, (9, 11), (3, 3), 1, 1, 1, 1),
     (3, 48, (7, 7), (3, 3), 1, 1, 1, 1),
     (2, 35, (14, 15), (3, 3), 2, 1, 1, 1),
@@ -54,7 +54,7 @@ def layouts(geometry):
     return [False, True] if len(geometry[2]) > 1 else [False]
 
 
-@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("geometry", DEPTHWISE, ids=str)
 def test_same_values_as_the_general_loops(geometry):
     x, w, b, how = case(geometry)
     expected = all_results(x, w, b, how, fl.float64, False)
@@ -63,7 +63,7 @@ def test_same_values_as_the_general_loops(geometry):
             np.testing.assert_allclose(found, right, rtol=2e-5, atol=2e-5 * max(1, np.abs(right).max(initial=0)))
 
 
-@pytest.mark.parametrize("geometry", [g for g in GEOMETRIES if g[0]], ids=str)
+@pytest.mark.parametrize("geometry", [g for g in DEPTHWISE if g[0]], ids=str)
 def test_infinity_and_nan_stay_in_their_windows(geometry):
     x, w, b, how = case(geometry)
     x.reshape(-1)[[0, x.size // 2, -1]] = np.inf, np.nan, -np.inf

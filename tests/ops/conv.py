@@ -114,7 +114,7 @@ COVERS = ("convolution", "convolution_transpose", "convolution_weight_grad")
 LARGE = {
     1: Sample(tensor(8, 32, 256), tensor(64, 32, 5), tensor(64), padding=2),
     2: Sample(tensor(4, 32, 30, 30), tensor(48, 32, 3, 3), tensor(48), padding=1),
-    3: Sample(tensor(2, 8, 12, 12, 12), tensor(16, 8, 3, 3, 3), tensor(16), padding=1),
+    3: Sample(tensor(2, 8, 12, 12, 12), tensor(32, 8, 3, 3, 3), tensor(32), padding=1),
 }
 ROWS = [
     *(

@@ -37,6 +37,7 @@ void run_f32(const ConvPlan& plan, const void* source, const void* w, const void
   if (is_depthwise(plan))
     return (plan.channels_last ? conv_depthwise_last_f32 : conv_depthwise_f32)(plan, from, weights, start, to);
   if (conv_is_product(plan)) return conv_product_f32(plan, from, weights, start, to);
+  if (columns_apply(plan)) return conv_columns_f32(plan, from, weights, start, to);
   if (winograd_applies(plan)) return conv_winograd_f32(plan, from, weights, start, to);
   if (prefers_pixels_last(plan)) return conv_pixels_last_f32(plan, from, weights, start, to);
   conv_channels_first_f32(plan, source, w, bias, result);

@@ -128,6 +128,10 @@ void copy_window_first(const ConvPlan& plan, const Window& window, int64_t chann
   }
 }
 
+// Few source channels and many of the result.
+bool columns_apply(const ConvPlan& plan);
+void conv_columns_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
+
 // One source channel per group; channels-last data also one result channel.
 inline bool is_depthwise(const ConvPlan& plan) {
   return plan.groups > 1 && plan.cin == 1 && plan.cout <= (plan.channels_last ? 1 : 2);

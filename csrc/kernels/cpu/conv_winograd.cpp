@@ -1,13 +1,12 @@
 // 3 x 3 convolutions of stride 1 by F(2 x 2, 3 x 3) (Lavin and Gray, arXiv 1509.09308): with d a 4 x 4 patch of the
 // source, y = A' [(G w G') * (B' d B)] A, and 16 matrix products over channels do the elementwise products of all
 // patches at once. The weight gradient is the same backwards: dw = G' [sum over patches (B' d B) * (A g A')] G.
-#include "kernels/cpu/conv_common.h"
+#include "kernels/cpu/conv_planes.h"
 
 namespace flambeau::cpu::FL_ISA {
 
 namespace {
 
-using V = Vector<float>;
 constexpr int kWidth = kLanes<float>, kPanel = kCols<float>, kPoints = 16;
 
 // B' d B, kept as [row][column] of the 4 x 4 patch.
@@ -275,6 +274,118 @@ struct Winograd {
     });
   }
 
+  // ---- the same on channels-first data whose rows are long: vectors run along patches, nothing is transposed
+
+  // The patches as results of a convolution of stride 2 with a 4 x 4 kernel.
+  static ConvPlan patch_plan(const ConvPlan& plan, int64_t rows, int64_t columns) {
+    ConvPlan patches = plan;
+    for (int d = 1; d < 3; ++d) {
+      patches.axis[d].pace = 2;
+      patches.axis[d].jobs = {{d == 1 ? rows : columns, 0, 1, {0, 1, 2, 3}, {0, 1, 2, 3}}};
+    }
+    return patches;
+  }
+
+  // One channel's patches of some rows: to[point][patch]. What a row writes too much the next one overwrites.
+  void transform_rows(const Planes& planes, const float* copy, int64_t count, float* to, int64_t stride) const {
+    for (int64_t y = 0; y < count; ++y, copy += 2 * planes.line)
+      for (int64_t x = 0; x < columns; x += kWidth) {
+        V d[4][4], out[4][4];
+        for (int i = 0; i < 4; ++i)
+          for (int j = 0; j < 4; ++j) d[i][j] = load(copy + i * planes.line + j % 2 * planes.pitch + j / 2 + x);
+        patch_transform(d, out);
+        for (int p = 0; p < kPoints; ++p) store(to + p * stride + y * columns + x, out[p / 4][p % 4]);
+      }
+  }
+
+  // products[result channel][patch] of one point.
+  void multiply_rows(int64_t group, int64_t point, int64_t width, const float* v, float* products) const {
+    TileArgs<float> args;
+    args.k = plan.cin;
+    args.a_stride = kPanel;
+    args.b_stride = args.c_stride = width;
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      const float* weights = packed + (group * kPoints + point) * packed_point() + panel * plan.cin * kPanel;
+      const int64_t channels = std::min<int64_t>(kPanel, plan.cout - panel * kPanel), parts = ceil_div(channels, kRows);
+      for (int64_t i = 0; i < parts; ++i) {
+        const int64_t row = channels * i / parts, rows = channels * (i + 1) / parts - row;
+        for (int64_t p = 0; p < width; p += kPanel) {
+          args.n = std::min<int64_t>(kPanel, width - p);
+          args.a = weights + row;
+          args.b = v + p;
+          args.c = products + (panel * kPanel + row) * width + p;
+          tile_kernel<float>(rows, args.n, AKind::kRowContiguous)(args);
+        }
+      }
+    }
+  }
+
+  // One channel's results of some rows of patches.
+  void finish_rows(const float* products, int64_t stride, const Span& span, float start, float* out) const {
+    const int64_t height = plan.axis[1].result, width = plan.axis[2].result;
+    for (int64_t y = 2 * span.row; y < std::min(height, 2 * (span.row + span.rows)); y += 2, products += columns)
+      for (int64_t x = 0; x < columns; x += kWidth) {
+        V t[2][4];
+        for (int j = 0; j < 4; ++j) {
+          const float* m = products + j * stride + x;
+          const V m0 = load(m), m1 = load(m + 4 * stride), m2 = load(m + 8 * stride), m3 = load(m + 12 * stride);
+          t[0][j] = m0 + m1 + m2;
+          t[1][j] = m1 - m2 - m3;
+        }
+        for (int i = 0; i < (y + 1 < height ? 2 : 1); ++i) {
+          V left, right;
+          join_phases(t[i][0] + t[i][1] + t[i][2] + start, t[i][1] - t[i][2] - t[i][3] + start, left, right, kLaneList);
+          float* to = out + (y + i) * width + 2 * x;
+          store_some(to, left, width - 2 * x);
+          if (width > 2 * x + kWidth) store_some(to + kWidth, right, width - 2 * x - kWidth);
+        }
+      }
+  }
+
+  static constexpr int64_t kRowPatches = 64;    // of a span
+  static constexpr int64_t kChannelsAhead = 2;  // asked for before they are read: planes lie far apart
+
+  // With many channels the last vector of patches should be full, with few the transposing saved is worth more.
+  bool rows_pay(const Spans& spans) const {
+    if (plan.channels_last || columns < kWidth / 2) return false;
+    return plan.cin * plan.cout <= 64 * 64 || spans.patches() * 16 >= ceil_div(spans.patches(), kWidth) * kWidth * 15;
+  }
+
+  void run_rows(const Spans& spans) const {
+    const ConvPlan patches = patch_plan(plan, rows, columns);
+    const Planes planes(patches, spans.rows_per_span);
+    const int64_t width = ceil_div(spans.patches(), kWidth) * kWidth, spill = 3 * kWidth;
+    const int64_t v_stride = width * plan.cin + spill, m_stride = width * plan.cout + spill;
+    const int64_t source_size = plan.source_spatial(), result_size = plan.result_spatial();
+    parallel_for(spans.count() * plan.groups, 1, [&](int64_t begin, int64_t end) {
+      float* v = conv_scratch<float>(kPartialSums, kPoints * v_stride);
+      float* products = conv_scratch<float>(kProducts, kPoints * m_stride);
+      float* copy = planes.room(1);
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t group = i % plan.groups;
+        const Span span = spans.at(i / plan.groups);
+        const int64_t per_image = span.rows * columns, line = plan.axis[2].size;
+        const int64_t first_place = std::max<int64_t>(0, 2 * span.row - plan.axis[1].lo) * line,
+                      place_count = (2 * span.rows + 2) * line;
+        for (int64_t ci = 0; ci < plan.cin; ++ci)
+          for (int64_t m = 0; m < span.images; ++m) {
+            const int64_t channel = ((span.image + m) * plan.groups + group) * plan.cin + ci;
+            const float* from = source + channel * source_size;
+            fetch_row(from + kChannelsAhead * source_size + first_place, place_count);
+            planes.fill(from, span.row, copy);
+            transform_rows(planes, copy, span.rows, v + ci * width + m * per_image, v_stride);
+          }
+        for (int64_t p = 0; p < kPoints; ++p) multiply_rows(group, p, width, v + p * v_stride, products + p * m_stride);
+        for (int64_t m = 0; m < span.images; ++m)
+          for (int64_t co = 0; co < plan.cout; ++co) {
+            const int64_t channel = ((span.image + m) * plan.groups + group) * plan.cout + co;
+            finish_rows(products + co * width + m * per_image, m_stride, span,
+                        bias ? bias[group * plan.cout + co] : 0.0f, result + channel * result_size);
+          }
+      }
+    });
+  }
+
   // Many channels: all threads share a batch of spans, then the products, so that weights are read once per batch.
   void run_batches(const Spans& spans, int64_t batch) const {
     const int64_t per_span = spans.patches();
@@ -305,7 +416,10 @@ struct Winograd {
 
   void run() {
     pack_weights();
-    if (plan.cin * plan.cout <= 128 * 128) {
+    const bool few = plan.cin * plan.cout <= 128 * 128;
+    if (few && rows_pay(Spans(plan.n, rows, columns, kRowPatches))) {
+      run_rows(Spans(plan.n, rows, columns, kRowPatches));
+    } else if (few) {
       run_spans(Spans(plan.n, rows, columns, std::clamp<int64_t>(3584 / plan.cin, 28, 112)));
     } else {
       const Spans spans(plan.n, rows, columns, 32);
