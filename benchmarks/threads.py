@@ -138,7 +138,7 @@ def neighbour(module, seconds):
         busy.wait()
     ratio = statistics.median(b / a for a, b in zip(quiet, beside, strict=True))
     print(f"\nA step of 784-128-10 at batch 64: {statistics.median(quiet) * 1e6:.0f} us quiet, ", end="")
-    print(f"{statistics.median(beside) * 1e6:.0f} us beside a busy core: {ratio:.2f} times")
+    print(f"{statistics.median(beside) * 1e6:.0f} us beside a busy core; median of the pairs: {ratio:.2f} times")
 
 
 def main():
