@@ -66,6 +66,7 @@ def main(target=ROOT / "flambeau" / "_C.pyi"):
     # `bool` is a dtype in the module, and bool, float and int are methods of Tensor; `from` is a word of the language.
     text = re.sub(r"((?:[:>|,] |\[))(bool|float|int)\b", r"\1builtins.\2", Path(target).read_text())
     text = re.sub(r"\bfrom: ", "from_: ", text)
+    text = re.sub(r"^(\w+) = __\w+__$", r"\1: Any", text, flags=re.M)  # a slot's wrapper
     # Functions of Python that became attributes of the module or of its classes; what else there is, is found when asked for.
     text = re.sub(r"^from flambeau(\.\w+)? import (\([^)]*\)|.*)\n", "", text, flags=re.M)
     text += "\n_disabled_torch_function_impl: Any\n\ndef __getattr__(name: str) -> Any: ...\n"
