@@ -1,6 +1,7 @@
 """Module: attributes and registries, walking, converting, state, what is printed, and what goes wrong."""
 
 import copy
+import inspect
 import io
 import pickle
 import warnings
@@ -494,3 +495,17 @@ def test_calls_without_a_forward_and_errors_in_it():
 
 def error_of(value):
     raise ValueError(f"wrong: {value}")
+
+
+def test_signatures():
+    class Own(fl.nn.Linear):
+        def __call__(self, first, *, second=1):
+            return first
+
+    assert str(inspect.signature(fl.nn.Linear(1, 1))) == "(*args, **kwargs)"
+    assert str(inspect.signature(fl.nn.Module.__call__)) == "(self, /, *args, **kwargs)"
+    assert list(inspect.signature(fl.nn.Linear).parameters)[:3] == ["in_features", "out_features", "bias"]
+    assert str(inspect.signature(Own(1, 1))) == "(first, *, second=1)"
+    assert str(inspect.signature(fl.nn.Linear(1, 1).forward)) == str(inspect.signature(fl.nn.Linear.forward)).replace(
+        "self, ", ""
+    )

@@ -62,6 +62,17 @@ def register(hooks, hook, prepend=False, marks=()):
     return handle
 
 
+class _SignatureOfCalls:
+    """What `inspect.signature(module)` finds, since a slot of C has no signature that it would look at."""
+
+    def __get__(self, module, kind=None):
+        if module is None or type(module).__call__ is not Callable_.__call__:
+            raise AttributeError("__signature__")
+        from inspect import Parameter, Signature
+
+        return Signature([Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)])
+
+
 class Callable_:
     """The part of `Module` that calls `forward` and runs the hooks around it."""
 
@@ -74,6 +85,7 @@ class Callable_:
     _backward_pre_hooks = hook_dictionary("_backward_pre_hooks", use_hooks)
     _is_full_backward_hook = None
     __call__ = _C.call_forward
+    __signature__ = _SignatureOfCalls()
 
     def _call_impl(self, *args, **kwargs):
         return Callable_.__call__(self, *args, **kwargs)
