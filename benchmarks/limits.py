@@ -18,6 +18,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from timing import readable
+
 MB = 1e6
 MILLION = 4.194304 * MB  # 2**20 numbers
 # What a case must do at least: (operations, bytes moved).
@@ -97,13 +99,6 @@ def limits(threads=(1,)):
         }
 
 
-def shown(seconds):
-    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e9:.0f} ns"
-
-
 def beside(path):
     """Print a Markdown table of the figures in a file, the last column the fraction of the limit that is reached."""
     peak = limits((1,))[1]
@@ -121,7 +116,7 @@ def beside(path):
         )
         least = max(operations / peak["flops"], moved / rate)
         fraction = f"{100 * least / one['impl']:.0f} %" if one and least else ""
-        times = [shown(one[name]) if one else "" for name in ("baseline", "impl")]
+        times = [readable(one[name]).strip() if one else "" for name in ("baseline", "impl")]
         ratios = [f"{r['ratio']:.2f}" if r else "" for r in (one, two)]
         print("| " + " | ".join([case, *times, *ratios, fraction]) + " |")
 

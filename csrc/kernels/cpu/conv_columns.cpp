@@ -172,12 +172,9 @@ struct Columns {
 }  // namespace
 
 bool columns_apply(const ConvPlan& plan) {
+  if (!has_one_job(plan)) return false;
   int64_t depth = plan.cin;
-  for (const Axis& axis : plan.axis) {
-    if (axis.jobs.size() != 1 || axis.jobs[0].step != 1 || axis.jobs[0].start != 0) return false;
-    if (axis.jobs[0].count != axis.result) return false;
-    depth *= axis.jobs[0].tap.size();
-  }
+  for (const Axis& axis : plan.axis) depth *= axis.jobs[0].tap.size();
   return !plan.channels_last && plan.cin < 16 && plan.cout >= 32 && depth >= 16;
 }
 

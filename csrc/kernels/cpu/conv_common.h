@@ -70,6 +70,16 @@ struct Window {
 void copy_window_pixels(const ConvPlan& plan, const Window& window, const float* source, int64_t image, int64_t group,
                         float* turned, float* to);
 
+// Is every result one sum over the same taps?
+inline bool has_one_job(const ConvPlan& plan) {
+  for (const Axis& axis : plan.axis) {
+    if (axis.jobs.size() != 1) return false;
+    const AxisJob& job = axis.jobs[0];
+    if (job.tap.empty() || job.start != 0 || job.step != 1 || job.count != axis.result) return false;
+  }
+  return true;
+}
+
 bool conv_is_product(const ConvPlan& plan);
 void conv_product_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
 

@@ -167,14 +167,6 @@ const float* written_out(const ConvPlan& plan, const float* source) {
   return all;
 }
 
-// Every result is one sum over the same taps.
-bool one_job(const ConvPlan& plan) {
-  for (const Axis& axis : plan.axis)
-    if (axis.jobs.size() != 1 || axis.jobs[0].tap.empty() || axis.jobs[0].start != 0 || axis.jobs[0].step != 1)
-      return false;
-  return true;
-}
-
 // Few pixels under a larger kernel, whose weights are contiguous and in the order of the taps.
 bool has_few_pixels(const ConvPlan& plan) {
   const int64_t spatial = plan.result_spatial();
@@ -192,7 +184,7 @@ bool has_few_pixels(const ConvPlan& plan) {
 }  // namespace
 
 bool conv_is_product(const ConvPlan& plan) {
-  if (!one_job(plan)) return false;
+  if (!has_one_job(plan)) return false;
   if (has_few_pixels(plan)) return true;
   for (const Axis& axis : plan.axis)
     if (axis.lo != 0 || axis.jobs[0].tap.size() != 1 || axis.jobs[0].offset[0] != 0 ||

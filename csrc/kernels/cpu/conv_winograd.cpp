@@ -44,6 +44,16 @@ inline void weight_transform(const V (&w)[3][3], V (&out)[4][4]) {
   }
 }
 
+// A' m, for the 16 products of a patch, which lie `stride` apart.
+inline void sum_rows(const float* products, int64_t stride, V (&out)[2][4]) {
+  for (int j = 0; j < 4; ++j) {
+    const float* m = products + j * stride;
+    const V m0 = load(m), m1 = load(m + 4 * stride), m2 = load(m + 8 * stride), m3 = load(m + 12 * stride);
+    out[0][j] = m0 + m1 + m2;
+    out[1][j] = m1 - m2 - m3;
+  }
+}
+
 // The adjoint: G' u G
 inline void weight_transform_back(const V (&u)[4][4], V (&out)[3][3]) {
   V t[3][4];
@@ -242,12 +252,7 @@ struct Winograd {
                     int64_t row, bool two_rows, bool two_columns) const {
     for (int64_t k = 0; k < plan.cout; k += kWidth) {
       V t[2][4];
-      for (int j = 0; j < 4; ++j) {
-        const float* m = products + j * stride + k;
-        const V m0 = load(m), m1 = load(m + 4 * stride), m2 = load(m + 8 * stride), m3 = load(m + 12 * stride);
-        t[0][j] = m0 + m1 + m2;
-        t[1][j] = m1 - m2 - m3;
-      }
+      sum_rows(products + k, stride, t);
       const V start = group_bias ? load(group_bias + k) : V{};
       for (int i = 0; i < (two_rows ? 2 : 1); ++i) {
         store(out + i * row + k, t[i][0] + t[i][1] + t[i][2] + start);
@@ -326,12 +331,7 @@ struct Winograd {
     for (int64_t y = 2 * span.row; y < std::min(height, 2 * (span.row + span.rows)); y += 2, products += columns)
       for (int64_t x = 0; x < columns; x += kWidth) {
         V t[2][4];
-        for (int j = 0; j < 4; ++j) {
-          const float* m = products + j * stride + x;
-          const V m0 = load(m), m1 = load(m + 4 * stride), m2 = load(m + 8 * stride), m3 = load(m + 12 * stride);
-          t[0][j] = m0 + m1 + m2;
-          t[1][j] = m1 - m2 - m3;
-        }
+        sum_rows(products + x, stride, t);
         for (int i = 0; i < (y + 1 < height ? 2 : 1); ++i) {
           V left, right;
           join_phases(t[i][0] + t[i][1] + t[i][2] + start, t[i][1] - t[i][2] - t[i][3] + start, left, right, kLaneList);
