@@ -22,7 +22,7 @@ void pack_rows_of_pixels(const float* from, int64_t stride, int64_t rows, int64_
   for (int64_t row = 0; row < rows; ++row) {
     const float* in = from + row * stride;
     float* out = to + row * kPanel;
-    if (row + kRowsAhead < rows) fetch_row(in + kRowsAhead * stride, pixels);
+    if (row + kRowsAhead < rows) ask_for(in + kRowsAhead * stride, pixels);
     for (int64_t p = 0; p < whole; p += kPanel, out += rows * kPanel)
       for (int64_t v = 0; v < kPanel; v += kLanes<float>) store(out + v, load(in + p + v));
     for (int64_t p = whole; p < pixels; ++p) out[p - whole] = in[p];

@@ -371,7 +371,7 @@ struct Winograd {
           for (int64_t m = 0; m < span.images; ++m) {
             const int64_t channel = ((span.image + m) * plan.groups + group) * plan.cin + ci;
             const float* from = source + channel * source_size;
-            fetch_row(from + kChannelsAhead * source_size + first_place, place_count);
+            ask_for(from + kChannelsAhead * source_size + first_place, place_count);
             planes.fill(from, span.row, copy);
             transform_rows(planes, copy, span.rows, v + ci * width + m * per_image, v_stride);
           }

@@ -349,7 +349,7 @@ struct Pass {
       }
       const S* row = p.a + i0 + first + k0 * p.a_col;
       for (int64_t l = 0; l < depth; ++l, row += p.a_col) {
-        if (l + kRowsAhead < depth) fetch_row(row + kRowsAhead * p.a_col, width);
+        if (l + kRowsAhead < depth) ask_for(row + kRowsAhead * p.a_col, width);
         const S* from = row;
         for (int64_t u = 0; u < count; from += height[u], to[u] += height[u], ++u)
           for (int64_t r = 0; r < height[u]; r += kLanes<T>)

@@ -99,7 +99,7 @@ void pack_panels(const S* b, int64_t k_stride, int64_t n_stride, int64_t k, int6
     for (int64_t i = 0; i < k; ++i) {
       const S* from = b + i * k_stride;
       T* to = out + i * cols;
-      if (i + kRowsAhead < k) fetch_row(from + kRowsAhead * k_stride, n);
+      if (i + kRowsAhead < k) ask_for(from + kRowsAhead * k_stride, n);
       for (int64_t q = 0; q < whole; ++q, from += cols, to += k * cols) {
         store(to, load_as<T>(from));
         store(to + w, load_as<T>(from + w));

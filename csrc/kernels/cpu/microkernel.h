@@ -10,6 +10,8 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/cpu/stream.h"
+
 namespace flambeau::cpu::FL_ISA {
 
 #if defined(__AVX512F__)
@@ -87,11 +89,6 @@ TileKernel<T> tile_kernel(int m, int n, AKind kind);
 
 // Rows that lie far apart are asked for this many rows before they are copied: to the processor each is a new page.
 constexpr int64_t kRowsAhead = 8;
-template <class S>
-[[gnu::always_inline]] inline void fetch_row(const S* row, int64_t count) {
-  constexpr int64_t line = 64 / int64_t(sizeof(S));
-  for (int64_t i = 0; i < count; i += line) __builtin_prefetch(row + i);
-}
 
 // Packs B[k x n] with any strides into panels of kCols columns: panel p holds columns p * kCols.., k rows of kCols
 // values, the last panel filled up with zeros; k * round_up(n, kCols) values in all. S may be a 16-bit float.
