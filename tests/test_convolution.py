@@ -107,3 +107,20 @@ def test_threads_do_not_change_a_bit(shape):
     finally:
         fl.set_num_threads(threads)
     assert all(fl.equal(results[0], other) for other in results[1:])
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("channels_last", [False, True], ids=["first", "last"])
+def test_weight_gradient_of_few_channels_beside_an_infinity(channels_last, groups, value):
+    random = np.random.default_rng(3)
+    x, g = random.random((2, 6, 13, 11)) + 1, random.random((2, 3, 13, 10)) + 1
+    x[0, 2, 4, -1] = x[1, 3, 12, 5] = value  # the last column meets no result under the first taps
+    expected = np_weight_grad(x, g, (3, 4), (1, 1), (1, 1), (1, 1), groups)
+    assert np.isfinite(expected[:, :, :, :2]).any() and not np.isfinite(expected).all()
+    layout = fl.channels_last if channels_last else fl.contiguous_format
+    for dtype in (fl.float32, fl.float64):
+        tx, tg = (fl.tensor(v, dtype=dtype).contiguous(memory_format=layout) for v in (x, g))
+        w = fl.zeros(3, 6 // groups, 3, 4, dtype=dtype, requires_grad=True)
+        fl.nn.functional.conv2d(tx, w, None, 1, 1, 1, groups).backward(tg)
+        np.testing.assert_allclose(w.grad.numpy(), expected, rtol=1e-5)

@@ -452,9 +452,9 @@ struct ChannelsFirst {
 template <class T>
 thread_local int64_t ChannelsFirst<T>::first_step = 0;
 
-// out[k] += sum over pixels of g * b[offset[k] + pixel] for NK taps.
+// sums[k] += g * b[offset[k] + pixel] for NK taps, over the pixels that count: what lies beside them may be infinite.
 template <class T, int NK>
-void dot_tile(const T* g, const T* b, const int64_t* offset, int64_t vectors, Vector<T>* sums) {
+void dot_tile(const T* g, const T* counts, const T* b, const int64_t* offset, int64_t vectors, Vector<T>* sums) {
   constexpr int L = kLanes<T>;
   Vector<T> acc[NK];
   for (int k = 0; k < NK; ++k) acc[k] = sums[k];
@@ -462,8 +462,9 @@ void dot_tile(const T* g, const T* b, const int64_t* offset, int64_t vectors, Ve
   for (int k = 0; k < NK; ++k) from[k] = b + offset[k];
   for (int64_t p = 0; p < vectors * L; p += L) {
     const Vector<T> grad = load(g + p);
+    const auto real = load(counts + p) != T(0);
 #pragma GCC unroll 16
-    for (int k = 0; k < NK; ++k) acc[k] += grad * load(from[k] + p);
+    for (int k = 0; k < NK; ++k) acc[k] = real ? acc[k] + grad * load(from[k] + p) : acc[k];
   }
   for (int k = 0; k < NK; ++k) sums[k] = acc[k];
 }
@@ -481,7 +482,7 @@ struct FewChannels {
   explicit FewChannels(const ConvArgs& a)
       : args(a), plan(forward_plan(a)), first(plan, static_cast<const T*>(a.x), nullptr, nullptr, nullptr) {}
 
-  // G in the rows of the padded copy, zero in the unused columns.
+  // G (or ones) in the rows of the padded copy, zero in the unused columns.
   void spread(const T* grad, const int64_t* count, T* to) const {
     const int64_t e1 = first.buffer.extent[1], e2 = first.buffer.extent[2];
     std::fill_n(to, flat, T(0));
@@ -489,26 +490,30 @@ struct FewChannels {
     for (int64_t q0 = 0; q0 < count[0]; ++q0)
       for (int64_t q1 = 0; q1 < count[1]; ++q1) {
         const int64_t at0 = q0 + (first.tile_axis == 0 ? start : 0), at1 = q1 + (first.tile_axis == 1 ? start : 0);
-        const T* row = grad + (at0 * args.out[1] + at1) * args.out[2] + (first.tile_axis == 2 ? start : 0);
+        const int64_t row = (at0 * args.out[1] + at1) * args.out[2] + (first.tile_axis == 2 ? start : 0);
         T* out = to + (q0 * e1 + q1) * e2;
-        for (int64_t i = 0; i < count[2]; ++i) out[i] = row[i];
+        for (int64_t i = 0; i < count[2]; ++i) out[i] = grad ? grad[row + i] : T(1);
       }
   }
+
+  // What a tap reads reaches beyond the last channel.
+  int64_t copy_size() const { return args.ic * first.buffer.channel + flat + 2 * L; }
 
   void add_item(int64_t image, int64_t group, Vector<T>* sums, T* copy) {
     const int64_t in = plan.source_spatial(), out = plan.result_spatial();
     const int64_t* offset = first.jobs[0].offset.data();
     const int64_t depth = first.jobs[0].offset.size();
     first.fill_buffer(copy, first.source + (image * args.groups + group) * args.ic * in);
-    T* spread_grad = copy + args.ic * first.buffer.channel + flat + 2 * L;
+    T *counts = copy + copy_size(), *spread_grad = counts + flat;
     int64_t count[3] = {args.out[0], args.out[1], args.out[2]};
     count[first.tile_axis] = std::min(first.tile_length, count[first.tile_axis] - first.first_step);
+    spread(nullptr, count, counts);
     for (int64_t co = 0; co < args.oc; ++co, sums += depth) {
       spread(static_cast<const T*>(args.y) + ((image * args.groups + group) * args.oc + co) * out, count, spread_grad);
       int64_t k = 0;
-      for (; k + 9 <= depth; k += 9) dot_tile<T, 9>(spread_grad, copy, offset + k, flat / L, sums + k);
-      for (; k + 3 <= depth; k += 3) dot_tile<T, 3>(spread_grad, copy, offset + k, flat / L, sums + k);
-      for (; k < depth; ++k) dot_tile<T, 1>(spread_grad, copy, offset + k, flat / L, sums + k);
+      for (; k + 9 <= depth; k += 9) dot_tile<T, 9>(spread_grad, counts, copy, offset + k, flat / L, sums + k);
+      for (; k + 3 <= depth; k += 3) dot_tile<T, 3>(spread_grad, counts, copy, offset + k, flat / L, sums + k);
+      for (; k < depth; ++k) dot_tile<T, 1>(spread_grad, counts, copy, offset + k, flat / L, sums + k);
     }
   }
 
@@ -526,9 +531,7 @@ struct FewChannels {
     T* partial = conv_scratch<T>(kPartialSums, chunks * args.groups * sums_per_group);
     const int64_t work = 2 * args.n * plan.result_spatial() * sums_per_group / chunks;
     parallel_for(chunks * args.groups, std::max<int64_t>(1, 300000 / (work + 1)), [&](int64_t begin, int64_t end) {
-      const int64_t size = args.ic * buffer.channel + 2 * (flat + 2 * L);
-      T* copy = conv_scratch<T>(kPaddedInput, size);
-      std::fill_n(copy, size, T(0));  // what lies behind the copy is multiplied by zero, so it must be finite
+      T* copy = conv_scratch<T>(kPaddedInput, copy_size() + 2 * flat);
       Vector<T>* sums = conv_scratch<Vector<T>>(kTileResult, sums_per_group);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t chunk = i % chunks, group = i / chunks;
