@@ -12,7 +12,7 @@ from . import _C
 _NOT_PRIMITIVES = {
     "as_method", "as_subclass", "attach_outputs", "can_cast", "check_std", "clone_storage", "crc32", "empty_cache", "enable_interpreters",
     "enable_locations", "enable_overrides", "function_node", "get_default_dtype", "gradient_edge", "has_overrides", "hook_method",
-    "hook_primitive", "is_anomaly_enabled", "is_contiguous", "is_grad_enabled", "is_inference_mode_enabled", "is_numpy_array", "make_batched", "make_gate", "make_subclass", "memory_stats", "op_names",
+    "hook_primitive", "is_anomaly_enabled", "is_contiguous", "is_grad_enabled", "is_inference_mode_enabled", "is_numpy_array", "keep_packed", "make_batched", "make_gate", "make_subclass", "memory_stats", "op_names",
     "pop_saved_hooks", "promote_types", "push_saved_hooks", "queue_callback", "register_post_accumulate_grad_hook",
     "register_tensor_hook", "remove_tensor_hook", "reset_peak_memory_stats", "result_type", "retain_grad", "save_for_backward",
     "saved_of", "set_anomaly_enabled", "set_constructor", "set_node_class", "set_function_modes", "set_grad_enabled", "set_inference_mode", "set_interpreters", "set_memory_limit", "set_operator",

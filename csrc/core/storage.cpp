@@ -31,6 +31,7 @@ void Storage::resize(int64_t wanted) {
     data = grown;
   }
   bytes = wanted;
+  unseen_changes++;
 }
 
 }  // namespace flambeau

@@ -1,6 +1,7 @@
 // The bytes behind tensors, and the count of changes made to them.
 #pragma once
 #include <functional>
+#include <memory>
 
 #include "core/allocator.h"
 #include "core/counted.h"
@@ -39,6 +40,9 @@ class Version : public Counted {
   void forget();
 };
 
+struct PackedForm;
+struct PackedForms;
+
 // Bytes, with their own count of changes.
 class Storage final : public Version, public Pooled<Storage> {
  public:
@@ -59,6 +63,28 @@ class Storage final : public Version, public Pooled<Storage> {
   int64_t bytes;
   Device device;
   std::function<void()> deleter;  // of foreign memory
+
+  // What kernels have made of these bytes (packing.h) holds as long as nobody else can write to them and neither count
+  // of changes moves.
+  uint32_t exports = 0;         // arrays and capsules in the hands of others
+  bool addressed = false;       // somebody knows where the bytes are, and nobody when that ends
+  uint32_t unseen_changes = 0;  // that are not counted as the storage's: through `.data`, by an export
+  std::shared_ptr<PackedForms> packed;
+};
+
+// The bytes in the hands of others, for as long as it lives.
+class Export {
+ public:
+  explicit Export(Ref<Storage> storage) : storage_(std::move(storage)) { storage_->exports++; }
+  ~Export() {
+    storage_->exports--;
+    storage_->unseen_changes++;
+  }
+  Export(const Export&) = delete;
+  Export& operator=(const Export&) = delete;
+
+ private:
+  Ref<Storage> storage_;
 };
 
 }  // namespace flambeau

@@ -192,6 +192,9 @@ void Tensor::refuse_values() const {
           to_string(device()), "' has a shape, not values: use to_empty(device='cpu'), and load or initialise it");
 }
 
-void bump_version(const Tensor& t, const char* op) { t->version->bump(op); }
+void bump_version(const Tensor& t, const char* op) {
+  t->version->bump(op);
+  if (t->version.get() != t->storage.get()) t->storage->unseen_changes++;
+}
 
 }  // namespace flambeau

@@ -3,6 +3,7 @@
 #include "ops/conv.h"
 
 #include "core/kernels.h"
+#include "core/packing.h"
 
 namespace flambeau::ops {
 
@@ -140,6 +141,7 @@ Dims result_shape(const Tensor& x, int64_t channels, const Dims& spatial) {
 // Runs forward or its adjoint in x outside the graph.
 Tensor run(const Tensor& source, const Tensor& w, const Tensor& bias, const ConvSettings& s, const Dims& result,
            bool forward) {
+  Packing packing(w);
   GradMode no_grad(false);
   const DType type = kernel_type(source.dtype());
   const int64_t channels = forward ? w.size(0) : w.size(1) * s.groups;
@@ -152,6 +154,7 @@ Tensor run(const Tensor& source, const Tensor& w, const Tensor& bias, const Conv
                           : arguments(s, out.shape(), in.shape(), weight.shape(), weight.strides(), last);
   (forward ? args.x : args.y) = in.raw();
   args.w = weight.raw();
+  if (weight.is(w)) args.packing = &packing;
   args.bias = start.defined() ? start.raw() : nullptr;
   args.result = out.raw();
   const ConvKernels& k = kernels_of("convolution", {&source, &w, &bias}).conv;

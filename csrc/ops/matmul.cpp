@@ -1,5 +1,6 @@
 // Matrix products: one primitive for all of mm, bmm, mv, dot and matmul, one that adds, and the linear layer's.
 #include "core/kernels.h"
+#include "core/packing.h"
 #include "ops/ops.h"
 
 namespace flambeau::ops {
@@ -105,6 +106,9 @@ bool better_copied(const Tensor& a, const Tensor& b, const Sizes& s, const Batch
 // How b lies: as it is, or with its last two dimensions exchanged.
 enum class Right { Plain, Transposed };
 
+// Is packing b, which may be the same in many products, a large part of the work? Few rows read it where it lies.
+bool packing_counts(const Tensor& b, int64_t rows) { return b.ndim() == 2 && rows > 8 && rows <= 512; }
+
 // out = alpha * a b + beta * out (+ bias per column).
 void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Tensor& b, const Sizes& s,
                    double alpha = 1, double beta = 0, const Tensor* bias = nullptr, Right right = Right::Plain) {
@@ -137,6 +141,9 @@ void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Ten
   g.alpha = alpha;
   g.beta = beta;
   if (bias) g.column_bias = bias->raw();
+  if (!packing_counts(b, s.m * batches.count)) return entry(g);
+  Packing packing(b);
+  g.b_packing = &packing;
   entry(g);
 }
 

@@ -204,6 +204,7 @@ Tensor from_buffer(nb::handle object, DType dtype, int64_t count, int64_t offset
 
 struct MemoryObject {
   PyObject_HEAD Tensor* tensor;
+  Export* held;
   Py_ssize_t* dims;  // shape, then strides in bytes
 };
 PyTypeObject* memory_type;
@@ -227,6 +228,7 @@ void memory_dealloc(PyObject* o) {
   auto* self = reinterpret_cast<MemoryObject*>(o);
   PyTypeObject* type = Py_TYPE(o);
   delete[] self->dims;
+  delete self->held;
   delete self->tensor;
   type->tp_free(o);
   Py_DECREF(type);
@@ -240,6 +242,7 @@ nb::object memory(const Tensor& t) {
   if (!o) rethrow();
   auto* self = reinterpret_cast<MemoryObject*>(o);
   self->tensor = new Tensor(detach(t));
+  self->held = new Export(t->storage);
   self->dims = new Py_ssize_t[2 * t.ndim() + 1];
   for (int64_t i = 0; i < t.ndim(); i++) {
     self->dims[i] = t.size(i);
@@ -322,9 +325,10 @@ template <class Managed>
 void fill_exchange(Managed* m, const Tensor& t) {
   struct Context {
     Tensor tensor;
+    Export held;
     Dims shape, strides;
   };
-  auto* context = new Context{t, t.shape(), t.strides()};
+  auto* context = new Context{t, Export(t->storage), t.shape(), t.strides()};
   m->context = context;
   m->deleter = [](Managed* self) {
     PyGILState_STATE state = PyGILState_Ensure();

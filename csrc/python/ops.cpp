@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/kernels.h"
+#include "core/packing.h"
 #include "core/threads.h"
 #include "python/python.h"
 
@@ -192,6 +193,7 @@ void define_system(nb::module_& m) {
   m.def("reset_peak_memory_stats", [] { memory_stats().peak = memory_stats().live; });
   m.def("set_memory_limit", [](int64_t bytes) { memory_stats().limit = bytes; });
   m.def("empty_cache", empty_cache);
+  m.def("keep_packed", [](bool on) { return Packing::enable(on); }, nb::arg("on"));
 }
 
 }  // namespace

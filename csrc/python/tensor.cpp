@@ -526,6 +526,12 @@ bool by_name(const char* method, std::initializer_list<const char*> allowed, Py_
        }))),                                                                                                           \
    METH_FASTCALL | METH_KEYWORDS, nullptr}
 
+uintptr_t address_of(const Tensor& t) {
+  if (t.numel() == 0 || !t.device().is_cpu()) return 0;
+  t->storage->addressed = true;
+  return reinterpret_cast<uintptr_t>(t.raw());
+}
+
 PyMethodDef methods[] = {
     {"item", tensor_item, METH_NOARGS, nullptr},
     {"tolist", tensor_tolist, METH_NOARGS, nullptr},
@@ -539,8 +545,7 @@ PyMethodDef methods[] = {
     FL_NOARGS(ndimension, PyLong_FromLongLong(t.ndim())),
     FL_NOARGS(numel, PyLong_FromLongLong(t.numel())),
     FL_NOARGS(nelement, PyLong_FromLongLong(t.numel())),
-    FL_NOARGS(data_ptr,
-              PyLong_FromUnsignedLongLong(t.numel() && t.device().is_cpu() ? reinterpret_cast<uintptr_t>(t.raw()) : 0)),
+    FL_NOARGS(data_ptr, PyLong_FromUnsignedLongLong(address_of(t))),
     FL_NOARGS(element_size, PyLong_FromLongLong(t.item_size())),
     FL_NOARGS(storage_offset, PyLong_FromLongLong(t->offset)),
     FL_NOARGS(is_floating_point, PyBool_FromLong(is_floating(t.dtype()))),

@@ -1,6 +1,8 @@
 """The processor."""
 
-__all__ = ["get_cpu_capability"]
+from .. import _C
+
+__all__ = ["get_cpu_capability", "keep_packed_weights"]
 
 
 def get_cpu_capability():
@@ -19,3 +21,19 @@ def get_cpu_capability():
     except OSError:
         return "DEFAULT"
     return "AVX512" if {"avx512f", "avx512bw", "avx512vl"} <= words else "AVX2" if "avx2" in words else "DEFAULT"
+
+
+def keep_packed_weights(enabled):
+    """Whether weights that do not change are kept in the form that products and convolutions read (default: yes).
+
+    From its second use without gradients on, an unchanged weight of a linear layer or a convolution has a packed copy, which
+    lives until the weight changes or is used for training: inference gets faster, and takes up to 2.8 times the weights'
+    memory. The results are the same to the bit. No counterpart in torch.
+
+    Args:
+        enabled: False lets the copies go, each when its weight is used next.
+
+    >>> flambeau.backends.cpu.keep_packed_weights(False)
+    >>> flambeau.backends.cpu.keep_packed_weights(True)
+    """
+    _C.keep_packed(enabled)

@@ -6,12 +6,15 @@
 
 namespace flambeau {
 
+class Packing;
+
 // One convolution y = conv(x, w), seen from all three sides: forward writes y, input_grad writes x, weight_grad writes
 // w. Spatial axes are always three (depth, height, width); a 1-d or 2-d convolution has leading axes of size 1.
 struct ConvArgs {
   const void* x = nullptr;                    // (n, groups * ic, in...): forward and weight_grad read it
   const void* w = nullptr;                    // (groups * oc, ic, kernel...) with the strides below
   const void* y = nullptr;                    // (n, groups * oc, out...): input_grad and weight_grad read it
+  Packing* packing = nullptr;                 // where forward and input_grad keep what they pack of w, or null
   const void* bias = nullptr;                 // one value per channel of the result, or null
   void* result = nullptr;                     // y, x or w, whichever is computed
   void* bias_grad = nullptr;                  // weight_grad: (groups * oc) sums of y, or null

@@ -6,6 +6,8 @@
 
 namespace flambeau {
 
+class Packing;
+
 // C[m x n] = relu?(alpha * A[m x k] B[k x n] + beta * C + column_bias + row_bias), `batch` times.
 // Strides count elements and may be anything (0 too) for A and B; rows of C are contiguous. What C held
 // is not looked at when beta is 0. C must not overlap A or B. Floats of 16 bits are summed in float32 and
@@ -27,6 +29,7 @@ struct GemmArgs {
   const void* column_bias = nullptr;  // n values, one per column
   const void* row_bias = nullptr;     // m values, one per row
   bool relu = false;
+  Packing *a_packing = nullptr, *b_packing = nullptr;  // where what is packed of a and b is kept, or null
 };
 
 struct GemmKernels {

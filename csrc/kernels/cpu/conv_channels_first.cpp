@@ -219,8 +219,10 @@ struct ChannelsFirst {
 
   // Weights as [block of rows][k][row], the order in which tiles read them.
   void pack_weights() {
-    T* to = conv_scratch<T>(kPackedWeights, plan.groups * packed_per_group);
+    bool ready;
+    T* to = packed_weights<T>(plan, PackedAs::kChannelsFirst, plan.groups * packed_per_group, ready);
     packed = to;
+    if (ready) return;
     const int64_t block_count = blocks.size(), job_count = jobs.size();
     const int64_t depth = plan.cin * plan.axis[0].jobs[0].tap.size();
     parallel_for(plan.groups * job_count * block_count, std::max<int64_t>(1, 8192 / std::max<int64_t>(depth, 1)),

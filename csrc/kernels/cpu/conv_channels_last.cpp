@@ -138,8 +138,10 @@ struct PixelsLast {
 
   // Weights as [panel][tap][source channel][kPanel], the last panel filled up with zeros.
   void pack_weights() {
-    float* to = conv_scratch<float>(kPackedWeights, plan.groups * packed_per_group);
+    bool ready;
+    float* to = packed_weights<float>(plan, PackedAs::kPixelsLast, plan.groups * packed_per_group, ready);
     packed = to;
+    if (ready) return;
     const int64_t job_count = jobs.size(), lumps = ceil_div(plan.cin, 64);
     parallel_for(plan.groups * panels * lumps, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)

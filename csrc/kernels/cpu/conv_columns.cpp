@@ -58,8 +58,10 @@ struct Columns {
 
   // Tiles of [source channel and tap][row].
   void pack_weights() {
-    float* to = conv_scratch<float>(kPackedWeights, plan.groups * plan.cout * plan.cin * taps());
+    bool ready;
+    float* to = packed_weights<float>(plan, PackedAs::kColumns, plan.groups * plan.cout * plan.cin * taps(), ready);
     packed = to;
+    if (ready) return;
     for (int64_t group = 0; group < plan.groups; ++group)
       for (int64_t tile = 0; tile < tiles; ++tile)
         for (int64_t ci = 0; ci < plan.cin; ++ci)

@@ -49,6 +49,7 @@ struct ConvPlan {
   Axis axis[3];
   int64_t w_out, w_in, w_tap[3], w_group;  // strides of w seen from the result's side
   bool channels_last;
+  Packing* packing;  // of w
   int64_t source_spatial() const { return axis[0].size * axis[1].size * axis[2].size; }
   int64_t result_spatial() const { return axis[0].result * axis[1].result * axis[2].result; }
 };
@@ -78,6 +79,16 @@ inline bool has_one_job(const ConvPlan& plan) {
     if (job.tap.empty() || job.start != 0 || job.step != 1 || job.count != axis.result) return false;
   }
   return true;
+}
+
+// The loops that pack weights, each in its own way.
+enum class PackedAs { kWinograd, kPixelsLast, kProductRows, kProductPanels, kColumns, kChannelsFirst, kPairs };
+
+// Room for packed weights, for `count` values. It holds them already, from an earlier call, if it is `ready`.
+void* packed_weights(const ConvPlan& plan, PackedAs form, int64_t bytes, bool& ready);
+template <class T>
+T* packed_weights(const ConvPlan& plan, PackedAs form, int64_t count, bool& ready) {
+  return static_cast<T*>(packed_weights(plan, form, count * int64_t(sizeof(T)), ready));
 }
 
 bool conv_is_product(const ConvPlan& plan);

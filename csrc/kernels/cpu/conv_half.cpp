@@ -136,6 +136,7 @@ struct HalfConv {
     if (wanted == Wanted::kWeightGrad) return block;
     widen_weights();
     block.w = w;
+    block.packing = nullptr;  // these weights are not the operand
     if (!w_dense) {
       int64_t stride = 1;
       const int64_t sizes[5] = {0, args.ic, args.kernel[0], args.kernel[1], args.kernel[2]};

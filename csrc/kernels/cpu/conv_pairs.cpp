@@ -78,8 +78,10 @@ struct PairConv {
 
   // Weights as [tap][panel][pair of source channels][kPanel].
   void pack_weights() {
-    Pair* to = conv_scratch<Pair>(kPackedWeights, plan.groups * packed_per_group);
+    bool ready;
+    Pair* to = packed_weights<Pair>(plan, PackedAs::kPairs, plan.groups * packed_per_group, ready);
     packed = to;
+    if (ready) return;
     for (const Job& job : jobs) {
       const int64_t taps = job.offset.size();
       parallel_for(plan.groups * taps, ceil_div(16384, tap_size()), [&](int64_t begin, int64_t end) {

@@ -1,4 +1,5 @@
 // Forward convolution and input gradient as one kind of plan.
+#include "core/packing.h"
 #include "kernels/cpu/conv_common.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -46,7 +47,7 @@ Axis input_grad_axis(const ConvArgs& args, int d) {
 }  // namespace
 
 ConvPlan forward_plan(const ConvArgs& args) {
-  ConvPlan plan{args.n, args.groups, args.ic, args.oc, {}, 0, 0, {}, 0, args.channels_last};
+  ConvPlan plan{args.n, args.groups, args.ic, args.oc, {}, 0, 0, {}, 0, args.channels_last, args.packing};
   plan.w_out = args.w_stride[0];
   plan.w_in = args.w_stride[1];
   plan.w_group = args.oc * args.w_stride[0];
@@ -58,7 +59,7 @@ ConvPlan forward_plan(const ConvArgs& args) {
 }
 
 ConvPlan input_grad_plan(const ConvArgs& args) {
-  ConvPlan plan{args.n, args.groups, args.oc, args.ic, {}, 0, 0, {}, 0, args.channels_last};
+  ConvPlan plan{args.n, args.groups, args.oc, args.ic, {}, 0, 0, {}, 0, args.channels_last, args.packing};
   plan.w_out = args.w_stride[1];
   plan.w_in = args.w_stride[0];
   plan.w_group = args.oc * args.w_stride[0];
@@ -83,6 +84,23 @@ void copy_window_pixels(const ConvPlan& plan, const Window& window, const float*
   transpose_copy<float>(from + first * inner, spatial, turned + first * inner * plan.cin, plan.cin, plan.cin,
                         (last - first) * inner);
   copy_window_last(plan, window, plan.cin, turned, plan.cin, to);
+}
+
+void* packed_weights(const ConvPlan& plan, PackedAs form, int64_t bytes, bool& ready) {
+  ready = false;
+  if (plan.packing) {
+    std::vector<int64_t> recipe{int64_t(form), plan.groups, plan.cin, plan.cout, plan.w_out, plan.w_in, plan.w_group};
+    for (int d = 0; d < 3; ++d) {
+      recipe.push_back(plan.w_tap[d]);
+      for (const AxisJob& job : plan.axis[d].jobs) {
+        recipe.push_back(job.tap.size());
+        recipe.insert(recipe.end(), job.tap.begin(), job.tap.end());
+        recipe.insert(recipe.end(), job.offset.begin(), job.offset.end());
+      }
+    }
+    if (void* kept = plan.packing->memory(recipe, bytes, ready)) return kept;
+  }
+  return scratch(kPackedWeights, bytes);
 }
 
 }  // namespace flambeau::cpu::FL_ISA

@@ -37,6 +37,7 @@ void product_per_image(const ConvPlan& plan, const float* source, const float* w
   g.a_row = plan.w_out, g.a_col = taps > 1 ? 1 : plan.w_in;
   g.b_row = spatial, g.b_col = 1, g.b_batch = plan.groups * g.k * spatial;
   g.c_row = spatial, g.c_batch = plan.groups * plan.cout * spatial;
+  if (plan.groups == 1) g.a_packing = plan.packing;
   for (int64_t group = 0; group < plan.groups; ++group) {
     g.a = w + group * plan.w_group;
     g.b = source + group * g.k * spatial;
@@ -53,8 +54,9 @@ void channels_first(const ConvPlan& plan, const float* source, const float* w, c
   const int64_t block = std::max<int64_t>(2, 96 * 1024 / (plan.cin * kPanel)) * kPanel,
                 blocks = ceil_div(spatial, block);
   const int64_t tiles = ceil_div(plan.cout, kRows);
-  float* const weights = conv_scratch<float>(kPackedWeights, plan.groups * plan.cout * plan.cin);
-  for (int64_t i = 0; i < plan.groups * tiles; ++i) {
+  bool ready;
+  float* const weights = packed_weights<float>(plan, PackedAs::kProductRows, plan.groups * plan.cout * plan.cin, ready);
+  for (int64_t i = 0; !ready && i < plan.groups * tiles; ++i) {
     const int64_t group = i / tiles, co = i % tiles * kRows;
     pack_rows<float, float>(w + group * plan.w_group + co * plan.w_out, plan.w_out, plan.w_in,
                             std::min<int64_t>(kRows, plan.cout - co), plan.cin,
@@ -93,8 +95,9 @@ void channels_last(const ConvPlan& plan, const float* source, const float* w, co
   const int64_t pixels = plan.n * plan.result_spatial(), panels = ceil_div(plan.cout, kPanel);
   const int64_t block = std::max<int64_t>(2, 64 * 1024 / (plan.cin * kRows)) * kRows, blocks = ceil_div(pixels, block);
   const int64_t group_size = panels * plan.cin * kPanel;
-  float* packed = conv_scratch<float>(kPackedWeights, plan.groups * group_size);
-  for (int64_t group = 0; group < plan.groups; ++group)
+  bool ready;
+  float* packed = packed_weights<float>(plan, PackedAs::kProductPanels, plan.groups * group_size, ready);
+  for (int64_t group = 0; !ready && group < plan.groups; ++group)
     pack_panels<float, float>(w + group * plan.w_group, plan.w_in, plan.w_out, plan.cin, plan.cout,
                               packed + group * group_size);
   parallel_for(

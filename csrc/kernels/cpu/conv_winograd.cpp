@@ -163,8 +163,10 @@ struct Winograd {
   int64_t packed_point() const { return panels * plan.cin * kPanel; }
 
   void pack_weights() {
-    float* to = conv_scratch<float>(kPackedWeights, plan.groups * kPoints * packed_point());
+    bool ready;
+    float* to = packed_weights<float>(plan, PackedAs::kWinograd, plan.groups * kPoints * packed_point(), ready);
     packed = to;
+    if (ready) return;
     const int64_t lumps = ceil_div(plan.cin, kWidth);
     parallel_for(plan.groups * panels * lumps, 4, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/packing.h"
 #include "core/threads.h"
 #include "kernels/cpu/microkernel.h"
 #include "kernels/cpu/pairs.h"
@@ -21,6 +22,7 @@ constexpr int64_t kPanelValues = 1024 * 1024;  // of B packed at a time (4 MB of
 constexpr int64_t kPanelsAtOnce = 4;           // of B packed in one go: rows are read in longer pieces
 constexpr int64_t kTilesAtOnce = 8;            // of A packed in one go, where rows lie side by side
 constexpr int64_t kMaxRows = 4096;             // of A packed at a time
+constexpr int64_t kFewUses = 512;              // of a packed operand: beyond, packing it again costs little
 constexpr int64_t kSerialWork = 600 * 1000;    // multiply-adds that one thread does faster than two
 
 // One product, with strides for C too so that it can be turned around: C^T = B^T A^T. T computes, S is stored.
@@ -37,10 +39,11 @@ struct Product {
   T beta;  // of what C holds, which is not read if 0. float and double are scaled before: 0 or 1
   const T *column_bias, *row_bias;
   bool relu, pairs;  // pairs: see pairs.h
+  Packing *a_packing = nullptr, *b_packing = nullptr;
 
   Product turned() const {
-    return {n, m,     k,     b,     b_col, b_row,    a,           a_col, a_row,
-            c, c_col, c_row, alpha, beta,  row_bias, column_bias, relu,  pairs};
+    return {n,     m,     k,     b,    b_col,    b_row,       a,    a_col, a_row,     c,
+            c_col, c_row, alpha, beta, row_bias, column_bias, relu, pairs, b_packing, a_packing};
   }
 };
 
@@ -325,6 +328,20 @@ Layout<T> layout_of(const Product<T, S>& p) {
   return l;
 }
 
+// A packed operand of the whole product, kept beyond this call. [outer block][pass over k][rows or columns].
+template <class T>
+struct Kept {
+  T* data = nullptr;
+  bool ready = false;
+};
+
+template <class T>
+Kept<T> kept_form(Packing* packing, std::initializer_list<int64_t> recipe, int64_t count) {
+  Kept<T> kept;
+  if (packing) kept.data = static_cast<T*>(packing->memory(recipe, (count + 64) * int64_t(sizeof(T)), kept.ready));
+  return kept;
+}
+
 template <class T, class S>
 struct Pass {
   const Product<T, S>& p;
@@ -333,7 +350,8 @@ struct Pass {
   int64_t j0, cols, panels;
   int64_t k0, depth, steps;  // depth: of k; steps: those of the micro-kernel, fewer with pairs
   bool first, last;
-  T *a_packed, *b_packed, *wide;  // wide: sums of 16-bit types that need several passes
+  T *a_packed = nullptr, *b_packed = nullptr, *wide = nullptr;  // wide: sums of 16-bit types that need several passes
+  bool a_kept = false, a_ready = false, b_ready = false;        // kept: in memory for all tiles; ready: packed before
 
   // Rows of A that lie side by side in memory: several tiles at once, so that the pieces read are a few lines long.
   void pack_across(int64_t begin, int64_t end) const {
@@ -457,7 +475,9 @@ struct Pass {
   // hot.
   void multiply_group(int64_t t0, int64_t t1, bool pack_panels_too) const {
     Pass own = *this;
-    if (layout.pack_a) {
+    if (layout.pack_a && a_kept) {
+      if (!a_ready) pack_a(t0, t1);
+    } else if (layout.pack_a) {
       const int64_t first = part_begin(rows, tiles, t0);
       own.a_packed = scratch_of<T>(kSlotRows, (part_begin(rows, tiles, t1) - first) * steps) - first * steps;
       own.pack_a(t0, t1);
@@ -475,12 +495,13 @@ struct Pass {
     int64_t groups = (tiles + room - 1) / room;
     if (threads == 1) {
       for (int64_t g = 0; g < groups; ++g)
-        multiply_group(part_begin(tiles, groups, g), part_begin(tiles, groups, g + 1), g == 0);
+        multiply_group(part_begin(tiles, groups, g), part_begin(tiles, groups, g + 1), g == 0 && !b_ready);
       return;
     }
     const bool tall = groups >= threads;
     if (tall) groups = round_up(groups, threads);
-    const int64_t a_items = layout.pack_a && !tall ? groups : 0, b_items = (panels + kPanelsAtOnce - 1) / kPanelsAtOnce;
+    const int64_t a_items = layout.pack_a && !tall && !a_ready ? groups : 0,
+                  b_items = b_ready ? 0 : (panels + kPanelsAtOnce - 1) / kPanelsAtOnce;
     auto pack = [&](int64_t begin, int64_t end) {
       for (int64_t x = begin; x < end; ++x) {
         const int64_t q = (x - a_items) * kPanelsAtOnce;
@@ -500,10 +521,20 @@ struct Pass {
           multiply(t0, t1, x % panels);
       }
     };
-    if (a_items || layout.pack_b || cols % kLanes<T> != 0) parallel_for(a_items + b_items, 1, pack);
+    if (a_items || (layout.pack_b && !b_ready) || cols % kLanes<T> != 0) parallel_for(a_items + b_items, 1, pack);
     parallel_for(tall ? groups : groups * panels, 1, compute);
   }
 };
+
+// Is packing an operand a large part of the work, so that it should be done once for many products?
+template <class T, class S>
+bool keeps_a(const Product<T, S>& p, const Layout<T>& layout) {
+  return std::is_same_v<T, S> && p.a_packing && layout.pack_a && p.n <= kFewUses;
+}
+template <class T, class S>
+bool keeps_b(const Product<T, S>& p, const Layout<T>& layout) {
+  return std::is_same_v<T, S> && p.b_packing && layout.pack_b && p.m <= kFewUses;
+}
 
 template <class T, class S>
 void blocked(const Product<T, S>& p) {
@@ -515,20 +546,32 @@ void blocked(const Product<T, S>& p) {
   const int64_t width = std::max<int64_t>(kCols<T>, kPanelValues / std::max<int64_t>(depth, 1) / kCols<T> * kCols<T>);
   const bool needs_wide = !std::is_same_v<T, S> && passes > 1;
   const int64_t steps = p.pairs ? (depth + 1) / 2 : depth;
+  Kept<T> kept_a, kept_b;
+  if constexpr (std::is_same_v<T, S>) {
+    if (keeps_a(p, layout)) kept_a = kept_form<T>(p.a_packing, {0, p.m, p.k, p.a_row, p.a_col}, p.m * p.k);
+    if (keeps_b(p, layout))
+      kept_b = kept_form<T>(p.b_packing, {1, p.k, p.n, p.b_row, p.b_col}, round_up(p.n, kCols<T>) * p.k);
+  }
   for (int64_t j = 0; j < p.n; j += width) {
     const int64_t cols = std::min(width, p.n - j), panels = (cols + kCols<T> - 1) / kCols<T>;
-    T* b_packed = scratch_of<T>(kSlotPanels, panels * kCols<T> * steps);
+    T* const b_room = kept_b.data ? nullptr : scratch_of<T>(kSlotPanels, panels * kCols<T> * steps);
     for (int64_t i = 0; i < p.m; i += kMaxRows) {
       const int64_t rows = std::min(kMaxRows, p.m - i), tiles = (rows + kRows - 1) / kRows;
-      T* a_packed = layout.pack_a && !serial ? scratch_of<T>(kSlotRows, rows * steps) : nullptr;
+      const bool a_room = layout.pack_a && !serial && !kept_a.data;
+      T* const a_packed = a_room ? scratch_of<T>(kSlotRows, rows * steps) : nullptr;
       T* wide = needs_wide ? scratch_of<T>(kSlotTile, rows * panels * kCols<T>) : nullptr;
       for (int64_t q = 0; q < passes; ++q) {
         const int64_t k0 = part_begin(p.k, passes, q), k1 = part_begin(p.k, passes, q + 1);
         const int64_t now = k1 - k0;
-        Pass<T, S>{
-            p,      layout,          i,        rows,     tiles, j, cols, panels, k0, now, p.pairs ? (now + 1) / 2 : now,
-            q == 0, q == passes - 1, a_packed, b_packed, wide}
-            .run(serial);
+        Pass<T, S> pass{p,      layout,         i, rows, tiles, j, cols, panels, k0, now, p.pairs ? (now + 1) / 2 : now,
+                        q == 0, q == passes - 1};
+        pass.wide = wide;
+        pass.a_kept = kept_a.data;
+        pass.a_packed = kept_a.data ? kept_a.data + i * p.k + rows * k0 : a_packed;
+        pass.a_ready = kept_a.data && (kept_a.ready || j > 0);
+        pass.b_packed = kept_b.data ? kept_b.data + j * p.k + panels * kCols<T> * k0 : b_room;
+        pass.b_ready = kept_b.data && (kept_b.ready || i > 0);
+        pass.run(serial);
       }
     }
   }
@@ -540,7 +583,9 @@ double cost(const Product<T, S>& p) {
   const double rate = 70.0 * 4 / sizeof(T), vectors = round_up(p.n, kLanes<T>);
   const double narrow = p.n <= kLanes<T> ? 1.2 : 1;
   auto pack = [](int64_t one, int64_t other) { return one == 1 || other == 1 ? 0.4 : 1.5; };
-  const double pack_b = pack(p.b_row, p.b_col), pack_a = layout_of(p).pack_a ? pack(p.a_row, p.a_col) : 0;
+  const Layout<T> layout = layout_of(p);
+  const double pack_b = keeps_b(p, layout) ? 0 : pack(p.b_row, p.b_col);
+  const double pack_a = layout.pack_a && !keeps_a(p, layout) ? pack(p.a_row, p.a_col) : 0;
   const double write = p.c_col == 1 ? 0.02 : 0.3;
   return narrow * p.m * vectors * p.k / rate + pack_a * p.m * p.k + pack_b * p.k * p.n + write * p.m * p.n;
 }
@@ -624,10 +669,26 @@ void float_product(const GemmArgs& args, bool pairs) {
   const T* column_bias = bias_as<T, S>(g.column_bias, g.n, room);
   const T* row_bias = bias_as<T, S>(g.row_bias, g.m, room + (biased ? g.n : 0));
   for_batches(g, [&](int64_t i) {
-    multiply(Product<T, S>{g.m, g.n, g.k, at<S>(g.a, g.a_offsets, g.a_batch, i), g.a_row, g.a_col,
-                           at<S>(g.b, g.b_offsets, g.b_batch, i), g.b_row, g.b_col,
-                           static_cast<S*>(g.c) + i * g.c_batch, g.c_row, 1, T(g.alpha), beta, column_bias, row_bias,
-                           g.relu, pairs});
+    multiply(Product<T, S>{g.m,
+                           g.n,
+                           g.k,
+                           at<S>(g.a, g.a_offsets, g.a_batch, i),
+                           g.a_row,
+                           g.a_col,
+                           at<S>(g.b, g.b_offsets, g.b_batch, i),
+                           g.b_row,
+                           g.b_col,
+                           static_cast<S*>(g.c) + i * g.c_batch,
+                           g.c_row,
+                           1,
+                           T(g.alpha),
+                           beta,
+                           column_bias,
+                           row_bias,
+                           g.relu,
+                           pairs,
+                           g.batch == 1 ? g.a_packing : nullptr,
+                           g.batch == 1 ? g.b_packing : nullptr});
   });
 }
 
