@@ -33,19 +33,20 @@ void product(AKind kind, const T* a, int64_t a_stride, const T* b, int64_t b_str
   panel_product(t, kind, m, n, panel_step);
 }
 
-// Rows as T, times a factor, filled up with zeros to `width`.
+// Rows as T, times a factor, filled up with zeros to `width`, a multiple of the vector length.
 template <class T, class S>
 void copy_rows(const S* from, int64_t stride, int64_t rows, int64_t cols, T factor, T* to, int64_t width) {
-  for (int64_t r = 0; r < rows; ++r, from += stride, to += width) {
-    for (int64_t c = 0; c < cols; ++c) to[c] = T(from[c]) * factor;
-    std::fill(to + cols, to + width, T(0));
-  }
+  for (int64_t r = 0; r < rows; ++r, from += stride, to += width)
+    for (int64_t c = 0; c < cols; c += kLanes<T>) store(to + c, load_some<T>(from + c, cols - c) * factor);
 }
 
 template <class T, class S>
+void store_row(const T* from, int64_t cols, T factor, S* to) {
+  for (int64_t c = 0; c < cols; c += kLanes<T>) store_some(to + c, load(from + c) * factor, cols - c);
+}
+template <class T, class S>
 void store_rows(const T* from, int64_t width, int64_t rows, int64_t cols, T factor, S* to) {
-  for (int64_t r = 0; r < rows; ++r, from += width, to += cols)
-    for (int64_t c = 0; c < cols; ++c) to[c] = S(from[c] * factor);
+  for (int64_t r = 0; r < rows; ++r) store_row(from + r * width, cols, factor, to + r * cols);
 }
 
 template <class T, class S>
@@ -53,7 +54,8 @@ struct Attention {
   const AttentionArgs& p;
   static constexpr T kInfinity = std::numeric_limits<T>::infinity();
   int64_t d = round_up(p.depth, kLanes<T>), dv = round_up(p.value_depth, kLanes<T>);
-  int64_t keys_up = round_up(p.keys, kKeys), blocks = (p.queries + kQueries - 1) / kQueries;
+  int64_t wide = round_up(p.value_depth, kCols<T>), keys_up = round_up(p.keys, kKeys),
+          blocks = (p.queries + kQueries - 1) / kQueries;
 
   static const S* at(const void* base, const int64_t* strides, int64_t b, int64_t h) {
     return static_cast<const S*>(base) + b * strides[0] + h * strides[1];
@@ -61,51 +63,87 @@ struct Attention {
   // How many keys the queries before `end` see.
   int64_t seen(int64_t end) const { return p.causal ? std::min(p.keys, end) : p.keys; }
 
-  // Adds the mask to scores of `rows` queries from i0 and `cols` keys from j0.
-  void apply_mask(T* scores, int64_t b, int64_t h, int64_t i0, int64_t rows, int64_t j0, int64_t cols) const {
-    for (int64_t r = 0; r < rows; ++r) {
-      T* s = scores + r * kKeys;
-      if (p.mask) {
-        const int64_t* m = p.mask_strides;
-        const int64_t start = b * m[0] + h * m[1] + (i0 + r) * m[2] + j0 * m[3];
-        if (p.mask_is_bool) {
-          const uint8_t* look = static_cast<const uint8_t*>(p.mask) + start;
-          for (int64_t c = 0; c < cols; ++c) s[c] = look[c * m[3]] ? s[c] : -kInfinity;
-        } else {
-          const T* add = static_cast<const T*>(p.mask) + start;
-          for (int64_t c = 0; c < cols; ++c) s[c] += add[c * m[3]];
-        }
-      }
-      if (p.causal)
-        for (int64_t c = std::max<int64_t>(0, i0 + r + 1 - j0); c < cols; ++c) s[c] = -kInfinity;
+  // How many of the `cols` keys from j0 query i sees.
+  int64_t seen_of(int64_t i, int64_t j0, int64_t cols) const {
+    return p.causal ? std::clamp<int64_t>(i + 1 - j0, 0, cols) : cols;
+  }
+
+  // Runs strip(row, rows, cols) for the rows of a block, as many at a time as a tile has, and the keys from j0 that
+  // they see.
+  template <class Strip>
+  void for_strips(int64_t i0, int64_t rows, int64_t j0, Strip strip) const {
+    const int64_t count = (rows + kRows - 1) / kRows;
+    for (int64_t x = 0; x < count; ++x) {
+      const int64_t row = rows * x / count, end = rows * (x + 1) / count, cols = std::min(kKeys, seen(i0 + end) - j0);
+      if (cols > 0) strip(row, end - row, cols);
     }
   }
 
-  // One row of scores becomes exp(score - highest); returns their sum, and what earlier results must be scaled by.
-  static T exponentiate(T* s, int64_t cols, T& highest, T& rescale) {
+  // Adds the mask to the scores of query i and `cols` keys from j0; what lies behind, up to whole vectors, and what is
+  // not seen becomes -inf.
+  void apply_mask(T* s, int64_t b, int64_t h, int64_t i, int64_t j0, int64_t cols) const {
+    if (p.mask) {
+      const int64_t* m = p.mask_strides;
+      const int64_t start = b * m[0] + h * m[1] + i * m[2] + j0 * m[3];
+      if (p.mask_is_bool) {
+        const uint8_t* look = static_cast<const uint8_t*>(p.mask) + start;
+        for (int64_t c = 0; c < cols; ++c) s[c] = look[c * m[3]] ? s[c] : -kInfinity;
+      } else {
+        const T* add = static_cast<const T*>(p.mask) + start;
+        for (int64_t c = 0; c < cols; ++c) s[c] += add[c * m[3]];
+      }
+    }
+    std::fill(s + seen_of(i, j0, cols), s + round_up(cols, kLanes<T>), -kInfinity);
+  }
+
+  template <class Combine>
+  static T fold_lanes(Vector<T> v, Combine combine) {
+    T lanes[kLanes<T>];
+    store(lanes, v);
+    for (int half = kLanes<T> / 2; half > 0; half /= 2)
+      for (int l = 0; l < half; ++l) lanes[l] = combine(lanes[l], lanes[l + half]);
+    return lanes[0];
+  }
+  // Whole vectors, two at once.
+  template <class Combine>
+  static T fold(const T* s, int64_t cols, T first, Combine combine) {
     constexpr int w = kLanes<T>;
-    T top[w];
-    std::fill(top, top + w, highest);
+    Vector<T> even = first - Vector<T>{}, odd = even;
     int64_t c = 0;
-    for (; c + w <= cols; c += w)
-      for (int l = 0; l < w; ++l) top[l] = s[c + l] > top[l] ? s[c + l] : top[l];
-    for (; c < cols; ++c) top[0] = s[c] > top[0] ? s[c] : top[0];
-    const T before = highest;
-    for (T t : top) highest = t > highest ? t : highest;
-    const T shift = highest == -kInfinity ? T(0) : highest;  // nothing to see yet: exp gives zeros, or NaN for NaN
-    rescale = before == highest ? T(1) : before == -kInfinity ? T(0) : std::exp(before - highest);
-    math::map_run(s, cols, [=](auto v) FL_ALWAYS { return math::exp_negative(v - decltype(v)(shift)); }, s);
-    T sums[w] = {};
-    for (c = 0; c + w <= cols; c += w)
-      for (int l = 0; l < w; ++l) sums[l] += s[c + l];
-    for (; c < cols; ++c) sums[0] += s[c];
-    for (int half = w / 2; half > 0; half /= 2)
-      for (int l = 0; l < half; ++l) sums[l] += sums[l + half];
-    return sums[0];
+    for (; c + 2 * w <= cols; c += 2 * w) even = combine(even, load(s + c)), odd = combine(odd, load(s + c + w));
+    if (c < cols) even = combine(even, load(s + c));
+    return fold_lanes(combine(even, odd), combine);
+  }
+
+  // Rows of scores become exp(score - highest), `sum` and `highest` those of all keys so far; earlier results are
+  // scaled accordingly.
+  void exponentiate(T* scores, int64_t rows, int64_t cols, T* highest, T* sum, T* out) const {
+    T rescale[kRows];
+    cols = round_up(cols, kLanes<T>);
+    for (int64_t r = 0; r < rows; ++r) {
+      const T before = highest[r];
+      highest[r] = fold(scores + r * kKeys, cols, before, [](auto x, auto y) FL_ALWAYS { return y > x ? y : x; });
+      rescale[r] = before == highest[r] ? T(0) : before - highest[r];
+    }
+    math::map_run(rescale, rows, [](auto v) FL_ALWAYS { return math::exp_negative(v); }, rescale);
+    for (int64_t r = 0; r < rows; ++r) {
+      T* s = scores + r * kKeys;
+      const T shift = highest[r] == -kInfinity ? T(0) : highest[r];  // nothing to see: exp gives zeros, or NaN for NaN
+      math::map_run(s, cols, [=](auto v) FL_ALWAYS { return math::exp_negative(v - decltype(v)(shift)); }, s);
+      sum[r] = sum[r] * rescale[r] + fold(s, cols, T(0), [](auto x, auto y) FL_ALWAYS { return x + y; });
+      if (rescale[r] != T(1))
+        for (int64_t c = 0; c < dv; ++c) out[r * dv + c] *= rescale[r];
+    }
   }
 
   void pack_keys(T* packed, int64_t b, int64_t kv) const {
     pack_panels<T, S>(at(p.k, p.k_strides, b, kv), 1, p.k_strides[2], p.depth, p.keys, packed);
+  }
+
+  // Rows of k or v in panels, `keys_up` rows each.
+  void pack_rows_of(const S* from, int64_t stride, int64_t depth, T* packed) const {
+    for (int64_t c = 0; c < depth; c += kCols<T>, packed += keys_up * kCols<T>)
+      pack_panels<T, S>(from + c, stride, 1, p.keys, std::min<int64_t>(kCols<T>, depth - c), packed);
   }
 
   struct Room {
@@ -118,28 +156,21 @@ struct Attention {
                     d);
     std::fill(room.highest, room.highest + rows, -kInfinity);
     std::fill(room.sum, room.sum + rows, T(0));
-    if (limit == 0) std::fill(room.out, room.out + rows * dv, T(0));
-    for (int64_t j0 = 0; j0 < limit; j0 += kKeys) {
-      const int64_t cols = std::min(kKeys, limit - j0);
-      product(AKind::kDepthContiguous, room.q, d, room.keys + j0 * p.depth, kCols<T>, p.depth * kCols<T>, room.scores,
-              kKeys, rows, round_up(cols, kLanes<T>), p.depth, false);
-      if (p.mask || (p.causal && j0 + cols > i0)) apply_mask(room.scores, b, h, i0, rows, j0, cols);
-      for (int64_t r = 0; r < rows; ++r) {
-        T rescale;
-        const T sum = exponentiate(room.scores + r * kKeys, cols, room.highest[r], rescale);
-        room.sum[r] = room.sum[r] * rescale + sum;
-        if (j0 > 0 && rescale != T(1))
-          for (int64_t c = 0; c < dv; ++c) room.out[r * dv + c] *= rescale;
-      }
-      product(AKind::kDepthContiguous, room.scores, kKeys, room.values + j0 * dv, dv, kCols<T>, room.out, dv, rows, dv,
-              cols, j0 > 0);
-    }
+    std::fill(room.out, room.out + rows * dv, T(0));
+    for (int64_t j0 = 0; j0 < limit; j0 += kKeys)
+      for_strips(i0, rows, j0, [&](int64_t row, int64_t count, int64_t cols) {
+        product(AKind::kDepthContiguous, room.q + row * d, d, room.keys + j0 * p.depth, kCols<T>, p.depth * kCols<T>,
+                room.scores, kKeys, count, round_up(cols, kLanes<T>), p.depth, false);
+        for (int64_t r = 0; r < count; ++r) apply_mask(room.scores + r * kKeys, b, h, i0 + row + r, j0, cols);
+        exponentiate(room.scores, count, cols, room.highest + row, room.sum + row, room.out + row * dv);
+        product(AKind::kDepthContiguous, room.scores, kKeys, room.values + j0 * kCols<T>, kCols<T>, keys_up * kCols<T>,
+                room.out + row * dv, dv, count, dv, cols, true);
+      });
     const int64_t row = (b * p.heads + h) * p.queries + i0;
     for (int64_t r = 0; r < rows; ++r) {
       const T sum = room.sum[r], factor = sum == T(0) ? T(0) : T(1) / sum;
       static_cast<T*>(p.log_sum)[row + r] = sum == T(0) ? -kInfinity : room.highest[r] + std::log(sum);
-      S* out = static_cast<S*>(p.out) + (row + r) * p.value_depth;
-      for (int64_t c = 0; c < p.value_depth; ++c) out[c] = S(room.out[r * dv + c] * factor);
+      store_row(room.out + r * dv, p.value_depth, factor, static_cast<S*>(p.out) + (row + r) * p.value_depth);
     }
   }
 
@@ -147,12 +178,12 @@ struct Attention {
     const int64_t group = p.heads / p.kv_heads, items = p.batch * p.heads * blocks;
     const int64_t work = kQueries * p.keys * (p.depth + p.value_depth);
     parallel_for(items, std::max<int64_t>(1, 400000 / std::max<int64_t>(work, 1)), [&](int64_t begin, int64_t end) {
-      const int64_t room = keys_up * (p.depth + dv) + kQueries * (d + dv + kKeys + 2) + 64;
+      const int64_t room = keys_up * (p.depth + wide) + kQueries * (d + dv + 2) + kRows * kKeys + 64;
       Room r;
       r.keys = static_cast<T*>(scratch(kSlotAttention, room * sizeof(T)));
       r.scores = r.keys + keys_up * p.depth;  // a multiple of 64 bytes each, but for the last two
-      r.values = r.scores + kQueries * kKeys;
-      r.q = r.values + keys_up * dv;
+      r.values = r.scores + kRows * kKeys;
+      r.q = r.values + keys_up * wide;
       r.out = r.q + kQueries * d;
       r.highest = r.out + kQueries * dv;
       r.sum = r.highest + kQueries;
@@ -162,7 +193,7 @@ struct Attention {
         if (packed != b * p.kv_heads + kv) {
           packed = b * p.kv_heads + kv;
           pack_keys(r.keys, b, kv);
-          copy_rows<T, S>(at(p.v, p.v_strides, b, kv), p.v_strides[2], p.keys, p.value_depth, T(1), r.values, dv);
+          pack_rows_of(at(p.v, p.v_strides, b, kv), p.v_strides[2], p.value_depth, r.values);
         }
         forward_block(r, b, h, x % blocks);
       }
@@ -183,33 +214,48 @@ struct Attention {
     copy_rows<T, S>(at(p.grad, p.grad_strides, b, h) + i0 * p.grad_strides[2], p.grad_strides[2], rows, p.value_depth,
                     T(1), m.grad, dv);
     for (int64_t r = 0; r < rows; ++r) {
-      T dot = 0;
-      for (int64_t c = 0; c < p.value_depth; ++c) dot += m.grad[r * dv + c] * T(out[r * p.value_depth + c]);
-      m.dots[r] = dot;
+      Vector<T> sums{};
+      const S* y = out + r * p.value_depth;
+      for (int64_t c = 0; c < dv; c += kLanes<T>)
+        sums += load(m.grad + r * dv + c) * load_some<T>(y + c, p.value_depth - c);
+      m.dots[r] = fold_lanes(sums, [](T x, T y) FL_ALWAYS { return x + y; });
     }
-    if (limit == 0) std::fill(m.q_grad, m.q_grad + rows * d, T(0));
+    std::fill(m.q_grad, m.q_grad + rows * d, T(0));
     for (int64_t j0 = 0; j0 < limit; j0 += kKeys) {
-      const int64_t cols = std::min(kKeys, limit - j0), width = round_up(cols, kLanes<T>);
-      product(AKind::kDepthContiguous, m.q, d, m.keys_t + j0 * p.depth, kCols<T>, p.depth * kCols<T>, m.scores, kKeys,
-              rows, width, p.depth, false);
-      if (p.mask || (p.causal && j0 + cols > i0)) apply_mask(m.scores, b, h, i0, rows, j0, cols);
-      product(AKind::kDepthContiguous, m.grad, dv, m.values_t + j0 * p.value_depth, kCols<T>, p.value_depth * kCols<T>,
-              m.slopes, kKeys, rows, width, p.value_depth, false);
-      for (int64_t r = 0; r < rows; ++r) {
-        const T shift = log_sum[r] == -kInfinity ? kInfinity : log_sum[r], dot = m.dots[r];
-        T *s = m.scores + r * kKeys, *g = m.slopes + r * kKeys;
-        math::for_places<T>(cols, [=](auto at) FL_ALWAYS {
-          using V = decltype(at(s));
-          const V p = math::exp_negative(at(s) - V(shift));
-          at.put(s, p);
-          at.put(g, p * (at(g) - V(dot)));
-        });
+      for_strips(i0, rows, j0, [&](int64_t row, int64_t count, int64_t cols) {
+        T *scores = m.scores + row * kKeys, *slopes = m.slopes + row * kKeys;
+        product(AKind::kDepthContiguous, m.q + row * d, d, m.keys_t + j0 * p.depth, kCols<T>, p.depth * kCols<T>,
+                scores, kKeys, count, round_up(cols, kLanes<T>), p.depth, false);
+        product(AKind::kDepthContiguous, m.grad + row * dv, dv, m.values_t + j0 * p.value_depth, kCols<T>,
+                p.value_depth * kCols<T>, slopes, kKeys, count, round_up(cols, kLanes<T>), p.value_depth, false);
+        for (int64_t r = 0; r < count; ++r) {
+          T *s = scores + r * kKeys, *g = slopes + r * kKeys;
+          apply_mask(s, b, h, i0 + row + r, j0, cols);
+          const T sum = log_sum[row + r], shift = sum == -kInfinity ? kInfinity : sum, dot = m.dots[row + r];
+          const int64_t width = round_up(cols, kLanes<T>);
+          math::for_places<T>(width, [=](auto at) FL_ALWAYS {
+            using V = decltype(at(s));
+            const V p = math::exp_negative(at(s) - V(shift));
+            at.put(s, p);
+            at.put(g, p * (at(g) - V(dot)));
+          });
+          if (p.causal)  // the last row may be the first to see a tile of keys
+            for (int64_t c = width; c < std::min(kKeys, width + kRows); c += kLanes<T>)
+              store(s + c, Vector<T>{}), store(g + c, Vector<T>{});
+        }
+        product(AKind::kDepthContiguous, slopes, kKeys, m.keys + j0 * kCols<T>, kCols<T>, keys_up * kCols<T>,
+                m.q_grad + row * d, d, count, d, cols, true);
+      });
+      const int64_t cols = std::min(kKeys, limit - j0), tiles = (cols + kRows - 1) / kRows;
+      for (int64_t x = 0; x < tiles; ++x) {
+        const int64_t c = cols * x / tiles, keys = cols * (x + 1) / tiles - c;
+        const int64_t first = p.causal ? std::max<int64_t>(0, j0 + c - i0) : 0;  // of the rows that see one of them
+        const T *scores = m.scores + first * kKeys + c, *slopes = m.slopes + first * kKeys + c;
+        product(AKind::kRowContiguous, scores, kKeys, m.grad + first * dv, dv, kCols<T>, m.v_grad + (j0 + c) * dv, dv,
+                keys, dv, rows - first, true);
+        product(AKind::kRowContiguous, slopes, kKeys, m.q + first * d, d, kCols<T>, m.k_grad + (j0 + c) * d, d, keys, d,
+                rows - first, true);
       }
-      product(AKind::kRowContiguous, m.scores, kKeys, m.grad, dv, kCols<T>, m.v_grad + j0 * dv, dv, cols, dv, rows,
-              true);
-      product(AKind::kRowContiguous, m.slopes, kKeys, m.q, d, kCols<T>, m.k_grad + j0 * d, d, cols, d, rows, true);
-      product(AKind::kDepthContiguous, m.slopes, kKeys, m.keys + j0 * d, d, kCols<T>, m.q_grad, d, rows, d, cols,
-              j0 > 0);
     }
     store_rows<T, S>(m.q_grad, d, rows, p.depth, T(p.scale), static_cast<S*>(p.q_grad) + row * p.depth);
   }
@@ -218,15 +264,15 @@ struct Attention {
   void backward() const {
     const int64_t group = p.heads / p.kv_heads;
     parallel_for(p.batch * p.kv_heads, 1, [&](int64_t begin, int64_t end) {
-      const int64_t room =
-          keys_up * (p.depth + p.value_depth + 2 * d + dv) + kQueries * (2 * d + dv + 2 * kKeys + 1) + 64;
+      const int64_t room = keys_up * (p.depth + p.value_depth + round_up(p.depth, kCols<T>) + d + dv) +
+                           kQueries * (2 * d + dv + 2 * kKeys + 1) + 64;
       BackRoom m;
       m.scores = static_cast<T*>(scratch(kSlotAttention, room * sizeof(T)));
       m.slopes = m.scores + kQueries * kKeys;
       m.keys_t = m.slopes + kQueries * kKeys;
       m.values_t = m.keys_t + keys_up * p.depth;
       m.keys = m.values_t + keys_up * p.value_depth;
-      m.k_grad = m.keys + keys_up * d;
+      m.k_grad = m.keys + keys_up * round_up(p.depth, kCols<T>);
       m.v_grad = m.k_grad + keys_up * d;
       m.q = m.v_grad + keys_up * dv;
       m.grad = m.q + kQueries * d;
@@ -236,7 +282,7 @@ struct Attention {
         const int64_t b = x / p.kv_heads, kv = x % p.kv_heads;
         pack_keys(m.keys_t, b, kv);
         pack_panels<T, S>(at(p.v, p.v_strides, b, kv), 1, p.v_strides[2], p.value_depth, p.keys, m.values_t);
-        copy_rows<T, S>(at(p.k, p.k_strides, b, kv), p.k_strides[2], p.keys, p.depth, T(1), m.keys, d);
+        pack_rows_of(at(p.k, p.k_strides, b, kv), p.k_strides[2], p.depth, m.keys);
         std::fill(m.k_grad, m.k_grad + p.keys * d, T(0));
         std::fill(m.v_grad, m.v_grad + p.keys * dv, T(0));
         for (int64_t h = kv * group; h < (kv + 1) * group; ++h)
