@@ -10,7 +10,7 @@ from . import _C
 
 # Not computations: what asks about tensors, manages memory or belongs to the machinery.
 _NOT_PRIMITIVES = {
-    "as_method", "as_subclass", "attach_outputs", "can_cast", "check_std", "clone_storage", "crc32", "empty_cache", "enable_interpreters",
+    "all_classes", "as_method", "as_subclass", "attach_outputs", "can_cast", "check_std", "clone_storage", "crc32", "empty_cache", "enable_interpreters",
     "enable_locations", "enable_overrides", "function_node", "get_default_dtype", "gradient_edge", "has_overrides", "hook_method",
     "hook_primitive", "is_anomaly_enabled", "is_contiguous", "is_grad_enabled", "is_inference_mode_enabled", "is_numpy_array", "keep_packed", "make_batched", "make_gate", "make_subclass", "memory_stats", "op_names",
     "pop_saved_hooks", "promote_types", "push_saved_hooks", "queue_callback", "register_post_accumulate_grad_hook",

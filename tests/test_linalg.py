@@ -125,3 +125,10 @@ def test_systems_across_blocks(n, dtype):
         t = (a.triu() if upper else a.tril()) / n + fl.eye(n, dtype=a.dtype)
         x = fl.linalg.solve_triangular(t, b, upper=upper)
         np.testing.assert_allclose(to_numpy(t @ x), to_numpy(b), **tolerance)
+
+
+def test_einsum_of_one_tensor_is_a_view_of_it():
+    x = fl.rand(2, 3)
+    same = fl.einsum("ij->ij", x)
+    assert same is not x and same.data_ptr() == x.data_ptr() and same.tolist() == x.tolist()
+    assert fl.einsum("ij->ji", x).tolist() == x.T.tolist()

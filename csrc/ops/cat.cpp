@@ -48,7 +48,7 @@ bool cat_runs(std::span<const Tensor> tensors, const Tensor& out, int64_t dim) {
   int64_t runs = 1, inner = out.item_size();
   for (int64_t i = 0; i < dim; i++) runs *= out.size(i);
   for (int64_t i = dim + 1; i < out.ndim(); i++) inner *= out.size(i);
-  std::vector<CatPart> parts;
+  Few<CatPart, 8> parts;
   parts.reserve(tensors.size());
   int64_t offset = 0;
   for (const Tensor& t : tensors) {
@@ -97,10 +97,14 @@ Tensor cat(std::span<const Tensor> tensors, int64_t wanted) {
 }
 
 Tensor stack(std::span<const Tensor> tensors, int64_t dim) {
-  std::vector<Tensor> parts;
+  Few<Tensor, 8> parts;
   parts.reserve(tensors.size());
-  for (const Tensor& t : tensors) parts.push_back(unsqueeze(t, dim));
-  return cat(parts, dim);
+  for (const Tensor& t : tensors) {
+    FL_CHECK(same(t.shape(), tensors[0].shape()), Shape, "stack", "expects each tensor to be equal size, but got ",
+             tensors[0].shape(), " at entry 0 and ", t.shape(), " at entry ", &t - tensors.data());
+    parts.push_back(unsqueeze(t, dim));
+  }
+  return cat({parts.data(), parts.size()}, dim);
 }
 
 }  // namespace flambeau::ops

@@ -2,6 +2,8 @@
 // when the derivative itself is to be differentiated they are formulas of public ops.
 #include "core/kernels/softmax.h"
 
+#include <algorithm>
+
 #include "core/kernels.h"
 #include "ops/reduce.h"
 
@@ -10,7 +12,9 @@ namespace flambeau::ops {
 namespace {
 
 DType compute_dtype(const Tensor& x) { return x.dtype() == DType::Float64 ? DType::Float64 : DType::Float32; }
+// For kernels: as it is, or a copy outside the graph.
 Tensor prepare(const Tensor& x, DType compute) {
+  if (x.dtype() == compute && x.is_contiguous()) return x;
   return contiguous(to_dtype(detach(x), compute, MemoryFormat::Contiguous));
 }
 
@@ -59,7 +63,7 @@ Tensor forward(const Op& op, const Tensor& x, int64_t wanted, bool log) {
            "_lastdim_kernel_impl\" not implemented for '", info(x.dtype()).title, "'");
   const int64_t dim = wrap_dim(wanted, x.ndim(), op.name);
   const DType compute = compute_dtype(x);
-  const Tensor in = x.dtype() == compute && x.is_contiguous() ? x : prepare(x, compute);
+  const Tensor in = prepare(x, compute);
   Tensor out = empty(x.shape(), compute, x.device());
   SoftmaxArgs a = arguments(x, compute, dim);
   a.log = log;
@@ -193,12 +197,18 @@ void check_targets(const Tensor& target, int64_t classes, int64_t ignore) {
 
 }  // namespace
 
+bool all_classes(const Tensor& given, int64_t classes, int64_t ignore) {
+  const Tensor target = prepare(given, DType::Int64);
+  const int64_t* t = target.data<int64_t>();
+  return std::all_of(t, t + target.numel(), [=](int64_t v) { return v >= 0 && v < classes && v != ignore; });
+}
+
 Tensor cross_entropy(const Tensor& x, const Tensor& given, const Tensor& weight, int64_t reduction, int64_t ignore,
                      double smoothing) {
   const DType compute = compute_dtype(x);
   const int64_t classes = x.size(x.ndim() == 1 ? 0 : 1);
   const Tensor in = prepare(x, compute), target = prepare(given, DType::Int64);
-  const Tensor w = weight.defined() ? prepare(weight, compute) : Tensor{};
+  const Tensor w = weight.defined() ? prepare(detach(weight), compute) : Tensor{};
   check_targets(target, classes, ignore);
   const Tensor loss = empty(target.shape(), compute, target.device()),
                share = empty(target.shape(), compute, target.device()),

@@ -127,6 +127,7 @@ void define_reduce(nb::module_& m) {
       },
       nb::arg("input"), nb::arg("target"), nb::arg("weight").none(), nb::arg("reduction"), nb::arg("ignore_index"),
       nb::arg("smoothing"));
+  m.def("all_classes", ops::all_classes);
   define_norms(m);
   m.def("cat", [](const std::vector<Tensor>& tensors, int64_t dim) { return ops::cat(tensors, dim); });
   m.def("stack", [](const std::vector<Tensor>& tensors, int64_t dim) { return ops::stack(tensors, dim); });

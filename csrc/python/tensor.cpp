@@ -133,6 +133,8 @@ struct Named {
   const char* name;
   Names methods;
   PyObject* function = nullptr;
+  PyObject* code = nullptr;  // of the function, as long as nobody has given it another
+  bool unchanged() const { return PyFunction_Check(function) && PyFunction_GET_CODE(function) == code; }
 };
 Named named[] = {{"matmul", {"matmul", "__rmatmul__"}},
                  {"pow", {"pow", "__rpow__"}},
@@ -157,6 +159,10 @@ template <NamedIndex N>
 PyObject* named_slot(PyObject* a, PyObject* b) {
   if (PyObject* result; operator_diverted(named[N].methods, a, b, &result)) return result;
   return guarded([&]() -> PyObject* {
+    if constexpr (N == Matmul) {  // what the function would do
+      if (is_tensor(a) && is_tensor(b) && !interception && named[N].unchanged())
+        return wrap(ops::matmul(unwrap(a), unwrap(b)));
+    }
     Tensor ignored;
     if (!operand(a, ignored) || !operand(b, ignored)) Py_RETURN_NOTIMPLEMENTED;
     nb::object left = plain_number(a), right = plain_number(b);
@@ -655,6 +661,15 @@ int set_data(PyObject* o, PyObject* value, void*) {
   }
 }
 
+// One object for each kind of device without an index.
+PyObject* device_object(Device device) {
+  static PyObject* known[2];
+  if (device.index >= 0 || (!device.is_cpu() && device.type != DeviceType::Meta)) return steal(nb::cast(device));
+  PyObject*& object = known[device.is_cpu()];
+  if (!object) object = steal(nb::cast(device));
+  return Py_NewRef(object);
+}
+
 PyObject* reverse_dims(const Tensor& t) {
   Dims order(t.ndim(), 0);
   for (int64_t i = 0; i < t.ndim(); i++) order[i] = t.ndim() - 1 - i;
@@ -676,7 +691,7 @@ PyGetSetDef getters[] = {
        return out;
      },
      nullptr, nullptr, nullptr},
-    FL_GETTER(device, steal(nb::cast(t.device()))),
+    FL_GETTER(device, device_object(t.device())),
     FL_GETTER(ndim, PyLong_FromLongLong(t.ndim())),
     {"requires_grad", get_requires_grad, set_requires_grad, nullptr, nullptr},
     {"grad", get_grad, set_grad, nullptr, nullptr},
@@ -817,6 +832,7 @@ void define_tensor(nb::module_& m) {
     for (Named& n : named)
       if (which == n.name) {
         n.function = steal(function);
+        if (PyFunction_Check(n.function)) n.code = Py_NewRef(PyFunction_GET_CODE(n.function));
         return;
       }
     FL_FAIL(Value, "set_operator", "no operator named ", which);

@@ -1,7 +1,8 @@
 """Losses of classifiers: negative log-likelihood, cross entropy, CTC."""
 
 import flambeau
-from flambeau.ops._host import any_of, one_by_one
+from flambeau import _C
+from flambeau.ops._host import any_of, one_by_one, whole
 from flambeau.ops.softmax import class_cross_entropy
 
 from ._reduction import choose, reduced
@@ -71,6 +72,8 @@ def check_classes(op, input, target, weight):
 def _checked_index(classes, target, ignore_index):
     """(mask of the targets that count or None if all do, targets with the ignored ones replaced by 0)."""
     target = target.long()
+    if target.is_meta or _C.all_classes(whole(target), classes, ignore_index):
+        return None, target
     bad = (target < 0) | (target >= classes)
     counted = None
     if any_of(bad | (target == ignore_index)):

@@ -113,7 +113,7 @@ _INFINITY = float("inf")
 
 def check_fits(op, value, dtype):
     """A Python number that the dtype cannot hold is an error; infinities and NaN are held by all floating dtypes."""
-    if value.__class__ is not float and value.__class__ is not int:
+    if (value.__class__ is not float and value.__class__ is not int) or 0 <= value <= 127:
         return
     low, high = _RANGES.get(dtype, (-_INFINITY, _INFINITY))
     if value.__class__ is int and not -(2**63) <= value < 2**64:

@@ -1,5 +1,7 @@
 """einsum: products of tensors and sums over the indices that the result does not name."""
 
+import functools
+
 from .matmul import matmul
 
 __all__ = ["einsum"]
@@ -26,7 +28,7 @@ def einsum(*args):
     torch.Size([2, 4])
     """
     operands, inputs, output = _parse(args)
-    names, output = _name_dims(operands, inputs, output)
+    names, output = _name_dims(inputs, output, tuple(t.ndim for t in operands))
     _check_sizes(operands, names)
     terms = [_take_diagonals(t, labels) for t, labels in zip(operands, names, strict=True)]
     result, labels = terms[0]
@@ -34,7 +36,12 @@ def einsum(*args):
         later = set(output).union(*(names_ for _, names_ in terms[position + 1 :]))
         result, labels = _contract(result, labels, other, other_labels, later)
     result, labels = _sum_out(result, labels, set(output))
-    return result.permute([labels.index(label) for label in output]) if output else result
+    order = [labels.index(label) for label in output]
+    return result.permute(order) if order and result is operands[0] else _permuted(result, order)
+
+
+def _permuted(tensor, order):
+    return tensor if order == [*range(len(order))] else tensor.permute(order)
 
 
 def _fail(message):
@@ -48,14 +55,19 @@ def _parse(args):
     operands = args[1:]
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = operands[0]
-    equation = args[0].replace(" ", "")
-    left, arrow, right = equation.partition("->")
-    inputs = [_labels_of(term) for term in left.split(",")]
+    inputs, output = _read(args[0])
     if not operands:
         _fail("must provide at least one operand")
     if len(inputs) != len(operands):
         _fail(f"the equation {args[0]!r} names {len(inputs)} operands, but {len(operands)} were given")
-    return list(operands), inputs, _labels_of(right) if arrow else None
+    return list(operands), inputs, output
+
+
+@functools.lru_cache(maxsize=256)
+def _read(equation):
+    """The labels of each operand, and those of the result or None."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    return tuple(_labels_of(term) for term in left.split(",")), _labels_of(right) if arrow else None
 
 
 def _labels_of(term):
@@ -63,7 +75,7 @@ def _labels_of(term):
     for letter in before + after:
         if letter not in _LETTERS:
             _fail(f"invalid subscript {letter!r}: subscripts must be in [a-zA-Z] or '...'")
-    return [*before, *([...] if dots else []), *after]
+    return (*before, *([...] if dots else []), *after)
 
 
 def _parse_lists(args):
@@ -72,7 +84,7 @@ def _parse_lists(args):
             "[einsum] expected an equation and at least one operand, or at least one operand and its subscripts list"
         )
     pairs = len(args) // 2
-    inputs = [_numbers_of(args[2 * i + 1]) for i in range(pairs)]
+    inputs = tuple(_numbers_of(args[2 * i + 1]) for i in range(pairs))
     return [args[2 * i] for i in range(pairs)], inputs, _numbers_of(args[-1]) if len(args) % 2 else None
 
 
@@ -80,16 +92,17 @@ def _numbers_of(labels):
     for label in labels:
         if label is not ... and not 0 <= label < 52:
             raise ValueError(f"[einsum] subscripts in subscript list should be within the range [0, 52), got {label}")
-    return [label if label is ... else _LETTERS[label] for label in labels]
+    return tuple(label if label is ... else _LETTERS[label] for label in labels)
 
 
-def _name_dims(operands, inputs, output):
+@functools.lru_cache(maxsize=256)
+def _name_dims(inputs, output, ranks):
     """One label per dimension: those under an ellipsis are numbers, counted from the last."""
     names, dots = [], 0
-    for tensor, labels in zip(operands, inputs, strict=True):
-        hidden = tensor.ndim - sum(label is not ... for label in labels)
+    for position, (rank, labels) in enumerate(zip(ranks, inputs, strict=True)):
+        hidden = rank - sum(label is not ... for label in labels)
         if (... in labels and hidden < 0) or (... not in labels and hidden != 0):
-            _fail(f"{len(labels)} subscripts do not fit operand {tuple(tensor.shape)}")
+            _fail(f"{len(labels)} subscripts do not fit operand {position}, which has {rank} dimensions")
         dots = max(dots, hidden)
         names.append([n for label in labels for n in (range(-hidden, 0) if label is ... else [label])])
     if output is None:
@@ -114,6 +127,8 @@ def _check_sizes(operands, names):
 
 
 def _take_diagonals(tensor, labels):
+    if len(set(labels)) == len(labels):
+        return tensor, labels
     labels = list(labels)
     for label in [l for l in dict.fromkeys(labels) if labels.count(l) > 1]:
         while labels.count(label) > 1:
@@ -130,7 +145,7 @@ def _take_diagonals(tensor, labels):
 
 def _sum_out(tensor, labels, kept):
     gone = [i for i, label in enumerate(labels) if label not in kept]
-    return (tensor.sum(gone) if gone else tensor), [label for label in labels if label in kept]
+    return (tensor.sum(gone), [label for label in labels if label in kept]) if gone else (tensor, labels)
 
 
 def _contract(a, a_labels, b, b_labels, kept):
@@ -151,14 +166,18 @@ def _contract(a, a_labels, b, b_labels, kept):
     right = _arrange(b, b_labels, batch, summed, b_only)
     sizes = [a.shape[a_labels.index(l)] for l in a_only] + [b.shape[b_labels.index(l)] for l in b_only]
     product = matmul(left, right) if summed else left * right
-    return product.reshape(*product.shape[: len(batch)], *sizes), batch + a_only + b_only
+    return _shaped(product, [*product.shape[: len(batch)], *sizes]), batch + a_only + b_only
 
 
 def _arrange(tensor, labels, batch, rows, columns):
     """The operand as a stack of matrices."""
     sizes = dict(zip(labels, tensor.shape, strict=True))
     shape = [sizes[l] for l in batch] + [_count(sizes[l] for l in rows), _count(sizes[l] for l in columns)]
-    return tensor.permute([labels.index(l) for l in batch + rows + columns]).reshape(shape)
+    return _shaped(_permuted(tensor, [labels.index(l) for l in batch + rows + columns]), shape)
+
+
+def _shaped(tensor, shape):
+    return tensor if tensor.shape == tuple(shape) else tensor.reshape(shape)
 
 
 def _count(sizes):

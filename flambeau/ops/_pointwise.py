@@ -81,11 +81,17 @@ def round_to(input, decimals, into=None):
     return _C.round_to(input, ten, decimals < 0) if into is None else _C.round_to_(into, ten, decimals < 0)
 
 
+_BOUNDS = frozenset((bool, int, float, type(None)))
+
+
 def clamped(input, low, high, into=None):
     """The numbers None stand for no bound."""
     check_tensors("clamp", input)
-    if low is None and high is None:
+    if low is high is None:
         raise RuntimeError("[clamp] at least one of min and max must not be None")
+    if low.__class__ in _BOUNDS and high.__class__ in _BOUNDS and input.is_floating_point():
+        low, high = -INFINITY if low is None else low, INFINITY if high is None else high
+        return _C.clamp_range(input, low, high) if into is None else _C.clamp_range_(into, low, high)
     if any_complex(input, low, high):
         raise NotImplementedError("[clamp] clamp is not supported for complex types")
     numbers = not isinstance(low, _C.Tensor) and not isinstance(high, _C.Tensor)

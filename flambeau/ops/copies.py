@@ -20,6 +20,7 @@ _CASTS = {
     "float": _C.float32, "double": _C.float64, "half": _C.float16, "bfloat16": _C.bfloat16, "int": _C.int32, "long": _C.int64,
     "short": _C.int16, "char": _C.int8, "byte": _C.uint8, "bool": _C.bool, "cfloat": _C.complex64, "cdouble": _C.complex128,
 }  # fmt: skip
+_DTYPE = _C.dtype
 promote_types, can_cast = _C.promote_types, _C.can_cast
 
 
@@ -50,6 +51,12 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
     >>> flambeau.ones(2).to(flambeau.int64)
     tensor([1, 1])
     """
+    if len(args) == 1 and device is None and not copy and memory_format is preserve_format:
+        target = args[0]
+        if target.__class__ is _DTYPE:
+            return _C.to_dtype(self, target, 1)
+        if target.__class__ is str and target == "cpu" and dtype is None and self.is_cpu:
+            return self
     for position, value in enumerate(args):
         if isinstance(value, (_C.dtype, type)):
             dtype = value
@@ -77,7 +84,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
 
 def check_device(device, op):
     """None for the CPU, or the meta device; another device is an error that says so."""
-    if device is None:
+    if device is None or (device.__class__ is str and device == "cpu"):
         return None
     device = device if isinstance(device, _C.device) else _C.device(device)
     if device.type == "meta":

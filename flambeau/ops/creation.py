@@ -51,6 +51,7 @@ _METHOD_NAMES = [
 _range = range
 _complex = complex
 _ONE, _ZERO = _C.scalar(1), _C.scalar(0)
+_LONG = 2**63
 _CPU = _C.device("cpu")
 
 
@@ -338,6 +339,9 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     tensor([[7, 7],
             [7, 7]])
     """
+    plain = dtype is out is layout is device is None and fill_value.__class__ is float and 0.0 <= fill_value <= 1e38
+    if plain and isinstance(size, (tuple, list)):
+        return _C.new_full(tuple(size), fill_value, None, requires_grad)
     device = check_device(device, "full")
     if layout not in (None, strided):
         return _sparse("full", size, dtype, layout, requires_grad)
@@ -399,6 +403,9 @@ def arange(
     """
     if end is None:
         start, end = 0, start
+    whole = start.__class__ is end.__class__ is step.__class__ is int
+    if whole and dtype is out is device is None and not requires_grad and _in_64_bits(start, end, step):
+        return _C.arange(start, end, step, _C.int64)
     if dtype is None:
         dtype = _range_dtype((start, end, step)) if out is None else out.dtype
     start, end, step = _checked_range(start, end, step, dtype, out)
@@ -406,6 +413,10 @@ def arange(
     if device is not None:
         made = moved(made, check_device(device, "arange"))
     return write_out(out, made) if out is not None else made.requires_grad_() if requires_grad else made
+
+
+def _in_64_bits(start, end, step):
+    return -_LONG <= start < _LONG and -_LONG <= end < _LONG and -_LONG <= step < _LONG
 
 
 def _checked_range(start, end, step, dtype, out):
@@ -563,8 +574,11 @@ def empty_permuted(
 # ---- like another tensor
 
 
-def _like(input, dtype, device, memory_format, op):
+def empty_as(input, dtype, device, memory_format, op):
+    """What the `*_like` functions fill."""
     check_tensor(op, input)
+    if device is memory_format is None:
+        return _C.empty_like(input, input.dtype if dtype is None else dtype, input.device)
     made = _C.empty_like(input, input.dtype if dtype is None else dtype, _device_like(input, device, op))
     return (
         made
@@ -585,7 +599,8 @@ def empty_like(
     >>> flambeau.empty_like(flambeau.ones(2, 3)).shape
     torch.Size([2, 3])
     """
-    return _like(input, dtype, device, memory_format, "empty_like").requires_grad_(requires_grad)
+    made = empty_as(input, dtype, device, memory_format, "empty_like")
+    return made.requires_grad_() if requires_grad else made
 
 
 def zeros_like(
@@ -596,7 +611,8 @@ def zeros_like(
     >>> flambeau.zeros_like(flambeau.ones(2))
     tensor([0., 0.])
     """
-    return _C.zero_(_like(input, dtype, device, memory_format, "zeros_like")).requires_grad_(requires_grad)
+    made = _C.zero_(empty_as(input, dtype, device, memory_format, "zeros_like"))
+    return made.requires_grad_() if requires_grad else made
 
 
 def ones_like(
@@ -607,7 +623,8 @@ def ones_like(
     >>> flambeau.ones_like(flambeau.zeros(2))
     tensor([1., 1.])
     """
-    return _C.fill_(_like(input, dtype, device, memory_format, "ones_like"), _ONE).requires_grad_(requires_grad)
+    made = _C.fill_(empty_as(input, dtype, device, memory_format, "ones_like"), _ONE)
+    return made.requires_grad_() if requires_grad else made
 
 
 def full_like(
@@ -626,14 +643,17 @@ def full_like(
     >>> flambeau.full_like(flambeau.zeros(2), 7)
     tensor([7., 7.])
     """
-    made = _like(input, dtype, device, memory_format, "full_like")
+    made = empty_as(input, dtype, device, memory_format, "full_like")
     _check_fits("full_like", fill_value, made.dtype)
-    return _C.fill_(made, _number("full_like", fill_value)).requires_grad_(requires_grad)
+    made = _C.fill_(made, _number("full_like", fill_value))
+    return made.requires_grad_() if requires_grad else made
 
 
 def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **size_keyword):
     """Zeros of the given size, by default of this tensor's dtype."""
     dtype = self.dtype if dtype is None else dtype
+    if device is None and self.is_cpu and size and not size_keyword:
+        return _C.new_zeros(size, dtype, requires_grad)
     device = self.device if device is None else device
     return _sized(_C.new_zeros, "new_zeros", size, size_keyword, None, dtype, device, requires_grad)
 
@@ -641,6 +661,8 @@ def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, layout=
 def new_ones(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **size_keyword):
     """Ones of the given size, by default of this tensor's dtype."""
     dtype = self.dtype if dtype is None else dtype
+    if device is None and self.is_cpu and size and not size_keyword:
+        return _C.new_full(size, _ONE, dtype, requires_grad)
     device = self.device if device is None else device
     return _sized(_new_ones, "new_ones", size, size_keyword, None, dtype, device, requires_grad)
 
@@ -648,6 +670,8 @@ def new_ones(self, *size, dtype=None, device=None, requires_grad=False, layout=N
 def new_empty(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **size_keyword):
     """An uninitialised tensor of the given size, by default of this tensor's dtype."""
     dtype = self.dtype if dtype is None else dtype
+    if device is None and self.is_cpu and size and not size_keyword:
+        return _C.new_empty(size, dtype, requires_grad)
     device = self.device if device is None else device
     return _sized(_C.new_empty, "new_empty", size, size_keyword, None, dtype, device, requires_grad)
 

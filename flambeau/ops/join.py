@@ -37,8 +37,11 @@ def cat(tensors, dim=0, *, out=None, axis=None):
     tensor([1, 2, 3])
     """
     result = _C.cat(_sequence("cat", tensors), dim if axis is None else axis)
-    if out is None:
-        return result
+    return result if out is None else _written(out, result, tensors)
+
+
+def _written(out, result, tensors):
+    """What `cat` writes into `out`, which must not be one of the tensors."""
     if any(_C.storage_id(t) == _C.storage_id(out) for t in tensors):
         raise RuntimeError(
             "[cat] unsupported operation: an input and the written-to tensor refer to a single memory location"
@@ -56,14 +59,8 @@ def stack(tensors, dim=0, *, out=None, axis=None):
     tensor([[1, 3],
             [2, 4]])
     """
-    tensors, dim = _sequence("stack", tensors), dim if axis is None else axis
-    first = tensors[0].shape
-    for i, t in enumerate(tensors):
-        if t.shape != first:
-            raise RuntimeError(
-                f"[stack] expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t.shape)} at entry {i}"
-            )
-    return write_out(out, _C.stack(tensors, dim))
+    result = _C.stack(_sequence("stack", tensors), dim if axis is None else axis)
+    return result if out is None else write_out(out, result)
 
 
 def _at_least(t, n):

@@ -11,15 +11,16 @@ __all__ = [
 FUNCTIONAL = ["bilinear", "grouped_mm", "linear"]
 
 
-def _expect(op, ok, message):
+def _expect(op, ok, message, *tensors):
+    """An error unless ok; the message has a place for the shape of each tensor."""
     if not ok:
-        raise _C.ShapeError(f"[{op}] {message}")
+        raise _C.ShapeError(f"[{op}] {message.format(*(tuple(t.shape) for t in tensors))}")
 
 
 def _same_dtype(op, *tensors):
-    first = tensors[0]
-    for t in tensors[1:]:
-        if t.dtype != first.dtype:
+    dtype = tensors[0].dtype
+    for t in tensors:
+        if t.dtype is not dtype:
             shapes = ", ".join(f"{tuple(x.shape)} {str(x.dtype).split('.')[-1]}" for x in tensors)
             raise _C.DTypeError(f"[{op}] expected tensors of the same dtype, got {shapes}; convert with .to(...)")
 
@@ -32,7 +33,7 @@ def _check_out(op, out, result):
 
 
 def _as_vector(op, x):
-    _expect(op, x.dim() == 1, f"expected vectors (1-D tensors), got {tuple(x.shape)}")
+    _expect(op, x.ndim == 1, "expected vectors (1-D tensors), got {}", x)
 
 
 # ---------------------------------------------------------------------------------------------------- plain products
@@ -176,7 +177,7 @@ def mv(input, vec, *, out=None):
     tensor([3., 3.])
     """
     ok = input.ndim == 2 and vec.ndim == 1
-    _expect("mv", ok, f"expected a matrix and a vector, got {tuple(input.shape)} and {tuple(vec.shape)}")
+    _expect("mv", ok, "expected a matrix and a vector, got {} and {}", input, vec)
     return _check_out("mv", out, _C.matmul(input, vec))
 
 
@@ -225,7 +226,7 @@ def inner(input, other, *, out=None):
         return dot(input, other, out=out)
     _same_dtype("inner", input, other)
     ok = input.shape[-1] == other.shape[-1]
-    _expect("inner", ok, f"the last dimensions must be equal, got {tuple(input.shape)} and {tuple(other.shape)}")
+    _expect("inner", ok, "the last dimensions must be equal, got {} and {}", input, other)
     rows = input.reshape(_product(input.shape[:-1]), input.shape[-1])
     columns = other.reshape(_product(other.shape[:-1]), other.shape[-1])
     result = matmul(rows, columns.transpose(0, 1)).reshape(*input.shape[:-1], *other.shape[:-1])
@@ -318,7 +319,7 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
             [4., 4.]])
     """
     ok = mat1.ndim == 2 and mat2.ndim == 2
-    _expect("addmm", ok, f"mat1 and mat2 must be matrices, got {tuple(mat1.shape)} and {tuple(mat2.shape)}")
+    _expect("addmm", ok, "mat1 and mat2 must be matrices, got {} and {}", mat1, mat2)
     return _check_out("addmm", out, _add_product("addmm", input, mat1, mat2, beta, alpha))
 
 
@@ -329,7 +330,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     tensor([4., 4.])
     """
     ok = mat.ndim == 2 and vec.ndim == 1
-    _expect("addmv", ok, f"expected a matrix and a vector, got {tuple(mat.shape)} and {tuple(vec.shape)}")
+    _expect("addmv", ok, "expected a matrix and a vector, got {} and {}", mat, vec)
     if mat.is_floating_point():  # one kernel, with one rounding
         column = _add_product("addmv", input.unsqueeze(-1), mat, vec.unsqueeze(-1), beta, alpha)
         return _check_out("addmv", out, column.squeeze(-1))
@@ -338,11 +339,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
 
 def _check_stacks(op, batch1, batch2):
     ok = batch1.ndim == 3 and batch2.ndim == 3 and batch1.shape[0] == batch2.shape[0]
-    _expect(
-        op,
-        ok,
-        f"expected (b, m, k) and (b, k, n), both 3D tensors, got {tuple(batch1.shape)} and {tuple(batch2.shape)}",
-    )
+    _expect(op, ok, "expected (b, m, k) and (b, k, n), both 3D tensors, got {} and {}", batch1, batch2)
 
 
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
@@ -380,7 +377,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     _check_stacks("addbmm", batch1, batch2)
     b, m, k = batch1.shape
     ok = k == batch2.shape[1]
-    _expect("addbmm", ok, f"the inner sizes must be equal, got {tuple(batch1.shape)} and {tuple(batch2.shape)}")
+    _expect("addbmm", ok, "the inner sizes must be equal, got {} and {}", batch1, batch2)
     left, right = batch1.permute(1, 0, 2).reshape(m, b * k), batch2.reshape(b * k, batch2.shape[2])
     return _check_out("addbmm", out, _add_product("addbmm", input, left, right, beta, alpha))
 
@@ -411,7 +408,7 @@ def _in_place(function):
     def method(self, *args, beta=1, alpha=1, **named):
         result = function(before_write(self), *args, beta=beta, alpha=alpha, **named)
         ok = result.shape == self.shape
-        _expect(name, ok, f"the result {tuple(result.shape)} does not fit into self {tuple(self.shape)}")
+        _expect(name, ok, "the result {} does not fit into self {}", result, self)
         return _C.copy_(self, result)
 
     method.__name__ = method.__qualname__ = name
@@ -578,14 +575,10 @@ def cross(input, other, dim=None, *, out=None):
     tensor([0., 0., 1.])
     """
     ok = input.ndim == other.ndim
-    _expect(
-        "cross",
-        ok,
-        f"inputs must have the same number of dimensions, got {tuple(input.shape)} and {tuple(other.shape)}",
-    )
+    _expect("cross", ok, "inputs must have the same number of dimensions, got {} and {}", input, other)
     if dim is None:
         dim = next((d for d in range(input.ndim) if input.shape[d] == 3), None)
-        _expect("cross", dim is not None, f"no dimension of size 3 in input {tuple(input.shape)}")
+        _expect("cross", dim is not None, "no dimension of size 3 in input {}", input)
     return linalg_cross(input, other, dim=dim, out=out)
 
 
@@ -598,11 +591,7 @@ def linalg_cross(input, other, *, dim=-1, out=None):
     from . import stack
 
     ok = input.ndim == other.ndim
-    _expect(
-        "cross",
-        ok,
-        f"inputs must have the same number of dimensions, got {tuple(input.shape)} and {tuple(other.shape)}",
-    )
+    _expect("cross", ok, "inputs must have the same number of dimensions, got {} and {}", input, other)
     _same_dtype("cross", input, other)
     dim = _wrap(dim, input.ndim)
     ok = input.ndim > 0 and input.shape[dim] == 3 and other.shape[dim] == 3
@@ -643,7 +632,7 @@ def chain_matmul(*matrices, out=None):
     """
     for m in matrices:
         check_tensor("chain_matmul", m)
-        _expect("chain_matmul", m.ndim == 2, f"expected matrices, got {tuple(m.shape)}")
+        _expect("chain_matmul", m.ndim == 2, "expected matrices, got {}", m)
     if not matrices:
         raise ValueError("[chain_matmul] Expected one or more matrices")
     if len(matrices) == 1:
@@ -667,10 +656,10 @@ def multi_dot(tensors, *, out=None):
     if column:
         tensors[-1] = tensors[-1].unsqueeze(1)
     for t in tensors:
-        _expect("multi_dot", t.ndim == 2, f"expected matrices, got {tuple(t.shape)}")
+        _expect("multi_dot", t.ndim == 2, "expected matrices, got {}", t)
     for a, b in zip(tensors, tensors[1:], strict=False):
         ok = a.shape[1] == b.shape[0]
-        _expect("multi_dot", ok, f"tensors cannot be multiplied, shapes {tuple(a.shape)} and {tuple(b.shape)}")
+        _expect("multi_dot", ok, "tensors cannot be multiplied, shapes {} and {}", a, b)
     result = _multiply_chain(
         tensors, _cheapest_order([t.shape[0] for t in tensors] + [tensors[-1].shape[1]]), 0, len(tensors) - 1
     )
@@ -712,7 +701,7 @@ def matrix_power(input, n, *, out=None):
             [0., 8.]])
     """
     ok = input.ndim >= 2 and input.shape[-1] == input.shape[-2]
-    _expect("matrix_power", ok, f"expected square matrices, got {tuple(input.shape)}")
+    _expect("matrix_power", ok, "expected square matrices, got {}", input)
     if n == 0:
         from . import eye, where
 
@@ -762,13 +751,9 @@ def _check_points(x1, x2, p, compute_mode):
     for x in (x1, x2):
         if not x.is_floating_point():
             raise _C.DTypeError(f"[cdist] only supports floating-point dtypes, got {x.dtype}")
-        _expect(
-            "cdist",
-            x.ndim >= 2,
-            f"expected tensors of at least two dimensions, got {tuple(x1.shape)} and {tuple(x2.shape)}",
-        )
+        _expect("cdist", x.ndim >= 2, "expected tensors of at least two dimensions, got {} and {}", x1, x2)
     ok = x1.shape[-1] == x2.shape[-1]
-    _expect("cdist", ok, f"X1 and X2 must have the same number of columns, got {tuple(x1.shape)} and {tuple(x2.shape)}")
+    _expect("cdist", ok, "X1 and X2 must have the same number of columns, got {} and {}", x1, x2)
     if p < 0:
         raise RuntimeError(f"[cdist] only supports non-negative p values, got {p}")
     if compute_mode not in (

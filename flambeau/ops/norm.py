@@ -16,12 +16,12 @@ def _check_shape(op, input, shape, weight, bias=None):
             f"[{op}] Expected normalized_shape to be at least 1-dimensional, but got normalized_shape = []"
         )
     for name, value in (("weight", weight), ("bias", bias)):
-        if value is not None and tuple(value.shape) != shape:
+        if value is not None and value.shape != shape:
             raise RuntimeError(
                 f"[{op}] Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
                 f"{list(value.shape)} and normalized_shape = {list(shape)}"
             )
-    if tuple(input.shape[input.dim() - len(shape) :]) != shape or input.dim() < len(shape):
+    if input.shape[-len(shape) :] != shape:
         raise RuntimeError(
             f"[{op}] Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], "
             f"but got input of size{list(input.shape)}"
@@ -78,8 +78,9 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
 
 
 def _check_channels(op, input, **parameters):
+    channels = input.shape[1]
     for name, value in parameters.items():
-        if value is not None and value.numel() != input.shape[1]:
+        if value is not None and value.numel() != channels:
             raise RuntimeError(f"[{op}] {name} should contain {input.shape[1]} elements not {value.numel()}")
 
 
@@ -135,9 +136,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     tensor([[-1.0000],
             [ 1.0000]])
     """
-    if tuple(input.shape) == (0,) and all(
-        t is None or not t.numel() for t in (running_mean, running_var, weight, bias)
-    ):
+    if input.shape == (0,) and all(t is None or not t.numel() for t in (running_mean, running_var, weight, bias)):
         return input.clone()  # no batch at all, not even of channels: torch takes this one
     if training:
         _check_batch(input)
@@ -161,16 +160,15 @@ def core_batch_norm(input, running_mean, running_var, weight, bias, training, mo
     )
     if training:
         n = input.numel() // input.shape[1]
-        _blend(running_mean, mean, momentum, 1.0)
-        _blend(running_var, var, momentum, n / max(n - 1, 1))
+        with _no_grad():
+            _blend(running_mean, mean, momentum, 1.0)
+            _blend(running_var, var, momentum, n / max(n - 1, 1))
     return out
 
 
 def _blend(running, batch, momentum, factor):
-    """running = (1 - momentum) running + momentum factor batch, in place and outside the graph."""
-    if running is None:
-        return
-    with _no_grad():
+    """running = (1 - momentum) running + momentum factor batch, in place."""
+    if running is not None:
         _C.copy_(running, running * (1 - momentum) + batch * (momentum * factor))
 
 

@@ -6,6 +6,7 @@ import math
 from .. import _C
 from ._common import check_tensor, sizes_of, write_out
 from .copies import check_device
+from .creation import empty_as
 
 __all__ = [
     "Generator", "alpha_dropout", "alpha_dropout_", "bernoulli", "binomial", "default_generator", "dropout", "dropout_",
@@ -105,13 +106,17 @@ def fork_rng(devices=None, enabled=True, _caller="fork_rng", _devices_kw="device
 
 
 def _drawn(op, draw, size, dtype, out, device, requires_grad):
+    """draw(size, dtype), or what stands in its place for out= and device=."""
+    if out is device is None:
+        made = draw(size, _C.get_default_dtype() if dtype is None else dtype)
+        return made.requires_grad_() if requires_grad else made
     device = check_device(device, op)
     if out is not None and dtype not in (None, out.dtype):
         raise RuntimeError(f"[{op}] dtype {dtype} does not match dtype of out parameter ({out.dtype})")
     if out is not None:
-        return write_out(out, draw(out.dtype))
+        return write_out(out, draw(size, out.dtype))
     dtype = _C.get_default_dtype() if dtype is None else dtype
-    made = draw(dtype) if device is None else _C.empty(size, dtype, device)
+    made = draw(size, dtype) if device is None else _C.empty(size, dtype, device)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -146,7 +151,7 @@ def rand(
     tensor([0.4963, 0.7682, 0.0885])
     """
     size = _size("rand", size, size_keyword)
-    return _drawn("rand", lambda t: _C.rand(size, t, generator), size, dtype, out, device, requires_grad)
+    return _drawn("rand", lambda s, t: _C.rand(s, t, generator), size, dtype, out, device, requires_grad)
 
 
 def randn(
@@ -173,7 +178,7 @@ def randn(
     tensor([ 1.5410, -0.2934, -2.1788])
     """
     size = _size("randn", size, size_keyword)
-    return _drawn("randn", lambda t: _C.randn(size, t, generator), size, dtype, out, device, requires_grad)
+    return _drawn("randn", lambda s, t: _C.randn(s, t, generator), size, dtype, out, device, requires_grad)
 
 
 def randint(
@@ -195,7 +200,7 @@ def randint(
         high = args.pop()
     if low is None:
         low = args.pop() if args else 0
-    if args or high is None or not all(hasattr(v, "__index__") for v in (low, high)):
+    if args or high is None or not (hasattr(low, "__index__") and hasattr(high, "__index__")):
         raise TypeError(
             "[randint] received an invalid combination of arguments; call randint(high, size) or randint(low, high, size)"
         )
@@ -204,7 +209,7 @@ def randint(
         raise ValueError("[randint] Overflow when unpacking long long")
     dtype = _C.int64 if dtype is None and out is None else dtype
     made = _drawn(
-        "randint", lambda t: _C.randint(low, high, tuple(size), t, generator), tuple(size), dtype, out, device, False
+        "randint", lambda s, t: _C.randint(low, high, s, t, generator), tuple(size), dtype, out, device, False
     )
     return made.requires_grad_() if requires_grad else made
 
@@ -221,13 +226,7 @@ def randperm(
     if isinstance(n, (bool, float)) or not hasattr(n, "__index__"):
         raise TypeError(f"[randperm] argument 'n' must be int, not {type(n).__name__}")
     dtype = _C.int64 if dtype is None and out is None else dtype
-    return _drawn("randperm", lambda t: _C.randperm(n, t, generator), (n,), dtype, out, device, requires_grad)
-
-
-def _like(input, dtype, device, memory_format, op):
-    from .creation import empty_like
-
-    return empty_like(input, dtype=dtype, device=device, memory_format=memory_format)
+    return _drawn("randperm", lambda s, t: _C.randperm(n, t, generator), (n,), dtype, out, device, requires_grad)
 
 
 def rand_like(
@@ -246,8 +245,8 @@ def rand_like(
     >>> flambeau.rand_like(flambeau.ones(2, 3)).shape
     torch.Size([2, 3])
     """
-    made = _like(input, dtype, device, memory_format, "rand_like")
-    return _C.uniform_(made, 0.0, 1.0, generator).requires_grad_(requires_grad)
+    made = _C.uniform_(empty_as(input, dtype, device, memory_format, "rand_like"), 0.0, 1.0, generator)
+    return made.requires_grad_() if requires_grad else made
 
 
 def randn_like(
@@ -266,8 +265,8 @@ def randn_like(
     >>> flambeau.randn_like(flambeau.ones(2, 3)).shape
     torch.Size([2, 3])
     """
-    made = _like(input, dtype, device, memory_format, "randn_like")
-    return _C.normal_(made, 0.0, 1.0, generator).requires_grad_(requires_grad)
+    made = _C.normal_(empty_as(input, dtype, device, memory_format, "randn_like"), 0.0, 1.0, generator)
+    return made.requires_grad_() if requires_grad else made
 
 
 def randint_like(
@@ -283,7 +282,7 @@ def randint_like(
     if len(bounds) not in (1, 2):
         raise TypeError("[randint_like] expected bounds (high) or (low, high)")
     low, high = (0, *bounds) if len(bounds) == 1 else bounds
-    made = _like(input, dtype, device, memory_format, "randint_like")
+    made = empty_as(input, dtype, device, memory_format, "randint_like")
     return _C.random_(made, low, high, generator).requires_grad_(requires_grad)
 
 

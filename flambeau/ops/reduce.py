@@ -239,6 +239,8 @@ def max(input, dim=None, keepdim=False, *, other=None, out=None, axis=None, keep
     tensor([1, 0])
     """
     dim = other if other is not None else axis if dim is None else dim
+    if dim is out is None:
+        return _C.amax(input)
     return _extreme("max", input, dim, keepdim if keepdims is None else keepdims, out)
 
 
@@ -249,6 +251,8 @@ def min(input, dim=None, keepdim=False, *, other=None, out=None, axis=None, keep
     tensor([1, 2])
     """
     dim = other if other is not None else axis if dim is None else dim
+    if dim is out is None:
+        return _C.amin(input)
     return _extreme("min", input, dim, keepdim if keepdims is None else keepdims, out)
 
 

@@ -254,6 +254,8 @@ def flatten(input, start_dim=0, end_dim=-1):
         raise RuntimeError("[flatten] flatten() has invalid args: start_dim cannot come after end_dim")
     if start == end:
         return input
+    if end - start == rank - 1:
+        return _C.reshape(input, (-1,))
     return _C.reshape(input, (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
@@ -302,7 +304,11 @@ def movedim(input, source, destination):
     >>> flambeau.movedim(flambeau.ones(2, 3, 4), 0, -1).shape
     torch.Size([3, 4, 2])
     """
-    rank = max(input.dim(), 1)
+    rank = max(input.ndim, 1)
+    if source.__class__ is destination.__class__ is int and input.ndim:
+        order = [*range(rank)]
+        order.insert(_wrap(destination, rank), order.pop(_wrap(source, rank)))
+        return _C.permute(input, tuple(order))
     source = [_wrap(d, rank) for d in dims_of(source)]
     destination = [_wrap(d, rank) for d in dims_of(destination)]
     if len(source) != len(destination):

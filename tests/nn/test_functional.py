@@ -25,6 +25,7 @@ def test_sizes_that_differ_warn(name):
         (lambda: F.huber_loss(fl.ones(1), fl.ones(1), delta=0.0), RuntimeError, "non-positive values for delta"),
         (lambda: F.binary_cross_entropy(fl.ones(3, 1), fl.ones(3)), ValueError, "different to the input size"),
         (lambda: F.binary_cross_entropy(fl.full((1,), 2.0), fl.ones(1)), RuntimeError, "between 0 and 1"),
+        (lambda: F.binary_cross_entropy(fl.tensor([0.5, fl.nan]), fl.ones(2)), RuntimeError, "between 0 and 1"),
         (lambda: F.binary_cross_entropy_with_logits(fl.ones(3, 1), fl.ones(3)), ValueError, "same as input size"),
         (lambda: F.cross_entropy(fl.ones(2, 3), fl.tensor([5, 1])), IndexError, "Target 5 is out of bounds"),
         (lambda: F.cross_entropy(fl.ones(2, 3), fl.tensor([1, 1, 1])), ValueError, "batch_size"),

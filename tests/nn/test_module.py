@@ -509,3 +509,24 @@ def test_signatures():
     assert str(inspect.signature(fl.nn.Linear(1, 1).forward)) == str(inspect.signature(fl.nn.Linear.forward)).replace(
         "self, ", ""
     )
+
+
+def test_parameters_of_classes_that_list_them_in_their_own_way():
+    class Hidden(nn.Linear):
+        def named_modules(self, memo=None, prefix="", remove_duplicate=True):
+            return iter(())
+
+    class Chosen(nn.Sequential):
+        def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
+            yield "only", self[0].weight
+
+    shared = nn.Linear(2, 2)
+    net = nn.Sequential(shared, Hidden(2, 2), nn.Sequential(shared, nn.Linear(2, 1)))
+    wanted = [shared.weight, shared.bias, net[2][1].weight, net[2][1].bias]
+    for _ in range(2):  # the first walk also looks for plain lists
+        assert [id(p) for p in net.parameters()] == [id(p) for p in wanted]
+        assert [name for name, _ in net.named_modules()] == ["", "0", "2", "2.1"]
+    chosen = Chosen(nn.Linear(2, 2))
+    for _ in range(2):
+        assert [id(p) for p in chosen.parameters()] == [id(chosen[0].weight)]
+    assert list(nn.ReLU().parameters()) == list(nn.ReLU().parameters(recurse=False)) == []

@@ -26,13 +26,16 @@ class Walkable:
             ['', '0', '1']
         """
         memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in children_of(self):
-            yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+        waiting = [(prefix, self)]  # without a generator for each level
+        while waiting:
+            path, module = waiting.pop()
+            if type(module).named_modules is not Walkable.named_modules and module is not self:
+                yield from module.named_modules(memo, path, remove_duplicate)
+            elif module not in memo:
+                if remove_duplicate:
+                    memo.add(module)
+                yield path, module
+                waiting += [(f"{path}.{name}" if path else name, m) for name, m in reversed(children_of(module))]
 
     def modules(self, remove_duplicate=True):
         """The module itself and everything below it."""
@@ -82,8 +85,17 @@ class Walkable:
 
     def parameters(self, recurse=True):
         """The parameters of the module and (unless `recurse` is False) of everything below it, each once."""
-        for _, parameter in self.named_parameters(recurse=recurse):
-            yield parameter
+        seen = set()
+        for module in _below(self) if recurse and "_lists_checked" in self.__dict__ and _is_usual(self) else ():
+            own = module.__dict__
+            for name in own["_parameter_names"]:
+                parameter = own[name]
+                if parameter is not None and id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    yield parameter
+        if not seen:  # a class may list them in a way of its own
+            for _, parameter in self.named_parameters(recurse=recurse):
+                yield parameter
 
     def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
         """(name, buffer) of the module and everything below it; arguments as for `named_parameters`."""
@@ -185,6 +197,29 @@ class Walkable:
     def share_memory(self):
         """Moves all parameters and buffers to memory that other processes can share; returns the module."""
         return self._apply(lambda t: t.share_memory_())
+
+
+_LISTING = ("named_modules", "named_parameters", "_named_members")
+
+
+def _is_usual(module):
+    """Whether a class lists parameters as `Walkable` does."""
+    kind = type(module)
+    return all(getattr(kind, name) is getattr(Walkable, name) for name in _LISTING)
+
+
+def _below(root):
+    """The modules of `named_modules`, without their names."""
+    seen, waiting = set(), [root]
+    while waiting:
+        module = waiting.pop()
+        if type(module).named_modules is not Walkable.named_modules:
+            for _, inner in module.named_modules(seen, "", True):
+                yield inner
+        elif module not in seen:
+            seen.add(module)
+            yield module
+            waiting += [m for _, m in reversed(children_of(module))]
 
 
 def _parameters_of(module):
