@@ -199,7 +199,9 @@ class Function:
         positions = [i for i, a in enumerate(args) if isinstance(a, _C.Tensor)]
         tensors = [args[i] for i in positions]
         recording = _C.is_grad_enabled() and any(t.requires_grad for t in tensors)
-        ctx._needs_input_grad = tuple(recording and isinstance(a, _C.Tensor) and a.requires_grad for a in args)
+        ctx._needs_input_grad = (False,) * len(args)
+        if recording:
+            ctx._needs_input_grad = tuple([isinstance(a, _C.Tensor) and a.requires_grad for a in args])
         ctx._tensor_positions = positions
         ctx._input_shapes = [t.shape for t in tensors] if recording else ()
         node = _C.function_node(ctx, cls.__name__ + "Backward", tensors) if recording else None

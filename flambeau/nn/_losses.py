@@ -10,6 +10,7 @@ import warnings
 import flambeau
 from flambeau.ops._host import any_of
 
+from ._loss_functions import BinaryCrossEntropy
 from ._reduction import choose, reduced
 
 
@@ -139,8 +140,6 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
             "Please ensure they have the same size."
         )
-    from ._loss_functions import BinaryCrossEntropy
-
     losses = BinaryCrossEntropy.apply(input, target)
     return reduced(losses if weight is None else losses * weight, reduction)
 

@@ -2,6 +2,7 @@
 
 import functools
 
+from .._C import Tensor
 from .matmul import matmul
 
 __all__ = ["einsum"]
@@ -27,6 +28,10 @@ def einsum(*args):
     >>> flambeau.einsum("ij,jk->ik", flambeau.ones(2, 3), flambeau.ones(3, 4)).shape
     torch.Size([2, 4])
     """
+    if len(args) == 3 and args[0].__class__ is str and isinstance(args[1], Tensor) and isinstance(args[2], Tensor):
+        plan = _plan(args[0], args[1].shape, args[2].shape)
+        if plan is not None:
+            return _follow(plan, args[1], args[2])
     operands, inputs, output = _parse(args)
     names, output = _name_dims(inputs, output, tuple(t.ndim for t in operands))
     _check_sizes(operands, names)
@@ -38,6 +43,42 @@ def einsum(*args):
     result, labels = _sum_out(result, labels, set(output))
     order = [labels.index(label) for label in output]
     return result.permute(order) if order and result is operands[0] else _permuted(result, order)
+
+
+@functools.lru_cache(maxsize=256)
+def _plan(equation, left, right):
+    """The usual product of two tensors of these shapes, as (orders, shapes) of both and of the result.
+
+    None where there is more to do: diagonals, sums of one tensor alone, sizes of one that stand for others.
+    """
+    inputs, output = _read(equation)
+    if len(inputs) != 2:
+        return None
+    (a, b), output = _name_dims(inputs, output, (len(left), len(right)))
+    sizes = {**dict(zip(a, left)), **dict(zip(b, right))}
+    same = all(sizes[label] == n for label, n in (*zip(a, left), *zip(b, right)))
+    alone = set(a).symmetric_difference(b)
+    if not same or len(set(a)) < len(a) or len(set(b)) < len(b) or not alone <= set(output):
+        return None
+    batch = [label for label in a if label in b and label in output]
+    summed = [label for label in a if label in b and label not in output]
+    if not summed:
+        return None
+    rows, columns = [label for label in a if label not in b], [label for label in b if label not in a]
+    stack, made = [sizes[label] for label in batch], batch + rows + columns
+    m, k, n = (_count(sizes[label] for label in part) for part in (rows, summed, columns))
+    orders = [
+        [*map(a.index, batch + rows + summed)],
+        [*map(b.index, batch + summed + columns)],
+        [*map(made.index, output)],
+    ]
+    return orders, ([*stack, m, k], [*stack, k, n], [sizes[label] for label in made])
+
+
+def _follow(plan, left, right):
+    (of_left, of_right, of_result), (rows, columns, shape) = plan
+    left, right = _shaped(_permuted(left, of_left), rows), _shaped(_permuted(right, of_right), columns)
+    return _permuted(_shaped(matmul(left, right), shape), of_result)
 
 
 def _permuted(tensor, order):

@@ -26,7 +26,7 @@ vmap_rules = None  # what vmap does with the functions of this module, once ther
 
 def whole(t):
     """A tensor whose values may be looked at: in vmap all of the batch. For checks, which hold for each as for all."""
-    while (physical := getattr(t, "physical", None)) is not None:
+    while t.__class__ is not _C.Tensor and (physical := getattr(t, "physical", None)) is not None:
         t = physical
     return t
 

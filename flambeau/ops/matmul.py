@@ -33,7 +33,8 @@ def _check_out(op, out, result):
 
 
 def _as_vector(op, x):
-    _expect(op, x.ndim == 1, "expected vectors (1-D tensors), got {}", x)
+    if x.ndim != 1:
+        _expect(op, False, "expected vectors (1-D tensors), got {}", x)
 
 
 # ---------------------------------------------------------------------------------------------------- plain products
@@ -189,7 +190,8 @@ def dot(input, tensor, *, out=None):
     """
     _as_vector("dot", input)
     _as_vector("dot", tensor)
-    return _check_out("dot", out, _C.matmul(input, tensor))
+    result = _C.matmul(input, tensor)
+    return result if out is None else _check_out("dot", out, result)
 
 
 def vdot(input, other, *, out=None):
@@ -294,10 +296,11 @@ def _number_of(x, number):
 
 def _add_product(op, input, a, b, beta, alpha):
     """beta * input + alpha * (a @ b), in one kernel for floats; input is not looked at if beta is 0."""
+    dtype = a.dtype
+    if input.dtype is dtype is b.dtype and dtype.is_floating_point and a.ndim >= 2 and b.ndim >= 2:
+        return _C.addmm(input, a, b, beta, alpha)
     _same_dtype(op, input, a, b)
     beta, alpha = _number_of(a, beta), _number_of(a, alpha)
-    if a.is_floating_point() and a.ndim >= 2 and b.ndim >= 2:
-        return _C.addmm(input, a, b, beta, alpha)
     result = _scaled(_C.matmul(a, b), alpha)
     input = input.expand(result.shape)
     return result if beta == 0 else _scaled(input, beta) + result
@@ -320,7 +323,8 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """
     ok = mat1.ndim == 2 and mat2.ndim == 2
     _expect("addmm", ok, "mat1 and mat2 must be matrices, got {} and {}", mat1, mat2)
-    return _check_out("addmm", out, _add_product("addmm", input, mat1, mat2, beta, alpha))
+    result = _add_product("addmm", input, mat1, mat2, beta, alpha)
+    return result if out is None else _check_out("addmm", out, result)
 
 
 def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):

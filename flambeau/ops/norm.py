@@ -160,22 +160,16 @@ def core_batch_norm(input, running_mean, running_var, weight, bias, training, mo
     )
     if training:
         n = input.numel() // input.shape[1]
-        with _no_grad():
-            _blend(running_mean, mean, momentum, 1.0)
-            _blend(running_var, var, momentum, n / max(n - 1, 1))
+        _blend(running_mean, mean, momentum, 1.0)
+        _blend(running_var, var, momentum, n / max(n - 1, 1))
     return out
 
 
 def _blend(running, batch, momentum, factor):
-    """running = (1 - momentum) running + momentum factor batch, in place."""
+    """running = (1 - momentum) running + momentum factor batch, in place and outside the graph."""
     if running is not None:
+        running = _C.detach(running)
         _C.copy_(running, running * (1 - momentum) + batch * (momentum * factor))
-
-
-def _no_grad():
-    from ..autograd.grad_mode import no_grad
-
-    return no_grad()
 
 
 def instance_norm(

@@ -219,7 +219,10 @@ def _below(root):
         elif module not in seen:
             seen.add(module)
             yield module
-            waiting += [m for _, m in reversed(children_of(module))]
+            own = module.__dict__
+            for name in reversed(own["_module_names"]):
+                if own[name] is not None:
+                    waiting.append(own[name])
 
 
 def _parameters_of(module):
