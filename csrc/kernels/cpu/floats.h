@@ -223,20 +223,50 @@ FL_INLINE Floats<N> gelu_derivative(Floats<N> x) {
 
 // x = 2^k m with 3/4 <= m < 3/2, and m times a factor from a table is 1 + r; `correct` may add to r. The table has the
 // logarithms of these factors too, all but exact. The instructions know IEEE's special cases.
+template <int N>
+struct Logarithm {
+  Floats<N> k, table, r, tail;  // k ln 2 + table + r + r^2 tail
+};
 template <int N, class Correct>
-FL_INLINE Floats<N> log_with(Floats<N> x, Correct correct) {
+FL_INLINE Logarithm<N> log_parts(Floats<N> x, Correct correct) {
   Floats<N> m = FL_EACH(_mm512_maskz_getmant_ps(all_lanes, x.v[i], _MM_MANT_NORM_p75_1p5, _MM_MANT_SIGN_nan));
   Floats<N> k = FL_EACH(_mm512_maskz_getexp_ps(all_lanes, x.v[i]) - _mm512_maskz_getexp_ps(all_lanes, m.v[i]));
   Floats<N> index = FL_EACH(_mm512_castsi512_ps(_mm512_maskz_srli_epi32(all_lanes, _mm512_castps_si512(m.v[i]), 18)));
   Floats<N> factor = from_table(index, log_table[0]);
   Floats<N> r = correct(k, factor, fma(factor, m, Floats<N>(-1)));
-  Floats<N> tail = poly(r, -0.50000125, 0.333368808, -0.244041115);
+  return {k, from_table(index, log_table[1]), r, poly(r, -0.50000125, 0.333368808, -0.244041115)};
+}
+template <int N, class Correct>
+FL_INLINE Floats<N> log_with(Floats<N> x, Correct correct) {
+  auto [k, table, r, tail] = log_parts(x, correct);
   Floats<N> lo = fma(r * r, tail, k * Floats<N>(Format<float>::ln2_lo));
-  return fma(k, Floats<N>(Format<float>::ln2_hi), from_table(index, log_table[1]) + (r + lo));
+  return fma(k, Floats<N>(Format<float>::ln2_hi), table + (r + lo));
+}
+template <int N>
+FL_INLINE Logarithm<N> log_parts(Floats<N> x) {
+  return log_parts(x, [](Floats<N>, Floats<N>, Floats<N> r) FL_ALWAYS { return r; });
 }
 template <int N>
 FL_INLINE Floats<N> log(Floats<N> x) {
   return log_with(x, [](Floats<N>, Floats<N>, Floats<N> r) FL_ALWAYS { return r; });
+}
+// Without k ln 2, times a number c + c_lo.
+template <int N>
+FL_INLINE Floats<N> log_times(const Logarithm<N>& x, double c, double c_lo, Floats<N> lowest) {
+  const Floats<N> hi(c);
+  Floats<N> lo = fma(x.table + x.r, Floats<N>(c_lo), lowest);
+  return fma(x.table, hi, fma(x.r, hi, fma(x.r * x.r * x.tail, hi, lo)));
+}
+template <int N>
+FL_INLINE Floats<N> log2(Floats<N> x) {
+  auto parts = log_parts(x);
+  return parts.k + log_times(parts, 0x1.715476p+0, 0x1.4ae0cp-26, Floats<N>(0));
+}
+template <int N>
+FL_INLINE Floats<N> log10(Floats<N> x) {
+  auto parts = log_parts(x);  // k times the upper part of log10(2) is exact
+  Floats<N> lo = parts.k * Floats<N>(4.605038981195e-06);
+  return fma(parts.k, Floats<N>(0.301025390625), log_times(parts, 0x1.bcb7b2p-2, -0x1.5b235ep-27, lo));
 }
 // The sum 1 + x as u and what rounding lost, which matters while u is near 1.
 template <int N>
@@ -280,6 +310,93 @@ FL_INLINE Floats<N> sin(Floats<N> x) {
 template <int N>
 FL_INLINE Floats<N> cos(Floats<N> x) {
   return sin_shifted(x, 1);
+}
+// The remainder is a sum of two numbers here.
+template <int N>
+FL_INLINE Floats<N> tan(Floats<N> x) {
+  const Floats<N> round(Format<float>::round), middle(0x1.777a5cp-25);
+  Floats<N> quadrant = fma(x, Floats<N>(0.63661977236758134308), round), n = quadrant - round;
+  Floats<N> first = fnma(n, Floats<N>(0x1.921fb6p+0), x), step = n * middle, r = first + step;
+  Floats<N> lost = fms(n, middle, step) - ((r - first) - step);
+  Floats<N> lo = fma(n, Floats<N>(0x1.ee59dap-50), lost), z = r * r;
+  Floats<N> tail =
+      poly(z, 0.33333353, 0.133325564, 0.0540717085, 0.0212225938, 0.0109876785, -0.00010038324, 0.00446893834);
+  Floats<N> t = r + fma(r * z, tail, lo);
+  const __m512i one = _mm512_set1_epi32(1);
+  const __m512 minus = _mm512_set1_ps(-1.0f);
+  return FL_EACH(([&] {
+    const __mmask16 odd = _mm512_test_epi32_mask(_mm512_castps_si512(quadrant.v[i]), one);
+    const __m512 y = _mm512_mask_div_ps(t.v[i], odd, minus, t.v[i]);
+    return _mm512_mask_mov_ps(y, _mm512_cmp_ps_mask(x.v[i], __m512{}, _CMP_EQ_OQ), x.v[i]);
+  }()));
+}
+// With the nearest integer n, sin(pi x) is sin(pi (x - n)), or its negative where n is odd.
+template <int N>
+FL_INLINE Floats<N> sinc(Floats<N> x) {
+  Floats<N> n = FL_EACH(_mm512_maskz_roundscale_ps(all_lanes, x.v[i], _MM_FROUND_TO_NEAREST_INT));
+  Floats<N> d = x - n, z = d * d, half = n * Floats<N>(0.5);
+  Floats<N> whole = FL_EACH(_mm512_maskz_roundscale_ps(all_lanes, half.v[i], _MM_FROUND_TO_NEAREST_INT));
+  Floats<N> y = poly(z, 1, -1.6449331, 0.8117124, -0.1904261, 0.024687681) * d / x;
+  return FL_EACH(([&] {
+    const __mmask16 odd = _mm512_cmp_ps_mask(half.v[i], whole.v[i], _CMP_NEQ_UQ);
+    const __m512 signed_y = _mm512_mask_sub_ps(y.v[i], odd, __m512{}, y.v[i]);
+    return _mm512_mask_mov_ps(signed_y, _mm512_cmp_ps_mask(x.v[i], __m512{}, _CMP_EQ_OQ), _mm512_set1_ps(1));
+  }()));
+}
+
+// ---------------------------------------------------------------- inverse functions
+
+// asin(r + fix) = r + rest, where r is |x| up to 1/2 and the root of z = (1 - |x|) / 2 beyond: asin(|x|) is pi / 2 less
+// twice that there. `fix` is what rounding the root lost.
+template <int N>
+struct Arcsine {
+  Floats<N> a, r, rest;
+};
+template <int N>
+FL_INLINE Arcsine<N> arcsine(Floats<N> x) {
+  Floats<N> a = abs(x), bound(0.5), z = where_less(bound, a, fnma(a, bound, bound), a * a);
+  Floats<N> inverse = FL_EACH(_mm512_maskz_rsqrt14_ps(_mm512_cmp_ps_mask(z.v[i], __m512{}, _CMP_NEQ_UQ), z.v[i]));
+  Floats<N> half = inverse * bound, root = z * inverse;
+  root = fma(fnma(root, root, z), half, root);
+  Floats<N> fix = fnma(root, root, z) * half;
+  Floats<N> tail = z * poly(z, 0.166666599, 0.0750051034, 0.0445158182, 0.0318169175, 0.014404771, 0.0375627466);
+  Floats<N> r = where_less(bound, a, root, a);
+  return {a, r, fma(r, tail, where_less(bound, a, fix, Floats<N>(0)))};
+}
+template <int N>
+FL_INLINE Floats<N> quarter_less(Floats<N> r, Floats<N> rest) {  // pi / 2 - (r + rest)
+  return Floats<N>(half_pi<float>.hi) - (r - (Floats<N>(half_pi<float>.lo) - rest));
+}
+template <int N>
+FL_INLINE Floats<N> asin(Floats<N> x) {
+  auto [a, r, rest] = arcsine(x);
+  return copysign(where_less(Floats<N>(0.5), a, quarter_less(r + r, rest + rest), r + rest), x);
+}
+template <int N>
+FL_INLINE Floats<N> acos(Floats<N> x) {
+  auto [a, r, rest] = arcsine(x);
+  const Floats<N> zero(0);
+  Floats<N> near_one = r + rest, near_minus_one = quarter_less(r, rest);
+  Floats<N> far = where_less(x, zero, near_minus_one, near_one);
+  return where_less(Floats<N>(0.5), a, far + far, quarter_less(copysign(r, x), copysign(rest, x)));
+}
+
+// erfinv(x) for q = 1 - x^2: x times a function of sqrt(1 - log q).
+template <int N>
+FL_INLINE Floats<N> erfinv_from(Floats<N> x, Floats<N> q) {
+  Floats<N> square = Floats<N>(1) - log(q), root = FL_EACH(_mm512_maskz_sqrt_ps(all_lanes, square.v[i]));
+  auto [first, slope, d] = piece_of(root - Floats<N>(1), erfinv_width, erfinv_table);
+  Floats<N> y = x * fma(slope, d, first), end = copysign(Floats<N>(inf<float>), x);
+  return FL_EACH(_mm512_mask_mov_ps(y.v[i], _mm512_cmp_ps_mask(q.v[i], __m512{}, _CMP_EQ_OQ), end.v[i]));
+}
+template <int N>
+FL_INLINE Floats<N> erfinv(Floats<N> x) {
+  return erfinv_from(x, fnma(x, x, Floats<N>(1)));
+}
+template <int N>
+FL_INLINE Floats<N> ndtri(Floats<N> p) {
+  Floats<N> one(1), twice = p + p;
+  return Floats<N>(1.41421356237309504880) * erfinv_from(twice - one, (twice + twice) * (one - p));
 }
 
 // ---------------------------------------------------------------- loops
