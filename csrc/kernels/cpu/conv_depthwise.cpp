@@ -249,6 +249,127 @@ struct Depthwise {
   }
 };
 
+#if defined(__AVX512F__)
+// Planes of a few vectors, rows and all: the copy's rows follow each other with no more zeros between them than a
+// kernel reaches across, so that vectors run over their ends. What lies between results is dropped when they are
+// stored.
+struct SmallPlanes {
+  static constexpr int64_t kCopies = 16;  // of planes, each with at most two results
+
+  // Lanes of a vector at `place` in the copy; `at` is where the first of them lies in the plane.
+  struct Part {
+    int64_t place, at;
+    __mmask16 lanes;
+    __mmask16 packed() const { return __mmask16((1u << __builtin_popcount(lanes)) - 1); }
+  };
+
+  const ConvPlan& plan;
+  int64_t pitch = 0, size = 0;
+  std::vector<int64_t> tap, w_at;
+  std::vector<Part> source_parts, result_parts;
+
+  explicit SmallPlanes(const ConvPlan& p) : plan(p) {
+    const Axis *a = &plan.axis[0], *b = &plan.axis[1], *c = &plan.axis[2];
+    if (!has_one_job(plan) || b->lo < 0 || c->lo < 0 || a->size != 1 || a->result != 1 || a->jobs[0].tap.size() != 1)
+      return;
+    const AxisJob &rows = b->jobs[0], &columns = c->jobs[0];
+    const int64_t width = (columns.count - 1) * c->pace + 1, beyond = width + max_offset(columns) - c->lo - c->size;
+    pitch = std::max(width, c->size + std::max({c->lo, beyond, int64_t{0}}));
+    const int64_t height = (rows.count - 1) * b->pace + 1;
+    if (a->lo != a->jobs[0].offset[0] || pitch > L || height * pitch > kSlots * L || b->size * pitch > kSlots * L)
+      return;
+    source_parts = parts(b->size, c->size, 1, 1, b->lo * pitch + c->lo);
+    result_parts = parts(rows.count, columns.count, b->pace, c->pace, 0);
+    for (size_t j = 0; j < rows.tap.size(); ++j)
+      for (size_t k = 0; k < columns.tap.size(); ++k) {
+        tap.push_back(rows.offset[j] * pitch + columns.offset[k]);
+        w_at.push_back(a->jobs[0].tap[0] * plan.w_tap[0] + rows.tap[j] * plan.w_tap[1] +
+                       columns.tap[k] * plan.w_tap[2]);
+      }
+    const int64_t read = *std::max_element(tap.begin(), tap.end()) + result_parts.back().place;
+    size = ceil_div(std::max(read, source_parts.back().place) + L, L) * L;
+  }
+  bool fits() const { return size > 0; }
+
+  // The vectors of `rows` rows of `columns` numbers, so many lines and lanes apart.
+  std::vector<Part> parts(int64_t rows, int64_t columns, int64_t lines, int64_t lanes, int64_t first) const {
+    std::vector<Part> made;
+    for (int64_t r = 0, at = 0; r < rows; ++r)
+      for (int64_t c = 0; c < columns; ++c, ++at) {
+        const int64_t place = r * lines * pitch + c * lanes;
+        while (int64_t(made.size()) <= place / L) made.push_back({first + int64_t(made.size()) * L, at, 0});
+        made.back().lanes |= __mmask16(1u << place % L);
+      }
+    return made;
+  }
+
+  void fill(const float* from, float* to) const {
+    for (const Part& p : source_parts)
+      _mm512_storeu_ps(to + p.place, _mm512_maskz_expand_ps(p.lanes, _mm512_maskz_loadu_ps(p.packed(), from + p.at)));
+  }
+
+  // Results of a plane: its copy, where its weights are, the bias.
+  struct Task {
+    const float *copy, *w;
+    float start;
+    float* out;
+  };
+
+  // Two planes at once: the sums of one would wait for each other.
+  template <int N>
+  void compute(const Task* tasks) const {
+    V sums[2][N];
+    for (int i = 0; i < 2; ++i)
+      for (V& sum : sums[i]) sum = broadcast(tasks[i].start);
+    for (size_t k = 0; k < tap.size(); ++k)
+#pragma GCC unroll 2
+      for (int i = 0; i < 2; ++i) {
+        const V weight = broadcast(tasks[i].w[w_at[k]]);
+        const float* const in = tasks[i].copy + tap[k];
+#pragma GCC unroll 8
+        for (int v = 0; v < N; ++v) sums[i][v] += weight * load(in + v * L);
+      }
+    for (int i = 0; i < 2; ++i)
+#pragma GCC unroll 8
+      for (int v = 0; v < N; ++v) {
+        const Part& p = result_parts[v];
+        _mm512_mask_storeu_ps(tasks[i].out + p.at, p.packed(), _mm512_maskz_compress_ps(p.lanes, (__m512)sums[i][v]));
+      }
+  }
+
+  template <int N>
+  void run(const float* source, const float* w, const float* bias, float* result) const {
+    const int64_t spatial = plan.source_spatial(), pixels = plan.result_spatial(), cout = plan.cout;
+    const int64_t grain = std::max<int64_t>(kCopies, 100000 / (int64_t(tap.size() + 8) * N * L * cout));
+    parallel_for(plan.n * plan.groups, grain, [&](int64_t begin, int64_t end) {
+      float* const copies = conv_scratch<float>(kPaddedInput, kCopies * size);
+      std::fill_n(copies, kCopies * size, 0.0f);
+      int64_t group = begin % plan.groups;
+      for (int64_t i = begin; i < end; i += kCopies) {  // some at once: what was just stored is slow to load
+        const int64_t now = std::min(kCopies, end - i), count = now * cout;
+        for (int64_t k = 0; k < now; ++k) fill(source + (i + k) * spatial, copies + k * size);
+        Task tasks[2 * kCopies + 1];
+        for (int64_t k = 0; k < count; ++k) {
+          const int64_t channel = group * cout + k % cout;
+          tasks[k] = {copies + k / cout * size, w + group * plan.w_group + k % cout * plan.w_out,
+                      bias ? bias[channel] : 0.0f, result + (i * cout + k) * pixels};
+          if (k % cout == cout - 1 && ++group == plan.groups) group = 0;
+        }
+        tasks[count] = tasks[count - 1];  // done twice where there is no other
+        for (int64_t k = 0; k < count; k += 2) compute<N>(tasks + k);
+      }
+    });
+  }
+
+  using Run = void (SmallPlanes::*)(const float*, const float*, const float*, float*) const;
+  void run(const float* source, const float* w, const float* bias, float* result) const {
+    constexpr Run runs[] = {&SmallPlanes::run<1>, &SmallPlanes::run<2>, &SmallPlanes::run<3>, &SmallPlanes::run<4>,
+                            &SmallPlanes::run<5>, &SmallPlanes::run<6>, &SmallPlanes::run<7>, &SmallPlanes::run<8>};
+    (this->*runs[result_parts.size() - 1])(source, w, bias, result);
+  }
+};
+#endif
+
 // Rows of a gradient and of the copies that go with them, in some planes.
 struct Dots {
   const float *g, *x;
@@ -391,6 +512,9 @@ struct DepthwiseWeightGrad {
 }  // namespace
 
 void conv_depthwise_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {
+#if defined(__AVX512F__)
+  if (const SmallPlanes small(plan); small.fits()) return small.run(source, w, bias, result);
+#endif
   Depthwise(plan, source, w, bias, result).run();
 }
 void conv_depthwise_weight_grad_f32(const ConvArgs& args) { DepthwiseWeightGrad(args).run(); }
