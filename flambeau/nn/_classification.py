@@ -33,7 +33,7 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     reduction = choose(reduction, size_average, reduce)
     dim = check_classes("nll_loss", input, target, weight)
     counted, index = _checked_index(input.shape[dim], target, ignore_index)
-    losses = -input.gather(dim, index.unsqueeze(dim)).squeeze(dim)
+    losses = -_C.squeeze(_C.gather(input, dim, _C.unsqueeze(index, dim)), (dim,))
     factors = None if weight is None else weight[index]
     if factors is not None:
         losses = losses * factors

@@ -1,6 +1,7 @@
 """Losses whose derivative is not that of the composed formula."""
 
 import flambeau
+from flambeau import _C
 from flambeau.autograd import Function
 from flambeau.ops._host import whole
 
@@ -10,12 +11,8 @@ class BinaryCrossEntropy(Function):
 
     @staticmethod
     def forward(ctx, input, target):
-        for name, values in (("input", input), ("target", target)):
-            if not _is_share(whole(values)):
-                raise RuntimeError(f"all elements of {name} should be between 0 and 1")
         ctx.save_for_backward(input, target)
-        log_input, log_rest = input.log().clamp(min=-100), (-input).log1p().clamp(min=-100)
-        return (target - 1) * log_rest - target * log_input
+        return binary_losses(input, target)
 
     @staticmethod
     def backward(ctx, grad):
@@ -26,11 +23,21 @@ class BinaryCrossEntropy(Function):
         return grad * (input - target) / ((1 - input) * input).clamp(min=1e-12), grad_target
 
 
+def binary_losses(input, target):
+    """Binary cross entropy of the elements, with logarithms not below -100."""
+    for name, values in (("input", input), ("target", target)):
+        if not _is_share(whole(values)):
+            raise RuntimeError(f"all elements of {name} should be between 0 and 1")
+    log_input, log_rest = _C.log(input), _C.log1p(-input)
+    least, most = -100.0, float("inf")
+    return (target - 1) * _C.clamp_range(log_rest, least, most) - target * _C.clamp_range(log_input, least, most)
+
+
 def _is_share(values):
     """Whether all values are from 0 to 1: their least and their largest are, which are NaN where one is."""
     if values.is_meta or not values.numel():
         return True
-    return values.amin().item() >= 0 and values.amax().item() <= 1
+    return _C.amin(values).item() >= 0 and _C.amax(values).item() <= 1
 
 
 class CTC(Function):

@@ -10,7 +10,7 @@ import warnings
 import flambeau
 from flambeau.ops._host import any_of
 
-from ._loss_functions import BinaryCrossEntropy
+from ._loss_functions import BinaryCrossEntropy, binary_losses
 from ._reduction import choose, reduced
 
 
@@ -140,7 +140,8 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
             "Please ensure they have the same size."
         )
-    losses = BinaryCrossEntropy.apply(input, target)
+    recorded = (input.requires_grad or target.requires_grad) and flambeau.is_grad_enabled()
+    losses = (BinaryCrossEntropy.apply if recorded else binary_losses)(input, target)
     return reduced(losses if weight is None else losses * weight, reduction)
 
 

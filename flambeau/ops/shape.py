@@ -256,6 +256,8 @@ def flatten(input, start_dim=0, end_dim=-1):
         return input
     if end - start == rank - 1:
         return _C.reshape(input, (-1,))
+    if end == rank - 1 and input.numel():
+        return _C.reshape(input, (*shape[:start], -1))
     return _C.reshape(input, (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
