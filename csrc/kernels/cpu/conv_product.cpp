@@ -8,25 +8,13 @@ namespace flambeau::cpu::FL_ISA {
 namespace {
 
 constexpr int kPanel = kCols<float>;
+constexpr int64_t kCachedWeights = 64 * 1024;   // that stay in the second-level cache
 constexpr int64_t kCopiedValues = 1024 * 1024;  // of a source that is written out at a time
 
 int64_t taps_of(const ConvPlan& plan) {
   int64_t taps = 1;
   for (const Axis& axis : plan.axis) taps *= axis.jobs[0].tap.size();
   return taps;
-}
-
-// Panels of [row][kPanel] from whole vectors, reading every row in one go: the rows lie far apart.
-void pack_rows_of_pixels(const float* from, int64_t stride, int64_t rows, int64_t pixels, float* to) {
-  const int64_t whole = pixels / kPanel * kPanel;
-  for (int64_t row = 0; row < rows; ++row) {
-    const float* in = from + row * stride;
-    float* out = to + row * kPanel;
-    if (row + kRowsAhead < rows) ask_for(in + kRowsAhead * stride, pixels);
-    for (int64_t p = 0; p < whole; p += kPanel, out += rows * kPanel)
-      for (int64_t v = 0; v < kPanel; v += kLanes<float>) store(out + v, load(in + p + v));
-    for (int64_t p = whole; p < pixels; ++p) out[p - whole] = in[p];
-  }
 }
 
 // y[co][pixel] = w[co][k] x[k][pixel], k = (ci, tap), for many channels or few pixels: the product of matrices as such.
@@ -47,47 +35,87 @@ void product_per_image(const ConvPlan& plan, const float* source, const float* w
   }
 }
 
-// The same with pixels packed block by block: few channels come back to them.
-void channels_first(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {
-  const int64_t spatial = plan.result_spatial();
-  if (plan.cout > 128 || spatial < 512) return product_per_image(plan, source, w, bias, result);
-  const int64_t block = std::max<int64_t>(2, 96 * 1024 / (plan.cin * kPanel)) * kPanel,
-                blocks = ceil_div(spatial, block);
-  const int64_t tiles = ceil_div(plan.cout, kRows);
-  bool ready;
-  float* const weights = packed_weights<float>(plan, PackedAs::kProductRows, plan.groups * plan.cout * plan.cin, ready);
-  for (int64_t i = 0; !ready && i < plan.groups * tiles; ++i) {
-    const int64_t group = i / tiles, co = i % tiles * kRows;
-    pack_rows<float, float>(w + group * plan.w_group + co * plan.w_out, plan.w_out, plan.w_in,
-                            std::min<int64_t>(kRows, plan.cout - co), plan.cin,
-                            weights + (group * plan.cout + co) * plan.cin);
+// The same block by block of pixels, for weights that stay in the second-level cache: the first tile of result channels
+// reads the pixels where they lie and packs them for the others, and all ask for the next block on the way.
+struct PixelBlocks {
+  const ConvPlan& plan;
+  const float *source, *w, *bias;
+  float* result;
+  int64_t spatial, block, blocks, tiles;
+  float* weights;
+
+  PixelBlocks(const ConvPlan& p, const float* s, const float* w0, const float* b, float* r)
+      : plan(p), source(s), w(w0), bias(b), result(r), spatial(p.result_spatial()) {
+    block = std::clamp<int64_t>(512 / plan.cin, 1, 8) * kPanel;
+    blocks = ceil_div(spatial, block);
+    tiles = std::max<int64_t>(kQuarters, ceil_div(plan.cout, kRows));
+    pack_weights();
   }
-  TileArgs<float> base;
-  base.k = plan.cin;
-  base.c_stride = spatial;
-  parallel_for(
-      plan.n * plan.groups * blocks,
-      std::max<int64_t>(1, 300000 / (2 * plan.cin * plan.cout * std::min(block, spatial) + 1)),
-      [&](int64_t begin, int64_t end) {
-        float* packed = conv_scratch<float>(kPaddedInput, block * plan.cin);
-        for (int64_t i = begin; i < end; ++i) {
-          const int64_t p0 = i % blocks * block, p1 = std::min(spatial, p0 + block), group = i / blocks % plan.groups;
-          pack_rows_of_pixels(source + i / blocks * plan.cin * spatial + p0, spatial, plan.cin, p1 - p0, packed);
-          TileArgs<float> args = base;
-          for (int64_t p = p0; p < p1; p += kPanel) {
-            args.n = std::min<int64_t>(kPanel, p1 - p);
-            args.b = packed + (p - p0) * plan.cin;
-            for (int64_t co = 0; co < plan.cout; co += kRows) {
-              const int rows = int(std::min<int64_t>(kRows, plan.cout - co));
-              args.a = weights + (group * plan.cout + co) * plan.cin;
-              args.a_stride = rows;
-              args.c = result + (i / blocks * plan.cout + co) * spatial + p;
-              args.row_bias = bias ? bias + group * plan.cout + co : nullptr;
-              tile_kernel<float>(rows, args.n, AKind::kRowContiguous)(args);
-            }
-          }
-        }
-      });
+
+  void pack_weights() {
+    bool ready;
+    weights = packed_weights<float>(plan, PackedAs::kProductRows, plan.groups * plan.cout * plan.cin, ready);
+    for (int64_t i = 0; !ready && i < plan.groups * tiles; ++i) {
+      const int64_t group = i / tiles, row = first_row(i % tiles);
+      pack_rows<float, float>(w + group * plan.w_group + row * plan.w_out, plan.w_out, plan.w_in,
+                              first_row(i % tiles + 1) - row, plan.cin, weights + (group * plan.cout + row) * plan.cin);
+    }
+  }
+
+  static constexpr int64_t kQuarters = 4;  // of the next block's rows: a tile asks for one of them
+  int64_t first_row(int64_t tile) const { return plan.cout * tile / tiles; }
+  const float* block_at(int64_t i) const { return source + i / blocks * plan.cin * spatial + i % blocks * block; }
+
+  // Some pixels of a block, for one tile of channels: from the source, which is packed on the way, or from there.
+  void run_panel(int64_t i, int64_t tile, int64_t p, const float* next, float* packed) const {
+    const int64_t first = first_row(tile), rows = first_row(tile + 1) - first,
+                  channel = i / blocks % plan.groups * plan.cout + first;
+    TileArgs<float> args;
+    args.k = plan.cin;
+    args.n = std::min<int64_t>(kPanel, spatial - i % blocks * block - p);
+    args.a = weights + channel * plan.cin;
+    args.a_stride = rows;
+    args.b = packed;
+    args.c = result + (i / blocks * plan.cout + first) * spatial + i % blocks * block + p;
+    args.c_stride = spatial;
+    args.row_bias = bias ? bias + channel : nullptr;
+    if (args.n < kPanel) {
+      if (tile == 0) pack_panels<float, float>(block_at(i) + p, spatial, 1, plan.cin, args.n, packed);
+      return tile_kernel<float>(rows, args.n, AKind::kRowContiguous)(args);
+    }
+    alignas(64) float nowhere[kPanel];
+    args.b_copy = nowhere;
+    if (tile == 0) {
+      args.b = block_at(i) + p;
+      args.b_stride = spatial;
+      args.b_copy = packed;
+      args.b_copy_stride = kPanel;
+    }
+    const bool asks = next && tile < kQuarters;
+    args.ask = asks ? next + tile * (plan.cin / kQuarters) * spatial + p : args.a;
+    args.ask_stride = asks ? spatial : 0;
+    streaming_tile_kernel(rows)(args);
+  }
+
+  void run() const {
+    parallel_for(plan.n * plan.groups * blocks,
+                 std::max<int64_t>(1, 300000 / (2 * plan.cin * plan.cout * std::min(block, spatial) + 1)),
+                 [&](int64_t begin, int64_t end) {
+                   float* packed = conv_scratch<float>(kPaddedInput, block * plan.cin);
+                   for (int64_t i = begin; i < end; ++i) {
+                     const int64_t size = std::min(block, spatial - i % blocks * block);
+                     const float* next = i + 1 < end ? block_at(i + 1) : nullptr;
+                     for (int64_t tile = 0; tile < tiles; ++tile)
+                       for (int64_t p = 0; p < size; p += kPanel) run_panel(i, tile, p, next, packed + p * plan.cin);
+                   }
+                 });
+  }
+};
+
+void channels_first(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result) {
+  if (plan.cin * plan.cout > kCachedWeights || plan.result_spatial() < 512)
+    return product_per_image(plan, source, w, bias, result);
+  PixelBlocks(plan, source, w, bias, result).run();
 }
 
 // y[pixel][co] = x[pixel][ci] w[co][ci]': result channels are the columns.

@@ -104,11 +104,23 @@ struct Spans {
 // the 16 matrices out of each other's cache sets.
 inline int64_t point_stride(int64_t patches, int64_t channels) { return patches * channels + 16; }
 
-// Patches of a span, transformed: to[point][patch][channel]. `kSize` 4: 4 x 4 overlapping patches under B' d B;
-// 2: 2 x 2 patches of a gradient under A g A'.
+// Where the transformed patches of a span go: to[point][patch][channel], or to[point][panel of
+// channels][patch][kPanel].
+struct PatchLayout {
+  int64_t point, patch, panel;  // from one to the next
+  static PatchLayout rows(int64_t patches, int64_t channels) {
+    return {point_stride(patches, channels), channels, kPanel};
+  }
+  static PatchLayout panels(int64_t patches, int64_t channels) {
+    return {point_stride(patches, ceil_div(channels, kPanel) * kPanel), kPanel, patches * kPanel};
+  }
+};
+
+// Patches of a span, transformed. `kSize` 4: 4 x 4 overlapping patches under B' d B; 2: 2 x 2 patches of a gradient
+// under A g A'.
 template <int kSize>
 void transform_patches(const ConvPlan& plan, const float* source, int64_t group, const Span& span, int64_t columns,
-                       float* to, int64_t stride) {
+                       float* to, const PatchLayout& layout) {
   const int64_t c = plan.cin, width = 2 * columns + kSize - 2, height = 2 * span.rows + kSize - 2;
   float* pixels = conv_scratch<float>(kPaddedInput, height * width * c);
   float* turned = plan.channels_last ? nullptr : conv_scratch<float>(kWholeInput, plan.source_spatial() * c);
@@ -116,7 +128,7 @@ void transform_patches(const ConvPlan& plan, const float* source, int64_t group,
     const Window window{{0, 2 * span.row - plan.axis[1].lo, -plan.axis[2].lo}, {1, height, width}};
     copy_window_pixels(plan, window, source, span.image + m, group, turned, pixels);
     for (int64_t y = 0; y < span.rows; ++y)
-      for (int64_t x = 0; x < columns; ++x, to += c) {
+      for (int64_t x = 0; x < columns; ++x, to += layout.patch) {
         const float* from = pixels + (2 * y * width + 2 * x) * c;
         for (int64_t k = 0; k < c; k += kWidth) {
           V d[kSize][kSize], out[4][4];
@@ -139,8 +151,9 @@ void transform_patches(const ConvPlan& plan, const float* source, int64_t group,
               out[i][3] = -t[i][1];
             }
           }
+          float* at = to + k / kPanel * layout.panel + k % kPanel;
           for (int i = 0; i < 4; ++i)
-            for (int j = 0; j < 4; ++j) store(to + (i * 4 + j) * stride + k, out[i][j]);
+            for (int j = 0; j < 4; ++j) store(at + (i * 4 + j) * layout.point, out[i][j]);
         }
       }
   }
@@ -265,15 +278,15 @@ struct Winograd {
 
   // Every span by itself: source, products and weights stay in one core's cache.
   void run_spans(const Spans& spans) const {
-    const int64_t v_stride = point_stride(spans.patches(), plan.cin),
-                  m_stride = point_stride(spans.patches(), plan.cout);
+    const PatchLayout layout = PatchLayout::rows(spans.patches(), plan.cin);
+    const int64_t v_stride = layout.point, m_stride = point_stride(spans.patches(), plan.cout);
     parallel_for(spans.count() * plan.groups, 1, [&](int64_t begin, int64_t end) {
       float* v = conv_scratch<float>(kPartialSums, kPoints * v_stride);
       float* products = conv_scratch<float>(kProducts, kPoints * m_stride);
       for (int64_t i = begin; i < end; ++i) {
         const int64_t group = i % plan.groups;
         const Span span = spans.at(i / plan.groups);
-        transform_patches<4>(plan, source, group, span, columns, v, v_stride);
+        transform_patches<4>(plan, source, group, span, columns, v, layout);
         for (int64_t p = 0; p < kPoints; ++p)
           multiply(group, p, 0, panels, span.images * span.rows * columns, v, v_stride, products, m_stride);
         finish(group, span, products, m_stride);
@@ -391,8 +404,8 @@ struct Winograd {
   // Many channels: all threads share a batch of spans, then the products, so that weights are read once per batch.
   void run_batches(const Spans& spans, int64_t batch) const {
     const int64_t per_span = spans.patches();
-    const int64_t v_stride = point_stride(batch * per_span, plan.cin),
-                  m_stride = point_stride(batch * per_span, plan.cout);
+    const PatchLayout layout = PatchLayout::rows(batch * per_span, plan.cin);
+    const int64_t v_stride = layout.point, m_stride = point_stride(batch * per_span, plan.cout);
     float* v = conv_scratch<float>(kPartialSums, kPoints * v_stride);
     float* products = conv_scratch<float>(kProducts, kPoints * m_stride);
     const int64_t parts = std::min<int64_t>(panels, 4);
@@ -402,7 +415,7 @@ struct Winograd {
         parallel_for(last - first, 1, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i)
             transform_patches<4>(plan, source, group, spans.at(first + i), columns, v + i * per_span * plan.cin,
-                                 v_stride);
+                                 layout);
         });
         parallel_for(kPoints * parts, 1, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i)
@@ -434,7 +447,7 @@ struct Winograd {
 struct WinogradWeightGrad {
   const ConvArgs& args;
   ConvPlan x_plan, y_plan;
-  int64_t rows, columns, point_size;
+  int64_t rows, columns, point_size, panels;  // panels: of source channels
 
   explicit WinogradWeightGrad(const ConvArgs& a) : args(a), x_plan(forward_plan(a)), y_plan(x_plan) {
     rows = ceil_div(args.out[1], 2);
@@ -445,44 +458,58 @@ struct WinogradWeightGrad {
       y_plan.axis[d].lo = 0;
     }
     point_size = args.ic * args.oc;
+    panels = ceil_div(args.ic, kPanel);
   }
 
-  // sums[source channel][result channel] += v' g for some source channels of one point.
-  void multiply(int64_t ci0, int64_t ci1, int64_t patches, const float* v, const float* g, float* sums,
-                bool accumulate) const {
+  struct Layouts {
+    PatchLayout x, y;
+  };
+  Layouts layouts(int64_t patches) const {
+    return {PatchLayout::panels(patches, args.ic), PatchLayout::panels(patches, args.oc)};
+  }
+  void transform(int64_t group, const Span& span, const Layouts& layout, float* v, float* g) const {
+    transform_patches<4>(x_plan, static_cast<const float*>(args.x), group, span, columns, v, layout.x);
+    transform_patches<2>(y_plan, static_cast<const float*>(args.y), group, span, columns, g, layout.y);
+  }
+
+  // sums[source channel][result channel] += v' g for some panels of source channels, of one point.
+  void multiply(int64_t panel0, int64_t panel1, int64_t patches, const Layouts& layout, const float* v, const float* g,
+                float* sums, bool accumulate) const {
     TileArgs<float> tile;
     tile.k = patches;
-    tile.a_stride = args.ic;
-    tile.b_stride = args.oc;
+    tile.a_stride = kPanel;
     tile.c_stride = args.oc;
     tile.accumulate = accumulate;
     for (int64_t co = 0; co < args.oc; co += kPanel) {
       tile.n = std::min<int64_t>(kPanel, args.oc - co);
-      tile.b = g + co;
-      for (int64_t ci = ci0; ci < ci1; ci += kRows) {
-        tile.a = v + ci;
-        tile.c = sums + ci * args.oc + co;
-        tile_kernel<float>(std::min<int64_t>(kRows, ci1 - ci), tile.n, AKind::kRowContiguous)(tile);
+      tile.b = g + co / kPanel * layout.y.panel;
+      for (int64_t panel = panel0; panel < panel1; ++panel) {
+        const int64_t channels = std::min<int64_t>(kPanel, args.ic - panel * kPanel), parts = ceil_div(channels, kRows);
+        for (int64_t i = 0; i < parts; ++i) {
+          const int64_t row = channels * i / parts;
+          tile.a = v + panel * layout.x.panel + row;
+          tile.c = sums + (panel * kPanel + row) * args.oc + co;
+          tile_kernel<float>(channels * (i + 1) / parts - row, tile.n, AKind::kRowContiguous)(tile);
+        }
       }
     }
   }
 
   // Chunks of spans with sums of their own, added up in order.
   void run_chunks(int64_t group, const Spans& spans, float* sums, int64_t chunks) const {
-    const int64_t v_stride = point_stride(spans.patches(), args.ic), g_stride = point_stride(spans.patches(), args.oc);
+    const Layouts layout = layouts(spans.patches());
     parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
-      float* v = conv_scratch<float>(kTileResult, kPoints * v_stride);
-      float* g = conv_scratch<float>(kProducts, kPoints * g_stride);
+      float* v = conv_scratch<float>(kTileResult, kPoints * layout.x.point);
+      float* g = conv_scratch<float>(kProducts, kPoints * layout.y.point);
       for (int64_t chunk = begin; chunk < end; ++chunk) {
         float* out = sums + chunk * kPoints * point_size;
         const int64_t first = spans.count() * chunk / chunks, last = spans.count() * (chunk + 1) / chunks;
         for (int64_t i = first; i < last; ++i) {
           const Span span = spans.at(i);
-          transform_patches<4>(x_plan, static_cast<const float*>(args.x), group, span, columns, v, v_stride);
-          transform_patches<2>(y_plan, static_cast<const float*>(args.y), group, span, columns, g, g_stride);
+          transform(group, span, layout, v, g);
           for (int64_t p = 0; p < kPoints; ++p)
-            multiply(0, args.ic, span.images * span.rows * columns, v + p * v_stride, g + p * g_stride,
-                     out + p * point_size, i > first);
+            multiply(0, panels, span.images * span.rows * columns, layout, v + p * layout.x.point,
+                     g + p * layout.y.point, out + p * point_size, i > first);
         }
       }
     });
@@ -491,12 +518,13 @@ struct WinogradWeightGrad {
   // Many channels: batches of spans are transformed by all threads, then multiplied by all threads.
   void run_batches(int64_t group, const Spans& spans, float* sums) const {
     const int64_t per_span = spans.patches(), per_patch = kPoints * sizeof(float) * (args.ic + args.oc);
-    const int64_t batch = std::min(spans.count(), std::max<int64_t>(1, (10 << 20) / (per_patch * per_span)));
-    const int64_t v_stride = point_stride(batch * per_span, args.ic),
-                  g_stride = point_stride(batch * per_span, args.oc);
-    float* v = conv_scratch<float>(kTileResult, kPoints * v_stride);
-    float* g = conv_scratch<float>(kProducts, kPoints * g_stride);
-    const int64_t parts = 4, width = ceil_div(ceil_div(args.ic, parts), kRows) * kRows;
+    // Enough patches that adding to the sums does not count, few enough that most stay in the second-level cache.
+    const int64_t target = std::max<int64_t>(128, (2 << 20) / per_patch);
+    const int64_t batch = std::min(spans.count(), std::max<int64_t>(1, target / per_span));
+    const Layouts layout = layouts(batch * per_span);
+    float* v = conv_scratch<float>(kTileResult, kPoints * layout.x.point);
+    float* g = conv_scratch<float>(kProducts, kPoints * layout.y.point);
+    const int64_t parts = std::min<int64_t>(panels, 4);
     for (int64_t first = 0; first < spans.count(); first += batch) {
       const int64_t last = std::min(spans.count(), first + batch);
       int64_t patches = 0;  // spans may differ in size: each starts where the previous one ends
@@ -507,18 +535,14 @@ struct WinogradWeightGrad {
         patches += span.images * span.rows * columns;
       }
       parallel_for(last - first, 1, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) {
-          const Span span = spans.at(first + i);
-          transform_patches<4>(x_plan, static_cast<const float*>(args.x), group, span, columns, v + start[i] * args.ic,
-                               v_stride);
-          transform_patches<2>(y_plan, static_cast<const float*>(args.y), group, span, columns, g + start[i] * args.oc,
-                               g_stride);
-        }
+        for (int64_t i = begin; i < end; ++i)
+          transform(group, spans.at(first + i), layout, v + start[i] * kPanel, g + start[i] * kPanel);
       });
       parallel_for(kPoints * parts, 1, [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
-          const int64_t p = i / parts, ci0 = std::min(args.ic, i % parts * width), ci1 = std::min(args.ic, ci0 + width);
-          multiply(ci0, ci1, patches, v + p * v_stride, g + p * g_stride, sums + p * point_size, first > 0);
+          const int64_t p = i / parts;
+          multiply(panels * (i % parts) / parts, panels * (i % parts + 1) / parts, patches, layout,
+                   v + p * layout.x.point, g + p * layout.y.point, sums + p * point_size, first > 0);
         }
       });
     }
@@ -536,6 +560,7 @@ struct WinogradWeightGrad {
           V u[4][4], w[3][3];
           for (int p = 0; p < kPoints; ++p) {
             const float* from = sums + p * point_size + (ci0 + c) * args.oc + co;
+            __builtin_prefetch(from + kWidth * args.oc);  // the next block's: lines far apart
             V total = load(from);
             for (int64_t chunk = 1; chunk < chunks; ++chunk) total += load(from + chunk * kPoints * point_size);
             u[p / 4][p % 4] = total;
@@ -559,8 +584,7 @@ struct WinogradWeightGrad {
 
   void run() const {
     const bool small = point_size <= 64 * 64;
-    const Spans spans(args.n, rows, columns,
-                      small ? std::clamp<int64_t>(2048 / std::max(args.ic, args.oc), 32, 64) : 32);
+    const Spans spans(args.n, rows, columns, small ? 64 : 32);
     const int64_t chunks = small ? std::min<int64_t>(spans.count(), 8) : 1;
     float* sums = conv_scratch<float>(kPartialSums, chunks * kPoints * point_size);
     for (int64_t group = 0; group < args.groups; ++group) {

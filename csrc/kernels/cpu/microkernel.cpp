@@ -38,12 +38,12 @@ template <class T>
   finish_rows(t, turned, stride, t.n, m, t.row_bias, t.column_bias);
 }
 
-template <class T, int M, int N, AKind kind>
+template <class T, int M, int N, AKind kind, bool streams = false>
 void tile(const TileArgs<T>& t) {
   constexpr int w = kLanes<T>;
   Vector<T> acc[M][N] = {};
   // Double has half the lanes, so its loop matters half as much: not worth the code.
-  sum_tile<T, T, M, N, kind, sizeof(T) == 4 ? 4 : 1>(
+  sum_tile<T, T, M, N, kind, sizeof(T) == 4 ? 4 : 1, streams>(
       t, acc, [](Vector<T>& sum, Vector<T> a, Vector<T> b) __attribute__((always_inline)) { sum += a * b; });
   const bool plain = t.alpha == T(1) && !t.column_bias && !t.row_bias && !t.relu && !t.transpose && t.n == N * w;
   if (plain) {
@@ -69,12 +69,12 @@ void tile(const TileArgs<T>& t) {
   finish(t, M, out);
 }
 
-template <class T, int N, AKind kind, int... M>
+template <class T, int N, AKind kind, bool streams, int... M>
 constexpr std::array<TileKernel<T>, sizeof...(M)> kernels(std::integer_sequence<int, M...>) {
-  return {tile<T, M + 1, N, kind>...};
+  return {tile<T, M + 1, N, kind, streams>...};
 }
-template <class T, int N, AKind kind>
-constexpr auto table = kernels<T, N, kind>(std::make_integer_sequence<int, kRows>{});
+template <class T, int N, AKind kind, bool streams = false>
+constexpr auto table = kernels<T, N, kind, streams>(std::make_integer_sequence<int, kRows>{});
 
 }  // namespace
 
@@ -88,6 +88,8 @@ TileKernel<T> tile_kernel(int m, int n, AKind kind) {
 }
 template TileKernel<float> tile_kernel<float>(int, int, AKind);
 template TileKernel<double> tile_kernel<double>(int, int, AKind);
+
+TileKernel<float> streaming_tile_kernel(int m) { return table<float, 2, AKind::kRowContiguous, true>[m - 1]; }
 
 // ------------------------------------------------------------------------------------------------------- packing
 

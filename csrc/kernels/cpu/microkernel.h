@@ -68,6 +68,13 @@ struct TileArgs {
   int n = kCols<T>;         // columns of C that exist; B is read for whole vectors all the same
   bool accumulate = false;  // add to C instead of overwriting it
   bool transpose = false;   // element (r, c) goes to c[c * c_stride + r]
+  // Streaming kernels only: where rows of B are copied to, as a packed panel or (stride 0) one over the other, and what
+  // is asked for on the way, as much as a row of B for every fourth of its rows. The panel to the right of C is asked
+  // for.
+  E* b_copy = nullptr;
+  int64_t b_copy_stride = 0;
+  const E* ask = nullptr;
+  int64_t ask_stride = 0;
   // What happens to the tile before it is stored, in this order: alpha * sum, + C if accumulate, biases, relu.
   bool relu = false;
   T alpha = 1;
@@ -86,6 +93,9 @@ using TileKernel = void (*)(const TileArgs<T, E>&);
 // The kernel for a tile of m rows (1..kRows) and n columns (1..kCols). T is float or double. Look it up once per loop.
 template <class T>
 TileKernel<T> tile_kernel(int m, int n, AKind kind);
+
+// For m rows and kCols columns, AKind::kRowContiguous, where B and C come from far memory.
+TileKernel<float> streaming_tile_kernel(int m);
 
 // Rows that lie far apart are asked for this many rows before they are copied: to the processor each is a new page.
 constexpr int64_t kRowsAhead = 8;

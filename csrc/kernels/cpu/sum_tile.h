@@ -8,14 +8,15 @@
 namespace flambeau::cpu::FL_ISA {
 namespace {
 
-// C is asked for before the sums begin, so that it is there when they end.
+// C, or the panel to its right, is asked for before the sums begin, so that it is there when they end.
 template <class T, class E, int M, int N>
-[[gnu::always_inline]] inline void fetch_target(const TileArgs<T, E>& t) {
+[[gnu::always_inline]] inline void fetch_target(const TileArgs<T, E>& t, bool right) {
   if (!t.transpose) {
+    const T* c = t.c + (right ? N * kLanes<T> : 0);
 #pragma GCC unroll 16
     for (int r = 0; r < M; ++r)
 #pragma GCC unroll 4
-      for (int v = 0; v < N; ++v) __builtin_prefetch(t.c + r * t.c_stride + v * kLanes<T>, 1);
+      for (int v = 0; v < N; ++v) __builtin_prefetch(c + r * t.c_stride + v * kLanes<T>, 1);
   } else {
     for (int c = 0; c < t.n; ++c) __builtin_prefetch(t.c + c * t.c_stride, 1);
   }
@@ -35,10 +36,12 @@ constexpr bool kFromMemory = false;
 #endif
 
 // add(acc[r][v], A_i[r][k], B_i[k][v]) for all i and k, in this order.
-template <class T, class E, int M, int N, AKind kind, int unroll, class Add>
+template <class T, class E, int M, int N, AKind kind, int unroll, bool streams = false, class Add>
 [[gnu::always_inline]] inline void sum_tile(const TileArgs<T, E>& t, Vector<T> (&acc)[M][N], Add add) {
   constexpr int w = kLanes<E>;
-  fetch_target<T, E, M, N>(t);
+  fetch_target<T, E, M, N>(t, streams);
+  E* copy = t.b_copy;
+  const E* ask = t.ask;
   for (int64_t i = 0; i < t.count; ++i) {
     const E* a = t.a + (t.a_offsets ? t.a_offsets[i] : i * t.a_step);
     const E* b = t.b + (t.b_offsets ? t.b_offsets[i] : i * t.b_step);
@@ -51,6 +54,10 @@ template <class T, class E, int M, int N, AKind kind, int unroll, class Add>
     auto step = [&](int64_t k) __attribute__((always_inline)) {
       Vector<E> bv[N];
       for (int v = 0; v < N; ++v) bv[v] = load(b + v * w);
+      if constexpr (streams) {
+        for (int v = 0; v < N; ++v) store(copy + v * w, bv[v]);
+        copy += t.b_copy_stride;
+      }
 #pragma GCC unroll 16
       for (int r = 0; r < M; ++r) {
         const E* const value = kind == AKind::kRowContiguous ? a + r : rows[r / 3] + (r % 3) * a_stride + k;
@@ -69,7 +76,14 @@ template <class T, class E, int M, int N, AKind kind, int unroll, class Add>
     };
     int64_t k = 0;
     if constexpr (unroll == 4)
-      for (; k + 4 <= t.k; k += 4) step(k), step(k + 1), step(k + 2), step(k + 3);
+      for (; k + 4 <= t.k; k += 4) {
+        step(k), step(k + 1), step(k + 2), step(k + 3);
+        if constexpr (streams) {
+          // Not ask_for: a call of a function that does nothing else is taken for one that does nothing.
+          for (int i = 0; i < kCols<E>; i += 64 / int(sizeof(E))) __builtin_prefetch(ask + i);
+          ask += t.ask_stride;
+        }
+      }
     for (; k < t.k; ++k) step(k);
   }
 }
