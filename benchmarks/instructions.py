@@ -1,26 +1,31 @@
 """Instructions per call of small ops, counted by valgrind: the same figure whatever else the machine does.
 
-python benchmarks/instructions.py [PATTERN] [--where NAME] [--against FILE] [--json FILE]
+python benchmarks/instructions.py [PATTERN] [--where] [--against FILE] [--json FILE]
+python benchmarks/instructions.py [PATTERN] --times
 
 Each snippet runs N times and 3 N times in one process; callgrind begins a new count at every call of getppid, which
 nothing else makes. A figure is the difference of the two counts per call, so what is around the loop drops out.
+--times measures instead, next to PyTorch, by turns in one process, one thread: the best of many short blocks.
 --where shows the functions in which one snippet's instructions are. Valgrind knows AVX2 at most, so the extension has
 to hold other kernels than those of AVX-512: `./dev build --all-isas`.
 """
 
 import argparse
 import collections
+import functools
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CALLS, WARM_UP = 20, 40  # the interpreter specialises a function in its first calls
 TOP = 60  # lines of --where
+BLOCK, TURNS = 0.002, 15  # seconds, and how often, of --times
 
 # name: (set-up, what is counted).
 SNIPPETS = {
@@ -137,10 +142,9 @@ SNIPPETS = {
 }
 
 
-def net(inputs=2, hidden=16, outputs=1):
-    import flambeau as fl
-
-    return fl.nn.Sequential(fl.nn.Linear(inputs, hidden), fl.nn.ReLU(), fl.nn.Linear(hidden, outputs))
+def net(library, inputs=2, hidden=16, outputs=1):
+    nn = library.nn
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, outputs))
 
 
 def give_gradients(module):
@@ -148,15 +152,13 @@ def give_gradients(module):
         p.grad = p.detach().clone()
 
 
-def body_of(setup, call):
+def body_of(setup, call, library):
     """A function of n that runs the call n times, names of the set-up being local."""
-    import flambeau as fl
-
     lines = ["def make():", f"  {setup or 'pass'}", "  def body(n):"]
     if "a +=" in call:
         lines.append("    nonlocal a")
     lines += ["    for _ in range(n):", *(f"      {line}" for line in call.splitlines()), "  return body"]
-    space = {"fl": fl, "NET": net, "GRADS": give_gradients}
+    space = {"fl": library, "NET": functools.partial(net, library), "GRADS": give_gradients}
     exec("\n".join(lines), space)
     return space["make"]()
 
@@ -167,13 +169,36 @@ def worker(names):
 
     fl.set_num_threads(1)
     for name in names:
-        body = body_of(*SNIPPETS[name])
+        body = body_of(*SNIPPETS[name], fl)
         body(WARM_UP)
         os.getppid()
         body(CALLS)
         os.getppid()
         body(3 * CALLS)
         os.getppid()
+
+
+def seconds(body, n):
+    start = time.perf_counter()
+    body(n)
+    return (time.perf_counter() - start) / n
+
+
+def show_times(names):
+    """Times of PyTorch and flambeau, and PyTorch's over flambeau's."""
+    import torch
+
+    import flambeau as fl
+
+    for library in (torch, fl):
+        library.set_num_threads(1)
+    for name in names:
+        bodies = [body_of(*SNIPPETS[name], library) for library in (torch, fl)]
+        for body in bodies:
+            body(WARM_UP)
+        n = max(10, int(BLOCK / seconds(bodies[1], WARM_UP)))
+        theirs, ours = (min(times) for times in zip(*([seconds(b, n) for b in bodies] for _ in range(TURNS))))
+        print(f"{name:24}{theirs * 1e9:10.0f} ns{ours * 1e9:10.0f} ns{theirs / ours:8.2f}", flush=True)
 
 
 def profile(names, folder):
@@ -217,6 +242,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pattern", nargs="?", default="")
     parser.add_argument("--where", action="store_true", help="also the functions in which the instructions are")
+    parser.add_argument("--times", action="store_true", help="times next to PyTorch instead")
     parser.add_argument("--json", help="writes the figures into this file")
     parser.add_argument("--against", help="figures of an earlier run, to be shown beside")
     parser.add_argument("--worker", nargs="+", help=argparse.SUPPRESS)
@@ -225,6 +251,10 @@ def main():
         worker(options.worker)
         return
     names = [name for name in SNIPPETS if re.search(options.pattern, name)]
+    if options.times:
+        sys.path.insert(0, str(ROOT))
+        show_times(names)
+        return
     before = json.loads(Path(options.against).read_text()) if options.against else {}
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
