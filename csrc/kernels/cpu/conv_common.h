@@ -94,6 +94,10 @@ T* packed_weights(const ConvPlan& plan, PackedAs form, int64_t count, bool& read
 bool conv_is_product(const ConvPlan& plan);
 void conv_product_f32(const ConvPlan& plan, const float* source, const float* w, const float* bias, float* result);
 
+// Few pixels and many weights: the weight gradient as one product over the pixels of many images.
+bool weight_grad_is_product(const ConvArgs& args);
+void conv_product_weight_grad_f32(const ConvArgs& args);
+
 // Winograd's minimal filtering for dense 3 x 3 kernels of stride 1: F(2 x 2, 3 x 3), 2.25 times fewer multiplications
 // and, measured, the same rounding error as the direct sums (below 1e-6 of the largest value for 64 to 512 channels).
 bool winograd_applies(const ConvPlan& plan);

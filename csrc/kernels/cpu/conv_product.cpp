@@ -175,6 +175,17 @@ void copy_under_tap(const ConvPlan& plan, const int64_t* offsets, const float* f
     }
 }
 
+// The same under every tap; what is under one lies `apart` after what is under the last.
+void copy_under_taps(const ConvPlan& plan, const float* from, int64_t lump, float* to, int64_t apart) {
+  for (int64_t a : plan.axis[0].jobs[0].offset)
+    for (int64_t b : plan.axis[1].jobs[0].offset)
+      for (int64_t c : plan.axis[2].jobs[0].offset) {
+        const int64_t offsets[3] = {a - plan.axis[0].lo, b - plan.axis[1].lo, c - plan.axis[2].lo};
+        copy_under_tap(plan, offsets, from, lump, to);
+        to += apart;
+      }
+}
+
 // The source of every tap, (n, channels, taps, result pixels), or (n, result pixels, channels) for the one tap of
 // channels-last data.
 const float* written_out(const ConvPlan& plan, const float* source) {
@@ -183,24 +194,14 @@ const float* written_out(const ConvPlan& plan, const float* source) {
   const int64_t size = plan.result_spatial() * lump;
   float* const all = conv_scratch<float>(kWholeInput, planes * taps * size);
   parallel_for(planes, std::max<int64_t>(1, 16384 / (taps * size + 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      float* to = all + i * taps * size;
-      const float* from = source + i * plan.source_spatial() * lump;
-      for (int64_t a : plan.axis[0].jobs[0].offset)
-        for (int64_t b : plan.axis[1].jobs[0].offset)
-          for (int64_t c : plan.axis[2].jobs[0].offset) {
-            const int64_t offsets[3] = {a - plan.axis[0].lo, b - plan.axis[1].lo, c - plan.axis[2].lo};
-            copy_under_tap(plan, offsets, from, lump, to);
-            to += size;
-          }
-    }
+    for (int64_t i = begin; i < end; ++i)
+      copy_under_taps(plan, source + i * plan.source_spatial() * lump, lump, all + i * taps * size, size);
   });
   return all;
 }
 
-// Few pixels under a larger kernel, whose weights are contiguous and in the order of the taps.
-bool has_few_pixels(const ConvPlan& plan) {
-  const int64_t spatial = plan.result_spatial();
+// Are the weights of a channel contiguous and in the order of the taps?
+bool has_dense_taps(const ConvPlan& plan) {
   int64_t stride = 1;
   for (int d = 2; d >= 0; --d) {
     if (plan.w_tap[d] != stride && plan.axis[d].jobs[0].tap.size() > 1) return false;
@@ -208,8 +209,22 @@ bool has_few_pixels(const ConvPlan& plan) {
     for (size_t t = 0; t < plan.axis[d].jobs[0].tap.size(); ++t)
       if (plan.axis[d].jobs[0].tap[t] != int64_t(t)) return false;
   }
-  return !plan.channels_last && plan.w_in == stride && stride > 1 && spatial >= kLanes<float> &&
+  return plan.w_in == stride;
+}
+
+// Few pixels under a larger kernel.
+bool has_few_pixels(const ConvPlan& plan) {
+  const int64_t spatial = plan.result_spatial();
+  return !plan.channels_last && has_dense_taps(plan) && taps_of(plan) > 1 && spatial >= kLanes<float> &&
          plan.n * spatial <= 64 && plan.cin >= 64 && plan.cout >= 64;
+}
+
+// copy(channel, image) for every plane.
+template <class Copy>
+void by_channel(int64_t channels, int64_t images, Copy copy) {
+  parallel_for(channels * images, 8, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) copy(i / images, i % images);
+  });
 }
 
 }  // namespace
@@ -243,6 +258,45 @@ void conv_product_f32(const ConvPlan& plan, const float* source, const float* w,
     const float* from = written_out(part, source + i * plan.groups * plan.cin * plan.source_spatial());
     multiply(part, from, result + i * plan.groups * plan.cout * plan.result_spatial());
   }
+}
+
+bool weight_grad_is_product(const ConvArgs& args) {
+  const ConvPlan plan = forward_plan(args);
+  return !plan.channels_last && has_dense_taps(plan) && plan.result_spatial() <= 36 && plan.n > 1 && plan.cin >= 16 &&
+         plan.cout >= 16 && plan.cin * plan.cout * taps_of(plan) >= 64 * 1024;
+}
+
+// dw[co][ci, tap] = y[co][image, pixel] x[ci, tap][image, pixel]', some images at a time.
+void conv_product_weight_grad_f32(const ConvArgs& args) {
+  const ConvPlan plan = forward_plan(args);
+  const int64_t spatial = plan.result_spatial(), taps = taps_of(plan), columns = plan.cin * taps;
+  const int64_t images = std::clamp<int64_t>(kCopiedValues / (columns * spatial), 1, plan.n);
+  float* const under = conv_scratch<float>(kWholeInput, columns * images * spatial);
+  float* const grads = conv_scratch<float>(kProducts, plan.cout * images * spatial);
+  const float *x = static_cast<const float*>(args.x), *y = static_cast<const float*>(args.y);
+  GemmArgs g;
+  g.m = plan.cout, g.n = columns;
+  g.a = grads, g.a_col = 1, g.b = under, g.b_row = 1;
+  g.c_row = plan.w_out;
+  for (int64_t group = 0; group < plan.groups; ++group)
+    for (int64_t first = 0; first < plan.n; first += images) {
+      const int64_t now = std::min(images, plan.n - first), pixels = now * spatial;
+      auto plane_of = [&](int64_t image, int64_t channels, int64_t channel) {
+        return ((first + image) * plan.groups + group) * channels + channel;
+      };
+      by_channel(plan.cin, now, [&](int64_t channel, int64_t image) {
+        copy_under_taps(plan, x + plane_of(image, plan.cin, channel) * plan.source_spatial(), 1,
+                        under + channel * taps * pixels + image * spatial, pixels);
+      });
+      by_channel(plan.cout, now, [&](int64_t channel, int64_t image) {
+        std::copy_n(y + plane_of(image, plan.cout, channel) * spatial, spatial,
+                    grads + channel * pixels + image * spatial);
+      });
+      g.k = g.a_row = g.b_col = pixels;
+      g.c = static_cast<float*>(args.result) + group * plan.w_group;
+      g.beta = first > 0;
+      cpu_kernels().gemm.gemm[int(DType::Float32)](g);
+    }
 }
 
 }  // namespace flambeau::cpu::FL_ISA

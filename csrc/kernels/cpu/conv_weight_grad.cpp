@@ -422,8 +422,10 @@ void weight_grad(const ConvArgs& args) {
     else
       conv_weight_grad_few<T>(args);
   } else {
-    if constexpr (std::is_same_v<T, float>)
+    if constexpr (std::is_same_v<T, float>) {
       if (winograd_applies(forward_plan(args))) return conv_winograd_weight_grad_f32(args);
+      if (weight_grad_is_product(args)) return conv_product_weight_grad_f32(args);
+    }
     WeightGrad<T>(args).compute();
   }
 }
