@@ -22,6 +22,7 @@ STORAGE_NAMES = {
     "complex64": "ComplexFloatStorage",
 }
 DTYPE_OF_STORAGE = {storage: dtype for dtype, storage in STORAGE_NAMES.items()}
+WIDEST = 16  # bytes of the largest element
 BY_THREADS = 1 << 23  # bytes from which reading with several threads pays
 
 

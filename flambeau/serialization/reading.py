@@ -74,7 +74,8 @@ class ZipReader:
             return flambeau.zeros(size, dtype=flambeau.uint8)
         if self.mmap and size:
             mapping, offset = self.archive.map(f"data/{key}")
-            return flambeau.frombuffer(mapping, dtype=flambeau.uint8, count=size, offset=offset)
+            if offset % memory.WIDEST == 0:  # else elements would not lie where the processor wants them
+                return flambeau.frombuffer(mapping, dtype=flambeau.uint8, count=size, offset=offset)
         raw, view = memory.make_storage(size)
         self.archive.read_into(f"data/{key}", view)
         return raw

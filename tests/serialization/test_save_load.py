@@ -150,6 +150,20 @@ def test_paths_and_maps(tmp_path):
             assert begin % 64 == 0
 
 
+def test_records_that_lie_at_odd_places_are_read_not_mapped(tmp_path):
+    saved, odd = tmp_path / "saved.pt", tmp_path / "odd.pt"
+    values = fl.arange(100.0, dtype=fl.float64)
+    fl.save({"x": values}, saved)
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(odd, "w") as target:
+        target.writestr("saved/odd", b"odd")
+        for entry in source.infolist():
+            target.writestr(zipfile.ZipInfo(entry.filename), source.read(entry))
+        place = target.getinfo("saved/data/0").header_offset + 30 + len("saved/data/0")
+    assert place % 8
+    mapped = fl.load(odd, mmap=True)["x"]
+    assert mapped.data_ptr() % 8 == 0 and (mapped + 0).tolist() == values.tolist()
+
+
 @pytest.mark.oracle
 def test_torch_reads_ours(tmp_path):
     torch = pytest.importorskip("torch")
