@@ -1,6 +1,7 @@
 // The table of kernel entry points of a device. A null entry is the error "not implemented for this device".
 #pragma once
 #include "core/kernels/attention.h"
+#include "core/kernels/chain.h"
 #include "core/kernels/conv.h"
 #include "core/kernels/copy.h"
 #include "core/kernels/gemm.h"
@@ -20,6 +21,7 @@ namespace flambeau {
 
 struct Kernels {
   AttentionKernels attention;
+  ChainKernels chain;
   ConvKernels conv;
   CopyKernels copy;
   GemmKernels gemm;

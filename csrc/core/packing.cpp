@@ -43,9 +43,8 @@ void Packing::enable(bool on) { enabled_ = on; }
 Packing::Packing(const Tensor& operand)
     : operand_(operand), changes_{operand->storage->value, operand->storage->unseen_changes} {
   Storage& storage = *operand->storage;
-  const bool only_ours = operand.device().is_cpu() && !storage.exports && !storage.addressed && !storage.deleter;
   const bool steady = !(grad_enabled() && operand.requires_grad());
-  kept_ = enabled_ && only_ours && steady && operand.numel() >= kFewValues;
+  kept_ = enabled_ && storage.only_ours() && steady && operand.numel() >= kFewValues;
   if (!kept_) storage.packed.reset();
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "core/errors.h"
+#include "core/pending.h"
 
 namespace flambeau {
 
@@ -20,7 +21,10 @@ void Version::forget() {
   changed_at = {};
 }
 
+void Storage::forget() { pending->forget(*this); }
+
 void Storage::resize(int64_t wanted) {
+  settle(*this);
   if (wanted == bytes) return;
   FL_CHECK(!deleter, Runtime, "resize_",
            "Trying to resize storage that is not resizable: its memory belongs to another library");

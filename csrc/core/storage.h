@@ -40,6 +40,7 @@ class Version : public Counted {
   void forget();
 };
 
+class Pending;
 struct PackedForm;
 struct PackedForms;
 
@@ -51,6 +52,8 @@ class Storage final : public Version, public Pooled<Storage> {
   Storage(void* data, int64_t bytes, std::function<void()> deleter)
       : data(data), bytes(bytes), deleter(std::move(deleter)) {}
   ~Storage() override {
+    if (pending) [[unlikely]]
+      forget();
     if (deleter) {
       deleter();
     } else if (device.is_cpu()) {
@@ -64,13 +67,24 @@ class Storage final : public Version, public Pooled<Storage> {
   Device device;
   std::function<void()> deleter;  // of foreign memory
 
-  // What kernels have made of these bytes (packing.h) holds as long as nobody else can write to them and neither count
-  // of changes moves.
+  // Work to be done before anybody touches the bytes (pending.h).
+  Pending* pending = nullptr;
+
+  // Can nobody read or write the bytes but by way of tensors?
+  bool only_ours() const { return device.is_cpu() && !deleter && !exports && !addressed; }
+  // What kernels have made of these bytes (packing.h) holds as long as they are only ours and neither count of changes
+  // moves.
   uint32_t exports = 0;         // arrays and capsules in the hands of others
   bool addressed = false;       // somebody knows where the bytes are, and nobody when that ends
   uint32_t unseen_changes = 0;  // that are not counted as the storage's: through `.data`, by an export
   std::shared_ptr<PackedForms> packed;
+
+ private:
+  void forget();
 };
+
+// Does what the storage waits for.
+void settle(Storage& storage);
 
 // The bytes in the hands of others, for as long as it lives.
 class Export {

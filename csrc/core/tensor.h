@@ -61,7 +61,12 @@ class Tensor {
   int64_t bytes() const { return impl_->numel * item_size(); }
 
   // Where the elements begin, for a kernel of the tensor's device.
-  void* raw() const { return static_cast<char*>(impl_->storage->data) + impl_->offset * item_size(); }
+  void* raw() const {
+    Storage& storage = *impl_->storage;
+    if (storage.pending) [[unlikely]]
+      settle(storage);
+    return static_cast<char*>(storage.data) + impl_->offset * item_size();
+  }
   // The elements, to be read and written here: an error where they are not in the CPU's memory.
   template <class T>
   T* data() const {

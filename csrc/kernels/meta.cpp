@@ -22,11 +22,15 @@ void skip_all(T&... entries) {
 // Every member of every table by name: a new one does not compile before it is here.
 Kernels nothing() {
   Kernels k = cpu_kernels();
-  auto& [attention, conv, copy, gemm, norm, optim, pointwise, pool, random, recurrent, reduce, sample, softmax, solve,
-         sort, indexing] = k;
+  auto& [attention, chain, conv, copy, gemm, norm, optim, pointwise, pool, random, recurrent, reduce, sample, softmax,
+         solve, sort, indexing] = k;
   {
     auto& [forward, backward] = attention;
     skip_all(forward, backward);
+  }
+  {
+    auto& [whole, factors] = chain;
+    skip_all(whole, factors);
   }
   {
     auto& [forward, input_grad, weight_grad] = conv;

@@ -4,6 +4,7 @@
 
 #include "core/kernels.h"
 #include "core/packing.h"
+#include "ops/chain.h"
 
 namespace flambeau::ops {
 
@@ -138,9 +139,10 @@ Dims result_shape(const Tensor& x, int64_t channels, const Dims& spatial) {
   return shape;
 }
 
-// Runs forward or its adjoint in x outside the graph.
+// Runs forward or its adjoint in x outside the graph; where nothing is recorded, when somebody looks at the result.
 Tensor run(const Tensor& source, const Tensor& w, const Tensor& bias, const ConvSettings& s, const Dims& result,
            bool forward) {
+  const bool recorded = needs_grad({&source, &w, &bias});
   Packing packing(w);
   GradMode no_grad(false);
   const DType type = kernel_type(source.dtype());
@@ -154,11 +156,22 @@ Tensor run(const Tensor& source, const Tensor& w, const Tensor& bias, const Conv
                           : arguments(s, out.shape(), in.shape(), weight.shape(), weight.strides(), last);
   (forward ? args.x : args.y) = in.raw();
   args.w = weight.raw();
-  if (weight.is(w)) args.packing = &packing;
   args.bias = start.defined() ? start.raw() : nullptr;
-  args.result = out.raw();
   const ConvKernels& k = kernels_of("convolution", {&source, &w, &bias}).conv;
-  need((forward ? k.forward : k.input_grad)[int(type)], "convolution", source)(args);
+  const auto entry = need((forward ? k.forward : k.input_grad)[int(type)], "convolution", source);
+  const bool as_it_is = type == source.dtype() && last == wanted_last;
+  if (!recorded && as_it_is && can_defer(out, {&in, &weight, &start}))
+    return defer_fill(out, {in, weight, start}, [=, operand = alias(weight)](float* to, const Chain& then) {
+      ConvArgs now = args;
+      Packing packing(operand);
+      now.packing = &packing;
+      now.result = to;
+      now.then = &then;
+      entry(now);
+    });
+  if (weight.is(w)) args.packing = &packing;
+  args.result = out.raw();
+  entry(args);
   const Tensor typed = to_dtype(out, source.dtype());
   return wanted_last && !last ? laid_out(typed, true) : typed;
 }

@@ -3,6 +3,7 @@
 #include "core/kernels/norm.h"
 
 #include "core/kernels.h"
+#include "ops/chain.h"
 #include "ops/reduce.h"
 
 namespace flambeau::ops {
@@ -167,7 +168,6 @@ BatchNormArgs batch_arguments(const Tensor& x, bool last, bool train, double eps
   a.batch = x.size(0);
   a.channels = x.size(1);
   a.size = a.batch * a.channels ? x.numel() / (a.batch * a.channels) : 0;
-  a.in = x.raw();
   a.eps = eps;
   return a;
 }
@@ -201,6 +201,7 @@ void batch_norm_vjp(Backward& b) {
   const Tensor in = contiguous(to_dtype(x, compute), format), grad = contiguous(to_dtype(g, compute), format);
   const Tensor w = prepare(weight, compute), m = prepare(mean, compute), v = prepare(var, compute);
   BatchNormArgs a = batch_arguments(in, last, train, eps);
+  a.in = in.raw();
   a.weight = pointer(w), a.mean = m.raw(), a.var = v.raw(), a.grad = grad.raw();
   const Tensor dx = b.needs(0) ? empty_strided(in.shape(), in.strides(), compute, x.device()) : Tensor{};
   const Tensor dw = b.needs(1) ? empty(Dims{x.size(1)}, compute, x.device()) : Tensor{},
@@ -254,9 +255,12 @@ std::vector<Tensor> batch_norm(const Tensor& x, const Tensor& weight, const Tens
   const Tensor w = prepare(weight, compute), c = prepare(bias, compute);
   const Tensor mean = train ? empty(Dims{x.size(1)}, compute, x.device()) : prepare(given_mean, compute);
   const Tensor var = train ? empty(Dims{x.size(1)}, compute, x.device()) : prepare(given_var, compute);
-  const Tensor out = empty_strided(in.shape(), in.strides(), compute, x.device());
   BatchNormArgs a = batch_arguments(in, last, train, eps);
-  a.weight = pointer(w), a.bias = pointer(c), a.out = out.raw(), a.mean = mean.raw(), a.var = var.raw();
+  a.weight = pointer(w), a.bias = pointer(c), a.mean = mean.raw(), a.var = var.raw();
+  if (!train && in.is(x) && x.dtype() == DType::Float32 && !needs_grad({&x, &weight, &bias}))
+    if (const Tensor later = defer_norm(x, a, last); later.defined()) return {later, mean, var};
+  const Tensor out = empty_strided(in.shape(), in.strides(), compute, x.device());
+  a.in = in.raw(), a.out = out.raw();
   if (x.numel()) need(kernels_of("batch_norm", {&x, &weight, &bias}).norm.batch_norm, "batch_norm", x)(a);
   Tensor y = x.dtype() == compute ? out : quiet_cast(out, x.dtype());
   if (needs_grad({&x, &weight, &bias})) {

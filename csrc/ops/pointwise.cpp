@@ -2,6 +2,7 @@
 #include "ops/pointwise.h"
 
 #include "core/kernels.h"
+#include "ops/chain.h"
 #include "ops/derivatives.h"
 
 namespace flambeau::ops {
@@ -157,14 +158,19 @@ Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std
       call.in[i] = &cast[i];
     }
   }
+  const bool plain = compute == Compute::F32 && dtype == DType::Float32 && call.result == Tile::Same;
   Tensor out;
   if (into) {
     check_into(name, *into, shape, dtype, inputs);
     FL_CHECK(into->device() == device, Runtime, name,
              "Expected all tensors to be on the same device, but found at least two devices, ",
              to_string(into->device()), " and ", to_string(device), "!");
+    if (plain && into->dtype() == dtype)
+      if (out = defer_pointwise(tile, inputs, params, into); out.defined()) return out;
     out = *into;
   } else {
+    if (plain)
+      if (out = defer_pointwise(tile, inputs, params, nullptr); out.defined()) return out;
     out = make_output(shape, dtype, device, inputs);
   }
   call.out = &out;

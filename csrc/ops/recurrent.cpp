@@ -160,6 +160,7 @@ Tensor states_before(const Layer& l, int64_t d, const Tensor& h0, const Tensor& 
   const Tensor result = l.fresh(Dims{l.rows, l.outputs});
   if (!out.device().is_cpu()) return result;
   const int64_t width = l.outputs, bytes = width * out.item_size();
+  out.raw(), h0.raw();  // looked at before threads read them
   parallel_for(l.steps(), 16, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       const int64_t other = d ? t + 1 : t - 1, first = l.starts[t], size = l.starts[t + 1] - first;

@@ -4,6 +4,7 @@
 #include "core/kernels.h"
 #include "core/packing.h"
 #include "core/threads.h"
+#include "ops/chain.h"
 #include "python/python.h"
 
 namespace flambeau::python {
@@ -119,6 +120,7 @@ void define_storages(nb::module_& m) {
   m.def("clone_storage", [](const Tensor& t) {
     Tensor out = empty(Dims{t->storage->bytes}, DType::UInt8);
     if (!t.device().is_cpu()) t.refuse_values();
+    settle(*t->storage);
     if (t->storage->bytes) std::memcpy(out.raw(), t->storage->data, t->storage->bytes);
     return out;
   });
@@ -193,6 +195,7 @@ void define_system(nb::module_& m) {
   m.def("reset_peak_memory_stats", [] { memory_stats().peak = memory_stats().live; });
   m.def("set_memory_limit", [](int64_t bytes) { memory_stats().limit = bytes; });
   m.def("empty_cache", empty_cache);
+  m.def("fuse", ops::enable_fusion, nb::arg("on"));
   m.def("keep_packed", [](bool on) { return Packing::enable(on); }, nb::arg("on"));
 }
 

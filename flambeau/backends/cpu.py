@@ -2,7 +2,7 @@
 
 from .. import _C
 
-__all__ = ["get_cpu_capability", "keep_packed_weights"]
+__all__ = ["fuse", "get_cpu_capability", "keep_packed_weights"]
 
 
 def get_cpu_capability():
@@ -37,3 +37,21 @@ def keep_packed_weights(enabled):
     >>> flambeau.backends.cpu.keep_packed_weights(True)
     """
     _C.keep_packed(enabled)
+
+
+def fuse(enabled):
+    """Whether ops that follow each other element by element wait and run as one (default: yes).
+
+    Large float32 results of pointwise ops, and those of convolutions and of batch norm in eval mode, are computed when
+    somebody looks at them, or before what they were made from changes. Until then further pointwise ops join them, and all
+    of them are done in one pass over memory; a result that nobody has looked at when its last owner lets go of it is never
+    written. Values are the same to the bit. `FLAMBEAU_FUSE=0` in the environment turns it off from the start, `FLAMBEAU_FUSE=all`
+    puts off small results too. No counterpart in torch, which needs torch.compile for this.
+
+    Args:
+        enabled: False computes each op at once.
+
+    >>> flambeau.backends.cpu.fuse(False)
+    >>> flambeau.backends.cpu.fuse(True)
+    """
+    _C.fuse(enabled)

@@ -6,6 +6,7 @@
 
 namespace flambeau {
 
+struct Chain;
 class Packing;
 
 // One convolution y = conv(x, w), seen from all three sides: forward writes y, input_grad writes x, weight_grad writes
@@ -14,6 +15,7 @@ struct ConvArgs {
   const void* x = nullptr;                    // (n, groups * ic, in...): forward and weight_grad read it
   const void* w = nullptr;                    // (groups * oc, ic, kernel...) with the strides below
   const void* y = nullptr;                    // (n, groups * oc, out...): input_grad and weight_grad read it
+  const Chain* then = nullptr;                // what forward and input_grad do to their results before they return
   Packing* packing = nullptr;                 // where forward and input_grad keep what they pack of w, or null
   const void* bias = nullptr;                 // one value per channel of the result, or null
   void* result = nullptr;                     // y, x or w, whichever is computed

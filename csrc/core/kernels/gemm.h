@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "core/threads.h"
 
 namespace flambeau {
 
@@ -30,6 +31,9 @@ struct GemmArgs {
   const void* row_bias = nullptr;     // m values, one per row
   bool relu = false;
   Packing *a_packing = nullptr, *b_packing = nullptr;  // where what is packed of a and b is kept, or null
+  // Told, on any thread, when some rows and columns of one of the products are there; all of them once. Or null.
+  using Done = FunctionRef<void(int64_t batch, int64_t row, int64_t rows, int64_t column, int64_t end_column)>;
+  const Done* done = nullptr;
 };
 
 struct GemmKernels {

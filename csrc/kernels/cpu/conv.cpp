@@ -34,13 +34,21 @@ void run_f32(const ConvPlan& plan, const void* source, const void* w, const void
   const auto *from = static_cast<const float*>(source), *weights = static_cast<const float*>(w);
   const auto* start = static_cast<const float*>(bias);
   auto* to = static_cast<float*>(result);
-  if (is_depthwise(plan))
-    return (plan.channels_last ? conv_depthwise_last_f32 : conv_depthwise_f32)(plan, from, weights, start, to);
-  if (conv_is_product(plan)) return conv_product_f32(plan, from, weights, start, to);
-  if (columns_apply(plan)) return conv_columns_f32(plan, from, weights, start, to);
-  if (winograd_applies(plan)) return conv_winograd_f32(plan, from, weights, start, to);
-  if (prefers_pixels_last(plan)) return conv_pixels_last_f32(plan, from, weights, start, to);
-  conv_channels_first_f32(plan, source, w, bias, result);
+  // These finish their results piece by piece.
+  if (!is_depthwise(plan)) {
+    if (conv_is_product(plan)) return conv_product_f32(plan, from, weights, start, to);
+    if (columns_apply(plan)) return conv_columns_f32(plan, from, weights, start, to);
+    if (winograd_applies(plan)) return conv_winograd_f32(plan, from, weights, start, to);
+  }
+  if (is_depthwise(plan)) {
+    (plan.channels_last ? conv_depthwise_last_f32 : conv_depthwise_f32)(plan, from, weights, start, to);
+  } else if (prefers_pixels_last(plan)) {
+    conv_pixels_last_f32(plan, from, weights, start, to);
+    if (has_one_job(plan)) return;
+  } else {
+    conv_channels_first_f32(plan, source, w, bias, result);
+  }
+  if (plan.then) cpu_kernels().chain.run(*plan.then);
 }
 
 }  // namespace

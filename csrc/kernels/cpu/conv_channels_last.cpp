@@ -244,6 +244,16 @@ struct PixelsLast {
       write_out(job, columns, per_image, to, hold, out);
   }
 
+  void finish(const Item& item) const {
+    int64_t inner = 1;
+    for (int d = tile_axis + 1; d < 3; ++d) inner *= plan.axis[d].result;
+    const int64_t last_step = std::min(item.first_step + tile_length, plan.axis[tile_axis].result);
+    const int64_t channel = item.panel_begin * kPanel, end = std::min(plan.cout, item.panel_end * kPanel);
+    for (int64_t m = 0; m < item.image_count; ++m)
+      finish_results(plan, item.image + m, item.group * plan.cout + channel, end - channel, item.first_step * inner,
+                     last_step * inner);
+  }
+
   void write_out(const Job& job, int64_t columns, int64_t per_image, const int64_t* to, const float* hold,
                  float* out) const {
     const int64_t channels = plan.groups * plan.cout, spatial = plan.result_spatial();
@@ -289,6 +299,7 @@ struct PixelsLast {
                        filled = rest;
                      }
                      for (const Job& job : jobs) run_job(job, item, from);
+                     if (plan.then && has_one_job(plan)) finish(item);
                    }
                  });
   }

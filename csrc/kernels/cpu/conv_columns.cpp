@@ -154,11 +154,13 @@ struct Columns {
         }
       }
     }
-    if (direct) return;
-    for (int64_t m = 0; m < unit.images; ++m)
+    if (direct) return finish_results(plan, unit.image, channel, plan.cout, start, start + count);
+    for (int64_t m = 0; m < unit.images; ++m) {
       for (int64_t co = 0; co < plan.cout; ++co)
         std::memcpy(result + ((unit.image + m) * plan.groups * plan.cout + channel + co) * pixels,
                     to + co * t.c_stride + m * pixels, pixels * sizeof(float));
+      finish_results(plan, unit.image + m, channel, plan.cout, 0, pixels);
+    }
   }
 
   void run() {

@@ -49,7 +49,9 @@ struct ConvPlan {
   Axis axis[3];
   int64_t w_out, w_in, w_tap[3], w_group;  // strides of w seen from the result's side
   bool channels_last;
-  Packing* packing;  // of w
+  Packing* packing;     // of w
+  const Chain* then;    // what is done to results, or null
+  int64_t then_at = 0;  // where this plan's results begin in the chain's memory
   int64_t source_spatial() const { return axis[0].size * axis[1].size * axis[2].size; }
   int64_t result_spatial() const { return axis[0].result * axis[1].result * axis[2].result; }
 };
@@ -80,6 +82,9 @@ inline bool has_one_job(const ConvPlan& plan) {
   }
   return true;
 }
+
+// What comes after the convolution, for pixels [p0, p1) of some channels of one image.
+void finish_results(const ConvPlan& plan, int64_t image, int64_t channel, int64_t channels, int64_t p0, int64_t p1);
 
 // The loops that pack weights, each in its own way.
 enum class PackedAs { kWinograd, kPixelsLast, kProductRows, kProductPanels, kColumns, kChannelsFirst, kPairs };

@@ -1,5 +1,6 @@
 // Forward convolution and input gradient as one kind of plan.
 #include "core/packing.h"
+#include "kernels/cpu/chain.h"
 #include "kernels/cpu/conv_common.h"
 
 namespace flambeau::cpu::FL_ISA {
@@ -46,8 +47,13 @@ Axis input_grad_axis(const ConvArgs& args, int d) {
 
 }  // namespace
 
+static const Chain* later_steps(const ConvArgs& args) {
+  return args.then && args.then->count > 1 ? args.then : nullptr;
+}
+
 ConvPlan forward_plan(const ConvArgs& args) {
-  ConvPlan plan{args.n, args.groups, args.ic, args.oc, {}, 0, 0, {}, 0, args.channels_last, args.packing};
+  ConvPlan plan{args.n, args.groups,        args.ic,      args.oc,          {}, 0, 0, {},
+                0,      args.channels_last, args.packing, later_steps(args)};
   plan.w_out = args.w_stride[0];
   plan.w_in = args.w_stride[1];
   plan.w_group = args.oc * args.w_stride[0];
@@ -59,7 +65,8 @@ ConvPlan forward_plan(const ConvArgs& args) {
 }
 
 ConvPlan input_grad_plan(const ConvArgs& args) {
-  ConvPlan plan{args.n, args.groups, args.oc, args.ic, {}, 0, 0, {}, 0, args.channels_last, args.packing};
+  ConvPlan plan{args.n, args.groups,        args.oc,      args.ic,          {}, 0, 0, {},
+                0,      args.channels_last, args.packing, later_steps(args)};
   plan.w_out = args.w_stride[1];
   plan.w_in = args.w_stride[0];
   plan.w_group = args.oc * args.w_stride[0];
@@ -84,6 +91,18 @@ void copy_window_pixels(const ConvPlan& plan, const Window& window, const float*
   transpose_copy<float>(from + first * inner, spatial, turned + first * inner * plan.cin, plan.cin, plan.cin,
                         (last - first) * inner);
   copy_window_last(plan, window, plan.cin, turned, plan.cin, to);
+}
+
+void finish_results(const ConvPlan& plan, int64_t image, int64_t channel, int64_t channels, int64_t p0, int64_t p1) {
+  if (!plan.then) return;
+  const int64_t all = plan.groups * plan.cout, spatial = plan.result_spatial();
+  const int64_t start = plan.then_at + image * all * spatial;
+  const bool together = plan.channels_last ? channels == all : p1 - p0 == spatial;
+  const int64_t lines = plan.channels_last ? p1 - p0 : channels, apart = plan.channels_last ? all : spatial;
+  const int64_t length = plan.channels_last ? channels : p1 - p0;
+  const int64_t first = plan.channels_last ? start + p0 * all + channel : start + channel * spatial + p0;
+  if (together) return run_part(*plan.then, first, lines * length);
+  for (int64_t i = 0; i < lines; ++i) run_part(*plan.then, first + i * apart, length);
 }
 
 void* packed_weights(const ConvPlan& plan, PackedAs form, int64_t bytes, bool& ready) {

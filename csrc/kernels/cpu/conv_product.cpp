@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kPanel = kCols<float>;
 constexpr int64_t kCachedWeights = 64 * 1024;   // that stay in the second-level cache
+constexpr int64_t kNearValues = 64 * 1024;      // of results that are still in the second-level cache
 constexpr int64_t kCopiedValues = 1024 * 1024;  // of a source that is written out at a time
 
 int64_t taps_of(const ConvPlan& plan) {
@@ -27,6 +28,11 @@ void product_per_image(const ConvPlan& plan, const float* source, const float* w
   g.c_row = spatial, g.c_batch = plan.groups * plan.cout * spatial;
   if (plan.groups == 1) g.a_packing = plan.packing;
   for (int64_t group = 0; group < plan.groups; ++group) {
+    auto finish = [&, group](int64_t image, int64_t row, int64_t rows, int64_t p0, int64_t p1) {
+      finish_results(plan, image, group * plan.cout + row, rows, p0, p1);
+    };
+    const GemmArgs::Done done(finish);
+    if (plan.then) g.done = &done;
     g.a = w + group * plan.w_group;
     g.b = source + group * g.k * spatial;
     g.c = result + group * plan.cout * spatial;
@@ -97,6 +103,16 @@ struct PixelBlocks {
     streaming_tile_kernel(rows)(args);
   }
 
+  // What comes after the convolution, for some blocks at a time: runs of pixels should be long, and still be near.
+  void finish(int64_t i, int64_t begin, int64_t end) const {
+    const int64_t many = std::max<int64_t>(1, kNearValues / (plan.cout * block)), image = i / blocks;
+    const bool last = i + 1 == end || (i + 1) % blocks == 0;
+    if (!last && (i % blocks + 1) % many != 0) return;
+    const int64_t first = std::max({i % blocks / many * many, begin - image * blocks, int64_t(0)});
+    finish_results(plan, image / plan.groups, image % plan.groups * plan.cout, plan.cout, first * block,
+                   std::min(spatial, (i % blocks + 1) * block));
+  }
+
   void run() const {
     parallel_for(plan.n * plan.groups * blocks,
                  std::max<int64_t>(1, 300000 / (2 * plan.cin * plan.cout * std::min(block, spatial) + 1)),
@@ -107,6 +123,7 @@ struct PixelBlocks {
                      const float* next = i + 1 < end ? block_at(i + 1) : nullptr;
                      for (int64_t tile = 0; tile < tiles; ++tile)
                        for (int64_t p = 0; p < size; p += kPanel) run_panel(i, tile, p, next, packed + p * plan.cin);
+                     if (plan.then) finish(i, begin, end);
                    }
                  });
   }
@@ -147,6 +164,7 @@ void channels_last(const ConvPlan& plan, const float* source, const float* w, co
               tile_kernel<float>(std::min<int64_t>(kRows, p1 - p), args.n, AKind::kDepthContiguous)(args);
             }
           }
+          finish_results(plan, 0, group * plan.cout, plan.cout, p0, p1);
         }
       });
 }
@@ -255,6 +273,7 @@ void conv_product_f32(const ConvPlan& plan, const float* source, const float* w,
   for (int64_t i = 0; i < plan.n; i += images) {
     ConvPlan part = plan;
     part.n = std::min(images, plan.n - i);
+    part.then_at = i * plan.groups * plan.cout * plan.result_spatial();
     const float* from = written_out(part, source + i * plan.groups * plan.cin * plan.source_spatial());
     multiply(part, from, result + i * plan.groups * plan.cout * plan.result_spatial());
   }

@@ -260,6 +260,7 @@ struct Winograd {
                        y + 1 < y1, x + 1 < width);
       if (!plan.channels_last)
         transpose_copy<float>(hold, c, image + group * c * spatial + y0 * width, spatial, (y1 - y0) * width, c);
+      finish_results(plan, span.image + m, group * c, c, y0 * width, y1 * width);
     }
   }
 
@@ -391,11 +392,14 @@ struct Winograd {
             transform_rows(planes, copy, span.rows, v + ci * width + m * per_image, v_stride);
           }
         for (int64_t p = 0; p < kPoints; ++p) multiply_rows(group, p, width, v + p * v_stride, products + p * m_stride);
+        const int64_t row = 2 * plan.axis[2].result, p0 = span.row * row,
+                      p1 = std::min(result_size, (span.row + span.rows) * row);
         for (int64_t m = 0; m < span.images; ++m)
           for (int64_t co = 0; co < plan.cout; ++co) {
             const int64_t channel = ((span.image + m) * plan.groups + group) * plan.cout + co;
             finish_rows(products + co * width + m * per_image, m_stride, span,
                         bias ? bias[group * plan.cout + co] : 0.0f, result + channel * result_size);
+            finish_results(plan, span.image + m, group * plan.cout + co, 1, p0, p1);
           }
       }
     });

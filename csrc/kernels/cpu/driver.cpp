@@ -275,6 +275,7 @@ bool run_plain(const PointwiseCall& call) {
   const Tensor& out = *call.out;
   if (!out.is_contiguous() || out.dtype() != tile_dtype(call.compute, call.result)) return false;
   bool single[kMaxOperands], any_single = false;
+  char* from[kMaxOperands];
   for (int k = 0; k < call.inputs; k++) {
     const Tensor& t = *call.in[k];
     single[k] = t.numel() == 1 && out.numel() != 1;
@@ -283,9 +284,10 @@ bool run_plain(const PointwiseCall& call) {
   }
   int64_t in_item = item_size(in_tile), out_item = out.item_size();
   char* to = static_cast<char*>(out.raw());
+  for (int k = 0; k < call.inputs; k++) from[k] = static_cast<char*>(call.in[k]->raw());
   auto run_all = [&](int64_t begin, int64_t end) {
     const void* in[kMaxOperands];
-    for (int k = 0; k < call.inputs; k++) in[k] = static_cast<char*>(call.in[k]->raw()) + begin * in_item;
+    for (int k = 0; k < call.inputs; k++) in[k] = from[k] + begin * in_item;
     call.tile(to + begin * out_item, in, call.params, end - begin);
   };
   auto run_tiles = [&](int64_t begin, int64_t end) {
@@ -293,13 +295,12 @@ bool run_plain(const PointwiseCall& call) {
     const void* in[kMaxOperands];
     for (int k = 0; k < call.inputs; k++) {
       if (!single[k]) continue;
-      load_run(call.in[k]->dtype(), call.compute)(buffers.bytes[k], in_item, static_cast<char*>(call.in[k]->raw()), 0,
-                                                  std::min(kTile, end - begin));
+      load_run(call.in[k]->dtype(), call.compute)(buffers.bytes[k], in_item, from[k], 0, std::min(kTile, end - begin));
       in[k] = buffers.bytes[k];
     }
     for (; begin < end; begin += kTile) {
       for (int k = 0; k < call.inputs; k++)
-        if (!single[k]) in[k] = static_cast<char*>(call.in[k]->raw()) + begin * in_item;
+        if (!single[k]) in[k] = from[k] + begin * in_item;
       call.tile(to + begin * out_item, in, call.params, std::min(kTile, end - begin));
     }
   };

@@ -40,10 +40,22 @@ struct Product {
   const T *column_bias, *row_bias;
   bool relu, pairs;  // pairs: see pairs.h
   Packing *a_packing = nullptr, *b_packing = nullptr;
+  const GemmArgs::Done* done = nullptr;  // is told of rows and columns as they were before turning
+  int64_t batch = 0;
+  bool is_turned = false;
+
+  // C is there for rows [i0, i1) and columns [j0, j1).
+  void finish(int64_t i0, int64_t i1, int64_t j0, int64_t j1) const {
+    if (!done) return;
+    if (is_turned)
+      (*done)(batch, j0, j1 - j0, i0, i1);
+    else
+      (*done)(batch, i0, i1 - i0, j0, j1);
+  }
 
   Product turned() const {
-    return {n,     m,     k,     b,    b_col,    b_row,       a,    a_col, a_row,     c,
-            c_col, c_row, alpha, beta, row_bias, column_bias, relu, pairs, b_packing, a_packing};
+    return {n,     m,    k,        b,           b_col, b_row, a,         a_col,     a_row, c,     c_col,     c_row,
+            alpha, beta, row_bias, column_bias, relu,  pairs, b_packing, a_packing, done,  batch, !is_turned};
   }
 };
 
@@ -486,6 +498,12 @@ struct Pass {
       if (pack_panels_too && q % kPanelsAtOnce == 0) pack_b(q, std::min(panels, q + kPanelsAtOnce));
       own.multiply(t0, t1, q);
     }
+    finish(t0, t1, 0, cols);
+  }
+
+  // Tiles [t0, t1) of columns [begin, end) are there, if this is the last pass.
+  void finish(int64_t t0, int64_t t1, int64_t begin, int64_t end) const {
+    if (last) p.finish(i0 + part_begin(rows, tiles, t0), i0 + part_begin(rows, tiles, t1), j0 + begin, j0 + end);
   }
 
   void run(bool serial) const {
@@ -515,10 +533,13 @@ struct Pass {
       for (int64_t x = begin; x < end; ++x) {
         const int64_t g = tall ? x : x / panels, t0 = part_begin(tiles, groups, g),
                       t1 = part_begin(tiles, groups, g + 1);
-        if (tall)
+        if (tall) {
           multiply_group(t0, t1, false);
-        else
-          multiply(t0, t1, x % panels);
+          continue;
+        }
+        const int64_t q = x % panels;
+        multiply(t0, t1, q);
+        finish(t0, t1, q * kCols<T>, std::min(cols, (q + 1) * kCols<T>));
       }
     };
     if (a_items || (layout.pack_b && !b_ready) || cols % kLanes<T> != 0) parallel_for(a_items + b_items, 1, pack);
@@ -591,16 +612,19 @@ double cost(const Product<T, S>& p) {
 }
 
 template <class T, class S>
+bool multiply_few(const Product<T, S>& p) {
+  if (p.m == 1 && p.n == 1) return dot(p), true;
+  if (p.n <= kLanes<T> && p.k <= 32 && p.m <= 64) return few_columns(p), true;
+  if (p.m <= kLanes<T> && p.k <= 32 && p.n <= 64) return few_columns(p.turned()), true;
+  if (std::min(p.m, p.n) > kFew<T, S>) return false;
+  const Product<T, S> q = p.n < p.m ? p.turned() : p;
+  return (q.b_row == 1 || q.b_col == 1) && (few_rows(q), true);
+}
+
+template <class T, class S>
 void multiply(const Product<T, S>& p) {
   if (p.m == 0 || p.n == 0) return;
-  if (p.m == 1 && p.n == 1) return dot(p);
-  if (p.n <= kLanes<T> && p.k <= 32 && p.m <= 64) return few_columns(p);
-  if (p.m <= kLanes<T> && p.k <= 32 && p.n <= 64) return few_columns(p.turned());
-  const bool turn = p.n < p.m;
-  if (std::min(p.m, p.n) <= kFew<T, S>) {
-    const Product<T, S> q = turn ? p.turned() : p;
-    if (q.b_row == 1 || q.b_col == 1) return few_rows(q);
-  }
+  if (multiply_few(p)) return p.finish(0, p.m, 0, p.n);
   const Product<T, S> q = p.turned();
   if (cost(q) < cost(p))
     blocked(q);
@@ -631,7 +655,7 @@ const T* at(const void* base, const int64_t* offsets, int64_t stride, int64_t i)
 // Batches that are rows of one taller matrix are one product.
 GemmArgs folded(GemmArgs g) {
   const bool rows = !g.a_offsets && !g.b_offsets && g.b_batch == 0 && g.a_batch == g.m * g.a_row &&
-                    g.c_batch == g.m * g.c_row && !g.row_bias;
+                    g.c_batch == g.m * g.c_row && !g.row_bias && !g.done;
   if (g.batch > 1 && rows) {
     g.m *= g.batch;
     g.batch = 1;
@@ -688,7 +712,9 @@ void float_product(const GemmArgs& args, bool pairs) {
                            g.relu,
                            pairs,
                            g.batch == 1 ? g.a_packing : nullptr,
-                           g.batch == 1 ? g.b_packing : nullptr});
+                           g.batch == 1 ? g.b_packing : nullptr,
+                           g.done,
+                           i});
   });
 }
 

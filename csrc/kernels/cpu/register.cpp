@@ -6,6 +6,7 @@ namespace flambeau::cpu::FL_ISA {
 
 void fill(Kernels& kernels) {
   register_attention(kernels);
+  register_chain(kernels);
   register_conv(kernels);
   register_copy(kernels);
   register_driver(kernels);

@@ -5,6 +5,7 @@
 namespace flambeau::cpu::FL_ISA {
 
 void register_attention(Kernels& kernels);
+void register_chain(Kernels& kernels);
 void register_conv(Kernels& kernels);
 void register_copy(Kernels& kernels);
 void register_driver(Kernels& kernels);
