@@ -12,9 +12,8 @@ namespace flambeau::ops {
 
 namespace {
 
-constexpr int64_t kFewElements = 1 << 16;  // what is smaller stays in the caches from op to op
-constexpr int64_t kFewFilled = 1 << 12;    // of a convolution, which takes longer
-constexpr size_t kMostWaiting = 4;         // chains: what they read lives as long as they wait
+constexpr int64_t kFewFilled = 1 << 12;  // of a convolution, which takes longer
+constexpr size_t kMostWaiting = 4;       // chains: what they read lives as long as they wait
 
 // FLAMBEAU_FUSE=0 turns it off; FLAMBEAU_FUSE=all puts off ops of any size, for tests.
 const std::string wish = std::getenv("FLAMBEAU_FUSE") ? std::getenv("FLAMBEAU_FUSE") : "";
@@ -217,7 +216,7 @@ Tensor defer(Work::Step step, std::span<const Tensor* const> inputs, const Tenso
   if (into && (!work || work->step_of(*into) < 0 || !work->lies_alike(*model))) return {};
   for (size_t i = 0; !work && i < inputs.size(); ++i)
     if (!is_number(*inputs[i])) work = open_work(*inputs[i]);
-  if (!work && model->numel() < kFewElements && !always) return {};
+  if (!work && model->numel() < fewest_elements) return {};
   for (const Tensor* t : inputs)
     if (!free_for(work, *t)) return {};
   if (!work) Work::settle_oldest();
@@ -240,7 +239,9 @@ Tensor defer(Work::Step step, std::span<const Tensor* const> inputs, const Tenso
 
 }  // namespace
 
-bool fusion_enabled() { return enabled; }
+// What is smaller stays in the caches from op to op.
+int64_t fewest_elements = always ? 0 : 1 << 16;
+
 void enable_fusion(bool on) { enabled = on; }
 
 bool can_defer(const Tensor& result, std::initializer_list<const Tensor*> sources) {

@@ -158,18 +158,19 @@ Tensor run_pointwise(PointwiseOp id, const char* name, PointwiseResult rule, std
       call.in[i] = &cast[i];
     }
   }
-  const bool plain = compute == Compute::F32 && dtype == DType::Float32 && call.result == Tile::Same;
+  const bool wait =
+      compute == Compute::F32 && dtype == DType::Float32 && call.result == Tile::Same && might_defer(inputs);
   Tensor out;
   if (into) {
     check_into(name, *into, shape, dtype, inputs);
     FL_CHECK(into->device() == device, Runtime, name,
              "Expected all tensors to be on the same device, but found at least two devices, ",
              to_string(into->device()), " and ", to_string(device), "!");
-    if (plain && into->dtype() == dtype)
+    if (wait && into->dtype() == dtype)
       if (out = defer_pointwise(tile, inputs, params, into); out.defined()) return out;
     out = *into;
   } else {
-    if (plain)
+    if (wait)
       if (out = defer_pointwise(tile, inputs, params, nullptr); out.defined()) return out;
     out = make_output(shape, dtype, device, inputs);
   }
