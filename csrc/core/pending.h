@@ -19,6 +19,8 @@ class Pending {
   virtual void forget(Storage& result) = 0;
 
  protected:
+  // run() for a result that nobody will see.
+  void finish_quietly() noexcept;
   // Afterwards no storage may know this any more; it is deleted then. After an error it is as before.
   virtual void run() = 0;
   bool running() const { return runner_ != std::thread::id(); }

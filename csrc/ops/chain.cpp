@@ -43,7 +43,7 @@ class Work final : public Pending {
   bool reads(const Storage* storage) const {
     return std::any_of(leaves_.begin(), leaves_.end(), [&](auto& leaf) { return leaf.get() == storage; });
   }
-  bool full() const { return steps_.size() == kMaxChainSteps; }
+  bool full() const { return steps_.size() == kMaxChainSteps || numbers_ + kMaxOperands > kMaxChainNumbers; }
   bool busy() const { return running(); }
   // Makes room for one more.
   static void settle_oldest() {
@@ -77,7 +77,10 @@ class Work final : public Pending {
     for (Step& earlier : steps_)
       if (earlier.result == result->storage.get()) earlier.result = nullptr;
     for (const Operand& operand : step.in)
-      if (operand.storage) read(operand.storage);
+      if (operand.storage)
+        read(operand.storage);
+      else
+        numbers_ += operand.step < 0;
     step.result = result->storage.get();
     step.result->pending = this;
     steps_.push_back(std::move(step));
@@ -87,13 +90,17 @@ class Work final : public Pending {
     channels_ = args.channels, inner_ = args.size, channels_last_ = last;
   }
 
+  // Work that was asked for is done even if nobody looks, so that it takes the time it takes.
   void forget(Storage& result) override {
-    bool wanted = false;
-    for (Step& step : steps_) {
-      if (step.result == &result) step.result = nullptr;
-      wanted |= step.result != nullptr;
+    const auto others = std::count_if(steps_.begin(), steps_.end(),
+                                      [&](const Step& step) { return step.result && step.result != &result; });
+    if (!others && !running() && enabled) {
+      leaving_ = &result;
+      finish_quietly();
     }
-    if (!wanted && !running()) delete this;
+    for (Step& step : steps_)
+      if (step.result == &result) step.result = nullptr;
+    if (!others && !running()) delete this;
   }
 
  private:
@@ -135,7 +142,7 @@ class Work final : public Pending {
   void run() override {
     std::vector<Ref<Storage>> held;  // while threads work, others may let go of them
     for (const Step& step : steps_)
-      if (step.result) held.emplace_back(step.result);
+      if (step.result && step.result != leaving_) held.emplace_back(step.result);
     const std::vector<int> order = wanted_steps();
     std::vector<int> place(steps_.size(), -1);
     ChainStep steps[kMaxChainSteps];
@@ -158,9 +165,11 @@ class Work final : public Pending {
   Dims shape_, strides_;
   int64_t size_, channels_ = 1, inner_ = 1;
   bool channels_last_ = false;
+  int numbers_ = 0;
   Fill fill_;  // of the first step's result
   std::vector<Step> steps_;
   std::vector<Ref<Storage>> leaves_;
+  const Storage* leaving_ = nullptr;  // the result that is being let go of
 };
 
 Work* work_on(const Tensor& t) { return static_cast<Work*>(t->storage->pending); }

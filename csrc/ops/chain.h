@@ -1,6 +1,6 @@
 // Ops put off until somebody looks at their results, and then done in one pass over memory: convolution, normalization,
-// what is added and activations; long formulas. A result that nobody has looked at when its last owner lets it go is
-// never written.
+// what is added and activations; long formulas. A result on the way that nobody has looked at when its last owner lets
+// go of it is never written.
 #pragma once
 #include <functional>
 

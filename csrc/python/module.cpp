@@ -99,4 +99,6 @@ NB_MODULE(_C, m) {
   define_recurrent(m);
   define_reduce(m);
   define_optim(m);
+  // Nothing is computed for nobody while the interpreter goes down.
+  nb::module_::import_("atexit").attr("register")(m.attr("fuse"), false);
 }

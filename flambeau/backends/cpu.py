@@ -44,8 +44,8 @@ def fuse(enabled):
 
     Large float32 results of pointwise ops, and those of convolutions and of batch norm in eval mode, are computed when
     somebody looks at them, or before what they were made from changes. Until then further pointwise ops join them, and all
-    of them are done in one pass over memory; a result that nobody has looked at when its last owner lets go of it is never
-    written. Values are the same to the bit. `FLAMBEAU_FUSE=0` in the environment turns it off from the start, `FLAMBEAU_FUSE=all`
+    of them are done in one pass over memory; a result on the way that nobody can look at any more is never written. To time
+    an op, look at its result, or time until it is let go. Values are the same to the bit. `FLAMBEAU_FUSE=0` in the environment turns it off from the start, `FLAMBEAU_FUSE=all`
     puts off small results too. No counterpart in torch, which needs torch.compile for this.
 
     Args:

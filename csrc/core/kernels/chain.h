@@ -11,6 +11,7 @@ struct ChainStep {
     int step = -1;                // the result of an earlier step, or
     const float* base = nullptr;  // memory, or
     float value = 0;              // one number
+    bool is_number() const { return step < 0 && !base; }
   };
   TileFn tile = nullptr;
   const double* params = nullptr;
@@ -22,7 +23,7 @@ struct ChainStep {
   float* out = nullptr;  // null: nobody wants it but later steps
 };
 
-inline constexpr int kMaxChainSteps = 16;
+inline constexpr int kMaxChainSteps = 16, kMaxChainNumbers = 16;
 
 struct Chain {
   const ChainStep* steps = nullptr;

@@ -16,7 +16,17 @@ constexpr int64_t kPiece = 1024, kGrain = 32 * kPiece;
 // The results that nobody else wants, and numbers written out.
 struct Rooms {
   alignas(64) float step[kMaxChainSteps][kPiece];
-  alignas(64) float number[kMaxOperands][kPiece];
+  alignas(64) float number[kMaxChainNumbers][kPiece];
+
+  Rooms(const Chain& chain, int64_t n) {
+    float* to = number[0];
+    for (int k = 0; k < chain.count; ++k)
+      for (int i = 0; i < chain.steps[k].inputs; ++i)
+        if (chain.steps[k].in[i].is_number()) {
+          std::fill_n(to, std::min(n, kPiece), chain.steps[k].in[i].value);
+          to += kPiece;
+        }
+  }
 };
 
 // The same order of operations as batch norm's own loops.
@@ -40,6 +50,7 @@ void normalize(const Chain& chain, const ChainStep& s, const float* x, float* y,
 // n <= kPiece elements from `at` on.
 void run_piece(const Chain& chain, int64_t at, int64_t n, Rooms& rooms) {
   float* result[kMaxChainSteps];
+  const float* number = rooms.number[0];
   for (int k = 0; k < chain.count; ++k) {
     const ChainStep& s = chain.steps[k];
     result[k] = s.out ? s.out + at : rooms.step[k];
@@ -47,13 +58,11 @@ void run_piece(const Chain& chain, int64_t at, int64_t n, Rooms& rooms) {
     const void* in[kMaxOperands];
     for (int i = 0; i < s.inputs; ++i) {
       const ChainStep::Input& from = s.in[i];
-      if (from.step >= 0) {
-        in[i] = result[from.step];
-      } else if (from.base) {
-        in[i] = from.base + at;
+      if (from.is_number()) {
+        in[i] = number;
+        number += kPiece;
       } else {
-        std::fill_n(rooms.number[i], n, from.value);
-        in[i] = rooms.number[i];
+        in[i] = from.step >= 0 ? result[from.step] : from.base + at;
       }
     }
     if (s.tile)
@@ -90,7 +99,7 @@ void run_part(const Chain& chain, int64_t at, int64_t n) {
     for (int i = 0; i < s.inputs; ++i) in[i] = s.in[i].base + at;
     return s.tile(s.out + at, in, s.params, n);
   }
-  Rooms rooms;
+  Rooms rooms(chain, n);
   for (const int64_t end = at + n; at < end; at += kPiece) run_piece(chain, at, std::min(kPiece, end - at), rooms);
 }
 
