@@ -1,5 +1,7 @@
 #include "core/pending.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -25,8 +27,15 @@ void wait_for_it() {
 
 }  // namespace
 
-void Pending::finish_quietly() noexcept {
+bool Pending::running() const { return runner_ != std::thread::id() && process_ == getpid(); }
+
+void Pending::begin() {
   runner_ = std::this_thread::get_id();
+  process_ = getpid();
+}
+
+void Pending::finish_quietly() noexcept {
+  begin();
   try {
     run();
   } catch (...) {  // there is nobody to tell
@@ -39,12 +48,12 @@ void settle(Storage& storage) {
   // Whoever works in parallel has looked at its operands before.
   if (in_parallel_region()) return;
   while (Pending* pending = storage.pending) {
-    if (pending->runner_ == std::this_thread::get_id()) return;
     if (pending->running()) {
+      if (pending->runner_ == std::this_thread::get_id()) return;
       wait_for_it();
       continue;
     }
-    pending->runner_ = std::this_thread::get_id();
+    pending->begin();
     try {
       pending->run();
     } catch (...) {

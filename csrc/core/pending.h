@@ -23,11 +23,13 @@ class Pending {
   void finish_quietly() noexcept;
   // Afterwards no storage may know this any more; it is deleted then. After an error it is as before.
   virtual void run() = 0;
-  bool running() const { return runner_ != std::thread::id(); }
+  bool running() const;
 
  private:
+  void begin();
   friend void settle(Storage& storage);
   std::thread::id runner_;
+  int process_ = 0;  // the runner's: a fork takes no other thread with it
 };
 
 }  // namespace flambeau

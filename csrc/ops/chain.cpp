@@ -24,10 +24,10 @@ const bool always = wish == "all";
 class Work final : public Pending {
  public:
   Work(const Tensor& like) : shape_(like.shape()), strides_(like.strides()), size_(like.numel()) {
-    waiting_.push_back(this);
+    waiting().push_back(this);
   }
   ~Work() override {
-    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), this));
+    waiting().erase(std::find(waiting().begin(), waiting().end(), this));
     for (const Ref<Storage>& leaf : leaves_) leaf->pending = nullptr;
     for (const Step& step : steps_)
       if (step.result) step.result->pending = nullptr;
@@ -45,12 +45,13 @@ class Work final : public Pending {
   }
   bool full() const { return steps_.size() == kMaxChainSteps || numbers_ + kMaxOperands > kMaxChainNumbers; }
   bool busy() const { return running(); }
-  // Makes room for one more.
-  static void settle_oldest() {
-    if (waiting_.size() < kMostWaiting) return;
-    for (const Work* work : waiting_)
+  // Makes room for one more; false if there is room.
+  static bool settle_oldest() {
+    if (waiting().size() < kMostWaiting) return false;
+    for (const Work* work : waiting())
       for (const Step& step : work->steps_)
-        if (step.result && !work->busy()) return settle(*step.result);
+        if (step.result && !work->busy()) return settle(*step.result), true;
+    return false;
   }
 
   struct Operand {
@@ -160,7 +161,11 @@ class Work final : public Pending {
     }
   }
 
-  static inline std::vector<Work*> waiting_;  // from the oldest to the newest
+  // From the oldest to the newest; there as long as the process.
+  static std::vector<Work*>& waiting() {
+    static auto* const all = new std::vector<Work*>;
+    return *all;
+  }
 
   Dims shape_, strides_;
   int64_t size_, channels_ = 1, inner_ = 1;
@@ -208,12 +213,32 @@ const Tensor* model_of(std::span<const Tensor* const> inputs) {
   return model;
 }
 
-// Whatever else waits for this storage comes first; false if that was `work` itself.
+// Does `work`, if there is any, know this storage as one that it fills or reads, or does nothing else wait for it?
 bool free_for(const Work* work, const Tensor& t) {
   const Work* other = work_on(t);
-  if (!other || (other == work && (work->step_of(t) >= 0 || work->reads(t->storage.get())))) return true;
-  settle(*t->storage);
-  return other != work;
+  return !other || (other == work && (work->step_of(t) >= 0 || work->reads(t->storage.get())));
+}
+
+// Settles one of the storages that wait for something, if there is one.
+bool settle_one(std::span<const Tensor* const> tensors) {
+  for (const Tensor* t : tensors)
+    if ((*t)->storage->pending) return settle(*(*t)->storage), true;
+  return false;
+}
+
+// The chain that one more step can join, or null for a new one, for which there is room if it `may_begin`. While chains
+// run other threads do too, so after each the search begins anew: what it returns holds until the lock is given up.
+Work* find_work(std::span<const Tensor* const> operands, const Tensor* into, bool may_begin) {
+  for (;;) {
+    Work* work = into ? open_work(*into) : nullptr;
+    for (size_t i = 0; !into && !work && i < operands.size(); ++i) work = open_work(*operands[i]);
+    if (!work && !may_begin) return nullptr;
+    const auto taken = std::find_if(operands.begin(), operands.end(), [&](auto* t) { return !free_for(work, *t); });
+    if (taken != operands.end())
+      settle(*(**taken)->storage);
+    else if (work || !Work::settle_oldest())
+      return work;
+  }
 }
 
 // One more step after those that the operands come from; undefined if it cannot wait.
@@ -221,25 +246,25 @@ Tensor defer(Work::Step step, std::span<const Tensor* const> inputs, const Tenso
   if (!enabled || in_parallel_region()) return {};
   const Tensor* model = model_of(inputs);
   if (!model) return {};
-  Work* work = into ? open_work(*into) : nullptr;
-  if (into && (!work || work->step_of(*into) < 0 || !work->lies_alike(*model))) return {};
-  for (size_t i = 0; !work && i < inputs.size(); ++i)
-    if (!is_number(*inputs[i])) work = open_work(*inputs[i]);
-  if (!work && model->numel() < fewest_elements) return {};
-  for (const Tensor* t : inputs)
-    if (!free_for(work, *t)) return {};
-  if (!work) Work::settle_oldest();
+  std::vector<const Tensor*> operands;
+  for (const Tensor* t : inputs) {
+    step.in.emplace_back();
+    if (is_number(*t))
+      step.in.back().value = number_of(*t);
+    else
+      operands.push_back(t);
+  }
+  const bool may_begin = !into && model->numel() >= fewest_elements;
+  Work* work = find_work(operands, into, may_begin);
+  if (!work && !may_begin) return {};
+  if (into && (work->step_of(*into) < 0 || !work->lies_alike(*model))) return {};
   const Tensor result = into ? *into : empty_like(*model);
   if (!work) work = new Work(result);
-  for (const Tensor* t : inputs) {
-    Work::Operand operand;
-    if (is_number(*t)) {
-      operand.value = number_of(*t);
-    } else {
-      operand.step = work->step_of(*t);
-      if (operand.step < 0) operand.storage = (*t)->storage.get(), operand.offset = (*t)->offset;
-    }
-    step.in.push_back(operand);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& t = *inputs[i];
+    if (is_number(t)) continue;
+    step.in[i].step = work->step_of(t);
+    if (step.in[i].step < 0) step.in[i].storage = t->storage.get(), step.in[i].offset = t->offset;
   }
   work->add(std::move(step), result);
   if (used) *used = work;
@@ -261,12 +286,13 @@ bool can_defer(const Tensor& result, std::initializer_list<const Tensor*> source
 }
 
 Tensor defer_fill(const Tensor& result, std::vector<Tensor> sources, Fill fill) {
+  std::vector<const Tensor*> read;
   for (const Tensor& t : sources)
-    if (t.defined()) t.raw();
-  Work::settle_oldest();
+    if (t.defined()) read.push_back(&t);
+  while (settle_one(read) || Work::settle_oldest()) {
+  }
   auto* work = new Work(result);
-  for (const Tensor& t : sources)
-    if (t.defined()) work->read(t->storage.get());
+  for (const Tensor* t : read) work->read((*t)->storage.get());
   work->fill_first(std::move(fill));
   work->add({}, result);
   return result;
