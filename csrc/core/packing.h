@@ -17,6 +17,9 @@ class Packing {
   Packing(const Packing&) = delete;
   Packing& operator=(const Packing&) = delete;
 
+  // For a kernel: null where nothing is kept, since it chooses its loops by that.
+  Packing* pointer() { return kept_ ? this : nullptr; }
+
   // Where the form that `recipe` describes lies, or is to be written by the caller, before its call ends, if it is not
   // `ready`; null if it is not kept. The view that the operand is need not be in the recipe. On the caller's
   // thread.

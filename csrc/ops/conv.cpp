@@ -164,12 +164,12 @@ Tensor run(const Tensor& source, const Tensor& w, const Tensor& bias, const Conv
     return defer_fill(out, {in, weight, start}, [=, operand = alias(weight)](float* to, const Chain& then) {
       ConvArgs now = args;
       Packing packing(operand);
-      now.packing = &packing;
+      now.packing = packing.pointer();
       now.result = to;
       now.then = &then;
       entry(now);
     });
-  if (weight.is(w)) args.packing = &packing;
+  if (weight.is(w)) args.packing = packing.pointer();
   args.result = out.raw();
   entry(args);
   const Tensor typed = to_dtype(out, source.dtype());

@@ -143,7 +143,7 @@ void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Ten
   if (bias) g.column_bias = bias->raw();
   if (!packing_counts(b, s.m * batches.count)) return entry(g);
   Packing packing(b);
-  g.b_packing = &packing;
+  g.b_packing = packing.pointer();
   entry(g);
 }
 
