@@ -35,11 +35,11 @@ def block(batch, channels, side, last):
     return body_of
 
 
-def linear(rows, features, results):
+def product(rows, features, results):
     def body_of(lib):
         lib.manual_seed(0)
-        layer, x = lib.nn.Linear(features, results), lib.randn(rows, features)
-        return lambda: layer(x)
+        x, w, b = lib.randn(rows, features), lib.randn(features, results), lib.randn(results)
+        return lambda: lib.addmm(b, x, w)
 
     return body_of
 
@@ -48,6 +48,15 @@ def convolution(shape, results, kernel, stride):
     def body_of(lib):
         lib.manual_seed(0)
         layer, x = lib.nn.Conv2d(shape[1], results, kernel, stride, kernel // 2), lib.randn(*shape)
+        return lambda: layer(x)
+
+    return body_of
+
+
+def transposed(shape, results, kernel, stride):
+    def body_of(lib):
+        lib.manual_seed(0)
+        layer, x = lib.nn.ConvTranspose2d(shape[1], results, kernel, stride, 1), lib.randn(*shape)
         return lambda: layer(x)
 
     return body_of
@@ -70,14 +79,13 @@ CASES = {
         "conv + norm + add + relu, 32x16x64x64": block(32, 16, 64, False),
     }),
     "weights that stay packed": ("keep_packed_weights", {
-        "linear 768 to 768, 16 rows": linear(16, 768, 768),
-        "linear 768 to 768, 32 rows": linear(32, 768, 768),
-        "linear 768 to 3072, 16 rows": linear(16, 768, 3072),
-        "linear 768 to 768, 128 rows": linear(128, 768, 768),
+        "addmm 768 to 3072, 16 rows": product(16, 768, 3072),
+        "addmm 768 to 3072, 64 rows": product(64, 768, 3072),
         "3x3, 128 at 28x28": convolution((1, 128, 28, 28), 128, 3, 1),
         "3x3, 256 at 14x14": convolution((1, 256, 14, 14), 256, 3, 1),
         "3x3, 512 at 7x7": convolution((1, 512, 7, 7), 512, 3, 1),
         "3x3 stride 2, 256 at 28x28": convolution((1, 256, 28, 28), 256, 3, 2),
+        "transposed 4x4 stride 2, 256 to 128 at 14x14": transposed((1, 256, 14, 14), 128, 4, 2),
         "1x1, 2048 to 512 at 7x7": convolution((1, 2048, 7, 7), 512, 1, 1),
         "1x1, 1024 to 256 at 14x14": convolution((1, 1024, 14, 14), 256, 1, 1),
     }),
@@ -85,7 +93,7 @@ CASES = {
 
 
 def with_switch(lib, name, on, body):
-    """Calls of body with flambeau's switch set; the weights are seen and packed in the first ones of a block."""
+    """Calls of body with flambeau's switch set; weights are seen and packed in the first two of a block."""
     switch = getattr(lib.backends.cpu, name)
 
     def run():

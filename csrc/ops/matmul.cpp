@@ -106,8 +106,11 @@ bool better_copied(const Tensor& a, const Tensor& b, const Sizes& s, const Batch
 // How b lies: as it is, or with its last two dimensions exchanged.
 enum class Right { Plain, Transposed };
 
-// Is packing b, which may be the same in many products, a large part of the work? Few rows read it where it lies.
-bool packing_counts(const Tensor& b, int64_t rows) { return b.ndim() == 2 && rows > 8 && rows <= 512; }
+// Is packing b, which may be the same in many products, a large part of the work? Few rows read it where it lies, and
+// so do all if its columns are contiguous: the product is turned around then.
+bool packing_counts(const GemmArgs& g, const Tensor& b, int64_t rows) {
+  return b.ndim() == 2 && rows > 8 && rows <= 512 && g.b_row != 1;
+}
 
 // out = alpha * a b + beta * out (+ bias per column).
 void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Tensor& b, const Sizes& s,
@@ -141,7 +144,7 @@ void multiply_into(const char* op, const Tensor& out, const Tensor& a, const Ten
   g.alpha = alpha;
   g.beta = beta;
   if (bias) g.column_bias = bias->raw();
-  if (!packing_counts(b, s.m * batches.count)) return entry(g);
+  if (!packing_counts(g, b, s.m * batches.count)) return entry(g);
   Packing packing(b);
   g.b_packing = packing.pointer();
   entry(g);

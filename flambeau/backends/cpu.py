@@ -26,9 +26,9 @@ def get_cpu_capability():
 def keep_packed_weights(enabled):
     """Whether weights that do not change are kept in the form that products and convolutions read (default: yes).
 
-    From its second use without gradients on, an unchanged weight of a linear layer or a convolution has a packed copy, which
-    lives until the weight changes or is used for training: inference gets faster, and takes up to 2.8 times the weights'
-    memory. The results are the same to the bit. No counterpart in torch.
+    From its second use without gradients on, an unchanged weight of a convolution, or a large matrix with contiguous rows on
+    the right of a product of few rows, has a packed copy. It lives until the weight changes or is used for training: inference
+    gets faster, and takes up to 2.8 times the weights' memory. The results are the same to the bit. No counterpart in torch.
 
     Args:
         enabled: False lets the copies go, each when its weight is used next.
