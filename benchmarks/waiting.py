@@ -93,7 +93,7 @@ CASES = {
 
 
 def with_switch(lib, name, on, body):
-    """Calls of body with flambeau's switch set; weights are seen and packed in the first two of a block."""
+    """A call of body with flambeau's switch set."""
     switch = getattr(lib.backends.cpu, name)
 
     def run():
@@ -128,9 +128,11 @@ def main():
         for name, make in cases.items():
             if options.name not in name:
                 continue
-            ours = make(libs["flambeau"])
-            bodies = {"without": with_switch(libs["flambeau"], switch, False, ours)}
-            bodies["with"] = with_switch(libs["flambeau"], switch, True, ours)
+            # Each with weights of its own: what is packed stays until its weight is used without the switch.
+            bodies = {
+                label: with_switch(libs["flambeau"], switch, label == "with", make(libs["flambeau"]))
+                for label in ("without", "with")
+            }
             if "torch" in libs:
                 bodies["torch"] = without_gradients(libs["torch"], make(libs["torch"]))
             best = by_turns(bodies)

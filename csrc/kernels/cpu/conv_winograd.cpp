@@ -391,6 +391,10 @@ struct Winograd {
             planes.fill(from, span.row, copy);
             transform_rows(planes, copy, span.rows, v + ci * width + m * per_image, v_stride);
           }
+        // Columns of no patch are multiplied too: what memory holds there may be denormal numbers, which take long.
+        const int64_t used = span.images * per_image;
+        for (int64_t row = 0; used < width && row < kPoints * plan.cin; ++row)
+          std::fill_n(v + row / plan.cin * v_stride + row % plan.cin * width + used, width - used, 0.0f);
         for (int64_t p = 0; p < kPoints; ++p) multiply_rows(group, p, width, v + p * v_stride, products + p * m_stride);
         const int64_t row = 2 * plan.axis[2].result, p0 = span.row * row,
                       p1 = std::min(result_size, (span.row + span.rows) * row);
