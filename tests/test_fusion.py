@@ -115,16 +115,19 @@ CHAINS = {
 }
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("case", CHAINS)
-def test_chains(case, threads):
+@pytest.fixture(params=[1, 2])
+def threads(request):
     before = fl.get_num_threads()
-    fl.set_num_threads(threads)
-    try:
-        x, w = random(SIZE), random(SIZE, seed=1)
-        same(lambda: CHAINS[case](x, w))
-    finally:
-        fl.set_num_threads(before)
+    fl.set_num_threads(request.param)
+    yield request.param
+    fl.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("case", CHAINS)
+def test_chains(case):
+    x, w = random(SIZE), random(SIZE, seed=1)
+    same(lambda: CHAINS[case](x, w))
 
 
 @pytest.mark.parametrize("case", CHAINS)
@@ -179,24 +182,19 @@ ACTIVATIONS = {
 }
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("size", [(1, 64, 14, 14), (2, 32, 20, 45), (1, 160, 7, 7), (3, 16, 33, 9), (2, 144, 24, 24)])
 @pytest.mark.parametrize("kind", ["3x3", "1x1", "depthwise", "groups", "transposed", "5x5, dilated"])
-def test_convolutions(kind, size, last, threads):
-    before = fl.get_num_threads()
-    fl.set_num_threads(threads)
-    try:
-        fl.manual_seed(3)
-        activation = list(ACTIVATIONS.values())[sum(size) % len(ACTIVATIONS)]
-        block, x = Block(kind, size[1], activation).eval(), random(*size)
-        if last:
-            block, x = block.to(memory_format=fl.channels_last), x.to(memory_format=fl.channels_last)
-        with fl.no_grad():
-            same(lambda: block(x))
-            same(lambda: block(x))  # with weights that are kept packed
-    finally:
-        fl.set_num_threads(before)
+def test_convolutions(kind, size, last):
+    fl.manual_seed(3)
+    activation = list(ACTIVATIONS.values())[sum(size) % len(ACTIVATIONS)]
+    block, x = Block(kind, size[1], activation).eval(), random(*size)
+    if last:
+        block, x = block.to(memory_format=fl.channels_last), x.to(memory_format=fl.channels_last)
+    with fl.no_grad():
+        same(lambda: block(x))
+        same(lambda: block(x))  # with weights that are kept packed
 
 
 def test_a_convolution_with_what_is_read_in_between():

@@ -87,7 +87,7 @@ void* Packing::memory(std::span<const int64_t> recipe, int64_t bytes, bool& read
 Packing::~Packing() {
   const Storage& storage = *operand_->storage;
   if (!fresh_ || std::uncaught_exceptions() || !storage.packed) return;
-  if (changes_[0] != storage.value || changes_[1] != storage.unseen_changes || storage.exports) return;
+  if (changes_[0] != storage.value || changes_[1] != storage.unseen_changes || !storage.only_ours()) return;
   for (auto& form : storage.packed->forms)
     if (form->recipe == form_->recipe) form = form_;
 }

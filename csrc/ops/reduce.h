@@ -39,9 +39,9 @@ Tensor linear_scan(const Tensor& x, const Tensor& factor, int64_t dim, bool reve
 Tensor softmax(const Tensor& x, int64_t dim);
 Tensor log_softmax(const Tensor& x, int64_t dim);
 Tensor logsumexp(const Tensor& x, DimsRef dims, bool keepdim);
-// Class targets; reduction 0 none, 1 mean, 2 sum.
 // Whether all targets are classes and none is ignored.
 bool all_classes(const Tensor& target, int64_t classes, int64_t ignore);
+// Class targets; reduction 0 none, 1 mean, 2 sum.
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t reduction,
                      int64_t ignore_index, double smoothing);
 
