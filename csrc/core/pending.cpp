@@ -29,15 +29,21 @@ void wait_for_it() {
 
 bool Pending::running() const { return runner_ != std::thread::id() && process_ == getpid(); }
 
-void Pending::begin() {
+void Pending::work() {
   runner_ = std::this_thread::get_id();
   process_ = getpid();
+  try {
+    run();
+  } catch (...) {
+    runner_ = {};
+    done.notify_all();
+    throw;
+  }
 }
 
 void Pending::finish_quietly() noexcept {
-  begin();
   try {
-    run();
+    work();
   } catch (...) {  // there is nobody to tell
   }
   runner_ = {};
@@ -53,14 +59,7 @@ void settle(Storage& storage) {
       wait_for_it();
       continue;
     }
-    pending->begin();
-    try {
-      pending->run();
-    } catch (...) {
-      pending->runner_ = {};
-      done.notify_all();
-      throw;
-    }
+    pending->work();
     delete pending;
     done.notify_all();
   }

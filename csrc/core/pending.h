@@ -26,7 +26,7 @@ class Pending {
   bool running() const;
 
  private:
-  void begin();
+  void work();  // run() as this thread's
   friend void settle(Storage& storage);
   std::thread::id runner_;
   int process_ = 0;  // the runner's: a fork takes no other thread with it
